@@ -1,0 +1,168 @@
+package fitsio
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dataDir finds the test data beside the repository; tests skip without it.
+func dataDir(t testing.TB) string {
+	dir := os.Getenv("LIMPID_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "data")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "fits", "expected.json")); err != nil {
+		t.Skip("no test data: set LIMPID_DATA to the folder that holds fits/expected.json")
+	}
+	return filepath.Join(dir, "fits")
+}
+
+type expectHDU struct {
+	I         int
+	Name      string
+	Type      string
+	Shape     []int
+	Bitpix    int
+	NaN       *int
+	SHA       string `json:"sha256_f64le"`
+	CfitsioOK *bool  `json:"cfitsio_same"`
+	Cfitsio   *struct {
+		SHA string `json:"sha256_f64le"`
+	}
+	AstropyError string `json:"astropy_error"`
+	Rows         *int
+	Cols         []string
+}
+
+type expectFile struct {
+	HDUs         []expectHDU
+	AstropyError string `json:"astropy_error"`
+}
+
+func loadExpected(t testing.TB, dir string) map[string]expectFile {
+	b, err := os.ReadFile(filepath.Join(dir, "expected.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out map[string]expectFile
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// pixelSums gives the digest of the physical values as expected.json has it,
+// read the two ways: float32 rules of astropy, and float64 throughout.
+func pixelSums(h *HDU) (narrow, wide string, err error) {
+	ctx := context.Background()
+	w, err := h.ReadFloat64(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	wide = digest(w)
+	if h.Bitpix > 16 || h.Bitpix == -64 {
+		return wide, wide, nil // astropy gives float64 for these
+	}
+	n, err := h.ReadFloat32(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	for i, v := range n {
+		w[i] = float64(v)
+	}
+	return digest(w), wide, nil
+}
+
+func digest(x []float64) string {
+	d := sha256.New()
+	buf := make([]byte, 0, 8<<10)
+	for i, v := range x {
+		buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(v))
+		if len(buf) == cap(buf) || i == len(x)-1 {
+			d.Write(buf)
+			buf = buf[:0]
+		}
+	}
+	return hex.EncodeToString(d.Sum(nil))[:16]
+}
+
+func TestOpen_ConformanceFiles_NoneWrong(t *testing.T) {
+	dir := dataDir(t)
+	want := loadExpected(t, dir)
+	names := make([]string, 0, len(want))
+	for n := range want {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	var right, refused, wrong int
+	for _, name := range names {
+		start := time.Now()
+		refusal, bad := checkFile(filepath.Join(dir, name), want[name])
+		switch {
+		case len(bad) > 0:
+			wrong++
+			t.Errorf("%s: %s", name, strings.Join(bad, "; "))
+		case refusal != "":
+			refused++
+			t.Logf("refused %-40s %s", name, refusal)
+		default:
+			right++
+		}
+		if d := time.Since(start); d > 2*time.Second {
+			t.Errorf("%s took %v", name, d)
+		}
+	}
+	t.Logf("%d files: right %d, refused %d, wrong %d", len(names), right, refused, wrong)
+}
+
+// checkFile compares one file. It gives the reason of a refusal, and what is
+// wrong.
+func checkFile(path string, want expectFile) (refusal string, bad []string) {
+	f, err := Open(path)
+	if err != nil {
+		if !strings.HasPrefix(filepath.Base(path), "bad_") {
+			bad = append(bad, err.Error())
+		}
+		return err.Error(), bad
+	}
+	defer f.Close()
+	if want.AstropyError == "" && len(f.HDUs) != len(want.HDUs) {
+		bad = append(bad, fmt.Sprintf("%d HDUs, want %d", len(f.HDUs), len(want.HDUs)))
+	}
+	for i, h := range f.HDUs {
+		var e expectHDU
+		if i < len(want.HDUs) {
+			e = want.HDUs[i]
+		}
+		if h.Kind != Image || h.Pixels() == 0 && e.SHA == "" {
+			continue
+		}
+		narrow, wide, err := pixelSums(h)
+		if err != nil {
+			if e.SHA != "" || !strings.HasPrefix(filepath.Base(path), "bad_") {
+				bad = append(bad, err.Error())
+			}
+			refusal = err.Error()
+			continue
+		}
+		if e.Shape != nil && !slices.Equal(e.Shape, h.Shape) || e.SHA != "" && e.Bitpix != h.Bitpix {
+			bad = append(bad, fmt.Sprintf("HDU %d: shape %v BITPIX %d, want %v %d", i, h.Shape, h.Bitpix, e.Shape, e.Bitpix))
+		}
+		if e.SHA != "" && e.SHA != narrow && e.SHA != wide {
+			bad = append(bad, fmt.Sprintf("HDU %d (%s): pixels differ (NaN wanted %d)", i, h.Compression, *e.NaN))
+		}
+	}
+	return refusal, bad
+}
