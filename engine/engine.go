@@ -38,8 +38,10 @@ type Device interface {
 // Shape mismatches are bugs of the caller and panic with both shapes. No
 // operation allocates once its plan is cached.
 //
-// Repetition: where x and y are both sources, y may be shorter than dst if its
-// length divides dst's; it is then repeated along the leading dimensions. dst may
+// Lengths, not shapes, must agree in elementwise operations (Reshape is free).
+//
+// Repetition: where x and y are both sources, y may be shorter than x if its
+// length divides x's; it is then repeated along the leading dimensions. dst may
 // be the same tensor as x (elementwise operations only).
 //
 // Batch scalars: a tensor of shape (B) holds one scalar per leading-dimension
@@ -53,9 +55,13 @@ type Stream interface {
 	// Window copies dst[…,r,c] = src[…,r+row,c+col] over the last two
 	// dimensions, 0 outside src: it crops, and with negative offsets it embeds.
 	Window(dst, src *Tensor, row, col int)
+	// AddWindow does dst[…,r+row,c+col] += src[…,r,c] where that is inside dst:
+	// it drops a stamp into a scene.
+	AddWindow(dst, src *Tensor, row, col int)
 
-	Scale(dst *Tensor, a float32, x *Tensor) // dst = a x
-	Axpy(dst *Tensor, a float32, x *Tensor)  // dst += a x
+	Scale(dst *Tensor, a float32, x *Tensor)             // dst = a x
+	Affine(dst *Tensor, a float32, x *Tensor, b float32) // dst = a x + b
+	Axpy(dst *Tensor, a float32, x *Tensor)              // dst += a x
 	Add(dst, x, y *Tensor)
 	Sub(dst, x, y *Tensor)
 	Mul(dst, x, y *Tensor)
@@ -68,10 +74,13 @@ type Stream interface {
 	Dot(dst, x, y *Tensor)
 	Sum(dst, x *Tensor)
 	MaxAbs(dst, x *Tensor)
+	// SumLeading does dst[i] = Σ_k x[k·len(dst)+i]: the adjoint of repetition.
+	SumLeading(dst, x *Tensor)
 	// AxpyBy does dst[b] += sign · num[b]/den[b] · x[b]; den may be nil (1).
 	// A slice whose den is 0 is left as it is.
 	AxpyBy(dst *Tensor, sign float32, num, den, x *Tensor)
-	// ScaleBy does dst[b] = num[b]/den[b] · x[b]; den may be nil.
+	// ScaleBy does dst[b] = num[b]/den[b] · x[b]; den may be nil. A slice whose den
+	// is 0 becomes 0.
 	ScaleBy(dst *Tensor, num, den, x *Tensor)
 
 	// RFFT2 transforms the last two dimensions, unnormalised; dst is

@@ -1,0 +1,94 @@
+// Package cpu is the device that is always there: the processor, with vector
+// instructions chosen at run time.
+//
+// Operations run on the calling goroutine and the pool's helpers and are done when
+// the call returns. Results have the same bits for any number of workers.
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"limpid/engine"
+	"limpid/engine/fft"
+	"limpid/engine/internal/kern"
+	"limpid/engine/internal/par"
+)
+
+// Options are what a device can be told. The zero value is a good choice.
+type Options struct {
+	// Workers is the number of threads an operation may use; 0: all processors.
+	Workers int
+	// MemoryBudget bounds the tensors, in bytes; 0: half of the machine's memory.
+	MemoryBudget int64
+	// Nice lowers the helpers' priority (Linux), so that a window stays alive.
+	Nice int
+}
+
+// Device is the processor.
+type Device struct {
+	info  engine.Info
+	pool  *par.Pool
+	table *kern.Table
+	plans fft.Cache
+	mem   memory
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// New starts the workers.
+func New(o Options) *Device {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.MemoryBudget <= 0 {
+		o.MemoryBudget = physicalMemory() / 2
+	}
+	d := &Device{pool: par.NewPool(o.Workers, o.Nice), table: kern.Portable()}
+	d.info = engine.Info{
+		Kind:   "cpu",
+		Name:   processorName(),
+		Detail: fmt.Sprintf("%s, %d threads", d.table.Name, o.Workers),
+		Memory: o.MemoryBudget,
+	}
+	d.mem = memory{device: d, budget: o.MemoryBudget}
+	return d
+}
+
+var _ engine.Device = (*Device)(nil)
+
+// Info describes the processor.
+func (d *Device) Info() engine.Info { return d.info }
+
+// Alloc returns a zeroed tensor or an *engine.MemoryError.
+func (d *Device) Alloc(shape engine.Shape) (*engine.Tensor, error) {
+	want, err := engine.CheckLen(shape)
+	if err != nil {
+		return nil, err
+	}
+	b, err := d.mem.get(shape, want)
+	if err != nil {
+		return nil, err
+	}
+	return engine.NewTensor(shape, b), nil
+}
+
+// NewStream returns a stream; any number may run at once.
+func (d *Device) NewStream() engine.Stream {
+	team := par.NewTeam(d.pool)
+	return &stream{dev: d, team: team, job: fft.Job{Team: team, Table: d.table}, k: d.table}
+}
+
+// Close ends the helpers and drops the memory. No stream may be in use.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.closed = true
+		d.pool.Close()
+		d.mem.drop()
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package cpu
+
+// unknownMemory is assumed where the system does not tell: any machine that runs a
+// desktop has it.
+const unknownMemory = 4 << 30

@@ -1,0 +1,59 @@
+// Package kern holds the inner loops of the CPU device: one table of functions per
+// instruction set, the portable Go one among them.
+//
+// Every function works on what it is given, on the calling goroutine. Slices of one
+// call have the same length unless the function says otherwise.
+package kern
+
+// Binary names an elementwise function of two sources.
+type Binary int
+
+// The binary functions. Those of complex numbers take (…, 2) interleaved, CScale a
+// real y of half the length.
+const (
+	Add Binary = iota
+	Sub
+	Mul
+	Div    // 0 where y is 0
+	MulAdd // dst += x y
+	CMul
+	CMulConj // x conj(y)
+	CScale
+	NumBinary
+)
+
+// Unary names an elementwise function of one source; the order is engine.Unary's.
+type Unary int
+
+// NumUnary is the number of unary functions.
+const NumUnary = 8
+
+// Table is the set of inner loops for one instruction set.
+type Table struct {
+	Name string
+	Pass func(p *Pass, dst, src []float32)
+
+	Binary [NumBinary]func(dst, x, y []float32)
+	Unary  [NumUnary]func(dst, x []float32)
+	Affine func(dst, x []float32, a, b float32) // a x + b
+	Axpy   func(dst, x []float32, a float32)    // dst += a x
+	Clamp  func(dst, x []float32, lo, hi float32)
+
+	Dot    func(x, y []float32) float64
+	Sum    func(x []float32) float64
+	MaxAbs func(x []float32) float32
+	// AddTo accumulates x in float64.
+	AddTo func(acc []float64, x []float32)
+}
+
+// Portable is plain Go.
+func Portable() *Table {
+	return &Table{
+		Name:   "go",
+		Pass:   RunPass,
+		Binary: [NumBinary]func(dst, x, y []float32){add, sub, mul, div, mulAdd, cmul, cmulConj, cscale},
+		Unary:  [NumUnary]func(dst, x []float32){exp, log, sqrt, square, recip, abs, relu, tanh},
+		Affine: affine, Axpy: axpy, Clamp: clampTo,
+		Dot: dot, Sum: sum, MaxAbs: maxAbs, AddTo: addTo,
+	}
+}
