@@ -1,0 +1,177 @@
+package observe
+
+import (
+	"fmt"
+	"math"
+
+	"limpid"
+)
+
+// NoiseKind says where the noise variance comes from.
+type NoiseKind string
+
+// NoiseAuto takes what the file has (weights, variance, gain), else measures
+// the sky.
+const (
+	NoiseAuto     NoiseKind = "auto"
+	NoiseSky      NoiseKind = "sky"      // the scatter of the sky, per box
+	NoiseSigma    NoiseKind = "sigma"    // a given constant standard deviation
+	NoiseGain     NoiseKind = "gain"     // read noise and photon noise
+	NoiseWeights  NoiseKind = "weights"  // an inverse-variance map
+	NoiseVariance NoiseKind = "variance" // a variance map
+	NoiseStd      NoiseKind = "std"      // a standard-deviation map
+)
+
+// NoiseSettings are the user's choice. The map of the last three kinds comes
+// with the Input.
+type NoiseSettings struct {
+	Kind      NoiseKind `json:"kind"`
+	Sigma     float64   `json:"sigma,omitempty"`      // data unit
+	Gain      float64   `json:"gain,omitempty"`       // electrons per data unit
+	ReadNoise float64   `json:"read_noise,omitempty"` // electrons
+	HDU       *int      `json:"hdu,omitempty"`        // where the map is; read by app/session
+	File      string    `json:"file,omitempty"`       // default: the image's own file
+}
+
+// Smoothing of the signal before its photon noise is taken: a weight made from a
+// pixel's own noise would be correlated with it and bias the flux low.
+const signalSmoothing = 1.5
+
+// mapToWeights turns a noise map into inverse variance, in place. NaN and
+// infinite entries mask the pixel, as does a zero weight or an infinite variance;
+// negative entries and zero variances are errors.
+func mapToWeights(kind NoiseKind, m []float32, where string) error {
+	negative, zero := 0, 0
+	for i, v := range m {
+		x := float64(v)
+		switch {
+		case math.IsNaN(x) || math.IsInf(x, 0):
+			m[i] = 0
+		case x < 0:
+			negative++
+		case kind == NoiseWeights:
+		case x == 0:
+			zero++
+		case kind == NoiseVariance:
+			m[i] = float32(1 / x)
+		default:
+			m[i] = float32(1 / (x * x))
+		}
+		if math.IsInf(float64(m[i]), 0) {
+			zero++
+		}
+	}
+	if negative > 0 {
+		return badMap(fmt.Errorf("observe: %s: %d pixels of the %s map are negative", where, negative, kind))
+	}
+	if zero > 0 {
+		return badMap(fmt.Errorf("observe: %s: %d pixels of the %s map are 0 (infinite weight)", where, zero, kind))
+	}
+	return nil
+}
+
+// noiseWeights makes the weights of one plane; valid is 1 where not masked.
+func noiseWeights(set NoiseSettings, data, valid []float32, sky []float64, b background, h, w int) ([]float32, error) {
+	out := make([]float32, len(data))
+	switch set.Kind {
+	case NoiseSigma:
+		if !(set.Sigma > 0) {
+			return nil, badSetting(fmt.Errorf("observe: noise sigma must be positive, is %g", set.Sigma))
+		}
+		for i := range out {
+			out[i] = float32(1 / (set.Sigma * set.Sigma))
+		}
+	case NoiseSky:
+		for i := range out {
+			if b.sigma[i] > 0 {
+				out[i] = float32(1 / (b.sigma[i] * b.sigma[i]))
+			}
+		}
+		if set.Gain > 0 {
+			addPhotonNoise(out, data, valid, set.Gain, h, w)
+		}
+	case NoiseGain:
+		if !(set.Gain > 0) || set.ReadNoise < 0 {
+			return nil, badSetting(fmt.Errorf("observe: noise from gain needs gain > 0 and read noise ≥ 0, has %g and %g", set.Gain, set.ReadNoise))
+		}
+		read := set.ReadNoise * set.ReadNoise / (set.Gain * set.Gain)
+		for i := range out {
+			level := read
+			if sky != nil {
+				level += max(0, sky[i]) / set.Gain
+			}
+			out[i] = float32(1 / max(level, 1e-30))
+		}
+		addPhotonNoise(out, data, valid, set.Gain, h, w)
+	default:
+		return nil, badSetting(fmt.Errorf("observe: noise %q is not one of auto, sky, sigma, gain, weights, variance, std", set.Kind))
+	}
+	return out, nil
+}
+
+// addPhotonNoise adds signal/gain to the variance, the signal (sky subtracted)
+// smoothed and clipped at 0.
+func addPhotonNoise(weights, data, valid []float32, gain float64, h, w int) {
+	signal := smooth(data, valid, h, w, signalSmoothing)
+	for i, wt := range weights {
+		if wt > 0 {
+			weights[i] = float32(1 / (1/float64(wt) + max(0, signal[i])/gain))
+		}
+	}
+}
+
+// checkNoise compares what the weights say with what the sky shows.
+func checkNoise(kind NoiseKind, data, weights []float32, b background, h, w int, where string) []limpid.Finding {
+	var out []limpid.Finding
+	lap := LaplacianNoise(data, weights, h, w)
+	if kind != NoiseSky {
+		if f, ok := compareWithSky(data, weights, b, h, w, where); ok {
+			out = append(out, f)
+		}
+		return out
+	}
+	ratio := b.level.Sigma / lap
+	switch {
+	case math.IsNaN(ratio):
+	case b.free < 0.25:
+		out = append(out, limpid.Finding{
+			Severity: limpid.Warning, Code: "noise.crowded", Where: where,
+			What:   fmt.Sprintf("only %.0f %% of the image is free of sources, so the sky's scatter says little about the noise; σ = %.4g was taken from pixel-to-pixel differences", 100*b.free, lap),
+			Advice: "give the noise by a weight or variance map, or by gain and read noise",
+		})
+	case ratio > correlatedRatio:
+		out = append(out, limpid.Finding{
+			Severity: limpid.Warning, Code: "noise.correlated", Where: where,
+			What:   fmt.Sprintf("the sky scatters by σ = %.4g but neighbouring pixels differ by only %.4g: the noise is correlated (resampled or stacked image)", b.level.Sigma, lap),
+			Advice: "error bars on scales of a few pixels are too small: use unresampled frames, or a σ raised by the ratio",
+		})
+	}
+	return out
+}
+
+// correlatedRatio is how much the sky's scatter may exceed the pixel-to-pixel
+// noise before it is called correlated: white noise gives 1 ± .03 in 64².
+const correlatedRatio = 1.25
+
+// compareWithSky checks a noise map against the scatter of source-free pixels.
+func compareWithSky(data, weights []float32, b background, h, w int, where string) (limpid.Finding, bool) {
+	if b.free < 0.25 || b.sky == nil {
+		return limpid.Finding{}, false
+	}
+	var z []float64
+	for i, free := range sourceFree(data, weights, h, w, b) {
+		if free {
+			z = append(z, (float64(data[i])-b.sky[i])*math.Sqrt(float64(weights[i])))
+		}
+	}
+	l := ClippedLevel(z, 3)
+	const lo, hi = 0.75, 1.33
+	if len(z) < 100 || (l.Sigma > lo && l.Sigma < hi) {
+		return limpid.Finding{}, false
+	}
+	return limpid.Finding{
+		Severity: limpid.Warning, Code: "noise.scale", Where: where,
+		What:   fmt.Sprintf("the sky scatters by %.2f of what the noise setting says", l.Sigma),
+		Advice: fmt.Sprintf("error bars will be off by about this factor: check gain and units, or multiply the weights by %.3g", 1/(l.Sigma*l.Sigma)),
+	}, true
+}

@@ -1,0 +1,223 @@
+// Package summary keeps what a run is for: the mean, the standard deviation,
+// samples, and the traces that tell whether the chains agree.
+package summary
+
+import (
+	"fmt"
+	"math"
+
+	"limpid/solvers"
+	"limpid/solvers/operator"
+)
+
+// Options of a Summary.
+type Options struct {
+	Keep   int // samples to keep, the first ones; 0: none
+	Chains int // draws are dealt to this many chains in turn; default 1
+	Probes int // pixels per band whose traces are kept, on a lattice; default 256
+}
+
+// Summary accumulates the steps of a run over the image's window of the grid. It
+// is not safe for concurrent use.
+type Summary struct {
+	grid   operator.Grid
+	opt    Options
+	window solvers.Image // (C, ImgH, ImgW) scratch
+	host   []float32     // (C, H, W) scratch
+
+	estimate solvers.Image // empty until an Estimate came
+	draws    int
+	mean, m2 []float64
+	samples  []solvers.Image
+	probes   []int       // pixel indices into the window, all bands
+	traces   [][]float64 // per probe, then per band flux; draws in order
+}
+
+// New allocates a summary of scenes on grid.
+func New(grid operator.Grid, o Options) *Summary {
+	if o.Chains == 0 {
+		o.Chains = 1
+	}
+	if o.Probes == 0 {
+		o.Probes = 256
+	}
+	n := grid.C * grid.ImgH * grid.ImgW
+	s := &Summary{
+		grid: grid, opt: o, window: solvers.NewImage(grid.C, grid.ImgH, grid.ImgW),
+		host: make([]float32, grid.C*grid.H*grid.W), mean: make([]float64, n), m2: make([]float64, n),
+	}
+	s.probes = lattice(grid, o.Probes)
+	s.traces = make([][]float64, len(s.probes)+grid.C)
+	return s
+}
+
+// Memory is what New and Keep samples take, in bytes.
+func Memory(grid operator.Grid, o Options) int64 {
+	n := int64(grid.C) * int64(grid.ImgH) * int64(grid.ImgW)
+	return n*(8+8+4+4+4*int64(o.Keep)) + 4*int64(grid.C)*int64(grid.H)*int64(grid.W)
+}
+
+// lattice spreads about n probes evenly over each band.
+func lattice(g operator.Grid, n int) []int {
+	step := max(1, int(math.Ceil(math.Sqrt(float64(g.ImgH*g.ImgW)/float64(n)))))
+	var out []int
+	for c := range g.C {
+		for y := step / 2; y < g.ImgH; y += step {
+			for x := step / 2; x < g.ImgW; x += step {
+				out = append(out, (c*g.ImgH+y)*g.ImgW+x)
+			}
+		}
+	}
+	return out
+}
+
+// Add takes a step in: an Estimate replaces the one before, Draws accumulate,
+// Warmup is passed over.
+func (s *Summary) Add(st solvers.Step) error {
+	state := st.State
+	if state.Kind == solvers.Warmup {
+		return nil
+	}
+	for i := range state.Count {
+		state.Stream.Download(s.host, state.X.Slice(i, i+1))
+		if err := state.Stream.Err(); err != nil {
+			return err
+		}
+		s.crop()
+		for j, v := range s.window.Pix {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return fmt.Errorf("summary: step %d: value %g at pixel %d: the run has diverged", st.Index, v, j)
+			}
+		}
+		if state.Kind == solvers.Estimate {
+			s.estimate = s.window.Clone()
+			continue
+		}
+		s.addDraw()
+	}
+	return nil
+}
+
+func (s *Summary) crop() {
+	g := s.grid
+	for c := range g.C {
+		for y := range g.ImgH {
+			at := (c*g.H+y+g.Row)*g.W + g.Col
+			copy(s.window.Pix[(c*g.ImgH+y)*g.ImgW:][:g.ImgW], s.host[at:at+g.ImgW])
+		}
+	}
+}
+
+// addDraw updates mean and squared deviations (Welford 1962).
+func (s *Summary) addDraw() {
+	s.draws++
+	inv := 1 / float64(s.draws)
+	for i, v := range s.window.Pix {
+		x := float64(v)
+		d := x - s.mean[i]
+		s.mean[i] += d * inv
+		s.m2[i] += d * (x - s.mean[i])
+	}
+	if len(s.samples) < s.opt.Keep {
+		s.samples = append(s.samples, s.window.Clone())
+	}
+	for i, p := range s.probes {
+		s.traces[i] = append(s.traces[i], float64(s.window.Pix[p]))
+	}
+	for c := range s.grid.C {
+		s.traces[len(s.probes)+c] = append(s.traces[len(s.probes)+c], Flux(s.window, c))
+	}
+}
+
+// Flux is the sum of a band over the window.
+func Flux(im solvers.Image, c int) float64 {
+	var sum float64
+	for _, v := range im.Plane(c) {
+		sum += float64(v)
+	}
+	return sum
+}
+
+// Draws is the number of draws taken in.
+func (s *Summary) Draws() int { return s.draws }
+
+// Mean is the estimate if the kernel gave one (the exact mean of a conjugate
+// posterior, the last iteration of an optimiser), else the mean of the draws.
+// It is empty before the first step.
+func (s *Summary) Mean() solvers.Image {
+	if !s.estimate.Empty() {
+		return s.estimate
+	}
+	if s.draws == 0 {
+		return solvers.Image{}
+	}
+	out := solvers.NewImage(s.grid.C, s.grid.ImgH, s.grid.ImgW)
+	for i, v := range s.mean {
+		out.Pix[i] = float32(v)
+	}
+	return out
+}
+
+// Std is the standard deviation of the draws: about the exact mean if the kernel
+// gave one (divisor n), else about their own (n−1). Its relative error is
+// 1/√(2n). It is empty with fewer than two draws.
+func (s *Summary) Std() solvers.Image {
+	if s.draws < 2 {
+		return solvers.Image{}
+	}
+	n := float64(s.draws)
+	out := solvers.NewImage(s.grid.C, s.grid.ImgH, s.grid.ImgW)
+	for i := range out.Pix {
+		if s.estimate.Empty() {
+			out.Pix[i] = float32(math.Sqrt(s.m2[i] / (n - 1)))
+			continue
+		}
+		d := s.mean[i] - float64(s.estimate.Pix[i])
+		out.Pix[i] = float32(math.Sqrt(s.m2[i]/n + d*d))
+	}
+	return out
+}
+
+// Samples are the kept draws, oldest first. They do not change any more.
+func (s *Summary) Samples() []solvers.Image { return s.samples }
+
+// FluxTrace is the flux of band c in every draw.
+func (s *Summary) FluxTrace(c int) []float64 { return s.traces[len(s.probes)+c] }
+
+// FluxStd is the standard deviation of band c's flux over the draws; NaN with
+// fewer than two.
+func (s *Summary) FluxStd(c int) float64 {
+	t := s.FluxTrace(c)
+	if len(t) < 2 {
+		return math.NaN()
+	}
+	_, v := moments(t)
+	return math.Sqrt(v)
+}
+
+// Convergence is how well the chains agree, over the probe pixels and the fluxes.
+type Convergence struct {
+	RHat float64 `json:"rhat"` // the largest split R-hat; NaN with < 4 draws per chain
+	ESS  float64 `json:"ess"`  // the smallest effective sample size
+}
+
+// Convergence deals the draws to the chains in turn and compares them.
+func (s *Summary) Convergence() Convergence {
+	out := Convergence{RHat: math.NaN(), ESS: math.NaN()}
+	chains := make([][]float64, s.opt.Chains)
+	for _, trace := range s.traces {
+		for c := range chains {
+			chains[c] = chains[c][:0]
+		}
+		for i, v := range trace {
+			chains[i%s.opt.Chains] = append(chains[i%s.opt.Chains], v)
+		}
+		if r := RHat(chains); !math.IsNaN(r) && !(r <= out.RHat) {
+			out.RHat = r
+		}
+		if e := ESS(chains); !math.IsNaN(e) && !(e >= out.ESS) {
+			out.ESS = e
+		}
+	}
+	return out
+}
