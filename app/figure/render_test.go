@@ -57,11 +57,16 @@ func TestRender_EveryTransformAndZoom_MatchesTheDefinition(t *testing.T) {
 	const w, h = 90, 70
 	for _, turn := range Transforms() {
 		for _, c := range []struct{ zoom, tolerance float64 }{
-			{4, halfStep}, {2.5, halfStep}, {1, halfStep},
-			{0.9, halfStep}, {0.51, halfStep}, // level 0: exact areas
+			{4, halfStep},
+			{2.5, halfStep},
+			{1, halfStep},
+			{0.9, halfStep},
+			{0.51, halfStep}, // level 0: exact areas
 			// Below ½ a cell of n = 2, 4, 8 pixels cut by the screen pixel's edge counts
 			// with its mean: wrong by up to n/8 pixels' worth of the gradients, 8 and 7.
-			{0.43, 15. / 8 * 2}, {0.25, 15. / 8 * 4}, {0.11, 15. / 8 * 8},
+			{0.43, 15. / 8 * 2},
+			{0.25, 15. / 8 * 4},
+			{0.11, 15. / 8 * 8},
 		} {
 			var r Renderer
 			dst := image.NewRGBA(image.Rect(0, 0, w, h))

@@ -150,9 +150,12 @@ func TestColormaps_KnownPlaces_MatchThePublishedTables(t *testing.T) {
 		i    int
 		want [3]int
 	}{
-		{Viridis, 40, [3]int{69, 55, 129}}, {Viridis, 177, [3]int{64, 189, 114}},
-		{Magma, 100, [3]int{137, 40, 129}}, {Magma, 230, [3]int{254, 207, 146}},
-		{Cividis, 40, [3]int{39, 62, 110}}, {Cividis, 177, [3]int{172, 161, 114}},
+		{Viridis, 40, [3]int{69, 55, 129}},
+		{Viridis, 177, [3]int{64, 189, 114}},
+		{Magma, 100, [3]int{137, 40, 129}},
+		{Magma, 230, [3]int{254, 207, 146}},
+		{Cividis, 40, [3]int{39, 62, 110}},
+		{Cividis, 177, [3]int{172, 161, 114}},
 	} {
 		got := c.m.At(float64(c.i) / 255)
 		for k, v := range []uint8{got.R, got.G, got.B} {
