@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -151,6 +152,9 @@ func checkFile(path string, want expectFile) (refusal string, bad []string) {
 		}
 		narrow, wide, err := pixelSums(h)
 		if err != nil {
+			if errors.Is(err, ErrUnsupported) {
+				return err.Error(), bad
+			}
 			if e.SHA != "" || !strings.HasPrefix(filepath.Base(path), "bad_") {
 				bad = append(bad, err.Error())
 			}
@@ -160,9 +164,23 @@ func checkFile(path string, want expectFile) (refusal string, bad []string) {
 		if e.Shape != nil && !slices.Equal(e.Shape, h.Shape) || e.SHA != "" && e.Bitpix != h.Bitpix {
 			bad = append(bad, fmt.Sprintf("HDU %d: shape %v BITPIX %d, want %v %d", i, h.Shape, h.Bitpix, e.Shape, e.Bitpix))
 		}
-		if e.SHA != "" && e.SHA != narrow && e.SHA != wide {
+		if e.SHA != "" && e.SHA != narrow && e.SHA != wide && !nullsAgree(h, e.SHA) {
 			bad = append(bad, fmt.Sprintf("HDU %d (%s): pixels differ (NaN wanted %d)", i, h.Compression, *e.NaN))
 		}
 	}
 	return refusal, bad
+}
+
+// nullsAgree settles the four quantised images with undefined pixels
+// (f32_nan_*, compressed_with_nan): the programs behind expected.json did not ask
+// for null checking and got the integer of ZBLANK as if it were a value. We give
+// NaN; without the check we must give their numbers.
+func nullsAgree(h *HDU, want string) bool {
+	if h.tiles == nil || !h.tiles.quantised || !h.tiles.hasBlank {
+		return false
+	}
+	h.tiles.hasBlank = false
+	defer func() { h.tiles.hasBlank = true }()
+	narrow, wide, err := pixelSums(h)
+	return err == nil && (want == narrow || want == wide)
 }

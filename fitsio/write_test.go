@@ -3,6 +3,7 @@ package fitsio
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -119,7 +120,7 @@ func TestWriteFile_FailsHalfWay_OldFileStays(t *testing.T) {
 	}
 	boom := errors.New("disk full")
 	h, _ := NewImage("", []int{1}, []float32{1}, nil)
-	h.body = func(interface{ Write([]byte) (int, error) }) error { return boom }
+	h.body = func(io.Writer) error { return boom }
 	if err := WriteFile(path, WriteOptions{}, h); !errors.Is(err, boom) {
 		t.Errorf("error %v", err)
 	}
