@@ -72,6 +72,7 @@ type Convolution struct {
 
 	spec, real *engine.Tensor // scratch, for the batch
 	batch      int
+	views      struct{ spec, real *engine.Tensor } // scratch in the last shape used
 }
 
 // NewConvolution makes the operator for up to batch scenes at a time. Scratch
@@ -126,7 +127,7 @@ func mod(a, n int) int { return ((a % n) + n) % n }
 
 // Forward writes window(P ∗ x) to y: x (…, C, H, W), y (…, C, ImgH, ImgW).
 func (o *Convolution) Forward(s engine.Stream, y, x *engine.Tensor) {
-	spec, real := o.scratch(x.Len() / o.Domain().Len())
+	spec, real := o.scratch(x.Shape())
 	s.RFFT2(spec, x)
 	s.CMul(spec, spec, o.Transfer)
 	s.IRFFT2(real, spec)
@@ -135,18 +136,26 @@ func (o *Convolution) Forward(s engine.Stream, y, x *engine.Tensor) {
 
 // Adjoint writes Pᵀ ∗ embed(y) to x.
 func (o *Convolution) Adjoint(s engine.Stream, x, y *engine.Tensor) {
-	spec, real := o.scratch(x.Len() / o.Domain().Len())
+	spec, real := o.scratch(x.Shape())
 	s.Window(real, y, -o.Row, -o.Col)
 	s.RFFT2(spec, real)
 	s.CMulConj(spec, spec, o.Transfer)
 	s.IRFFT2(x, spec)
 }
 
-func (o *Convolution) scratch(n int) (spec, real *engine.Tensor) {
+// scratch is work space in the shape of a batch of scenes. The views are made
+// once per shape.
+func (o *Convolution) scratch(scenes engine.Shape) (spec, real *engine.Tensor) {
+	if o.views.real != nil && o.views.real.Shape().Equal(scenes) {
+		return o.views.spec, o.views.real
+	}
+	n := scenes.Len() / o.Domain().Len()
 	if n > o.batch {
 		panic(fmt.Sprintf("operator: %d scenes in a convolution made for %d", n, o.batch))
 	}
-	return o.spec.Slice(0, n), o.real.Slice(0, n)
+	o.views.spec = o.spec.Slice(0, n).Reshape(scenes.Spectrum()...)
+	o.views.real = o.real.Slice(0, n).Reshape(scenes...)
+	return o.views.spec, o.views.real
 }
 
 // Close frees the operator's tensors.

@@ -17,17 +17,17 @@ type Options struct {
 	Probes int // pixels per band whose traces are kept, on a lattice; default 256
 }
 
-// Summary accumulates the steps of a run over the image's window of the grid. It
-// is not safe for concurrent use.
+// Summary accumulates the steps of a run over the grid; what it gives out is the
+// image's window of it. It is not safe for concurrent use.
 type Summary struct {
 	grid   operator.Grid
 	opt    Options
 	window solvers.Image // (C, ImgH, ImgW) scratch
 	host   []float32     // (C, H, W) scratch
 
-	estimate solvers.Image // empty until an Estimate came
+	estimate []float32 // (C, H, W); nil until an Estimate came
 	draws    int
-	mean, m2 []float64
+	mean, m2 []float64 // (C, H, W)
 	samples  []solvers.Image
 	probes   []int       // pixel indices into the window, all bands
 	traces   [][]float64 // per probe, then per band flux; draws in order
@@ -41,10 +41,10 @@ func New(grid operator.Grid, o Options) *Summary {
 	if o.Probes == 0 {
 		o.Probes = 256
 	}
-	n := grid.C * grid.ImgH * grid.ImgW
+	n := grid.C * grid.H * grid.W
 	s := &Summary{
 		grid: grid, opt: o, window: solvers.NewImage(grid.C, grid.ImgH, grid.ImgW),
-		host: make([]float32, grid.C*grid.H*grid.W), mean: make([]float64, n), m2: make([]float64, n),
+		host: make([]float32, n), mean: make([]float64, n), m2: make([]float64, n),
 	}
 	s.probes = lattice(grid, o.Probes)
 	s.traces = make([][]float64, len(s.probes)+grid.C)
@@ -53,8 +53,8 @@ func New(grid operator.Grid, o Options) *Summary {
 
 // Memory is what New and Keep samples take, in bytes.
 func Memory(grid operator.Grid, o Options) int64 {
-	n := int64(grid.C) * int64(grid.ImgH) * int64(grid.ImgW)
-	return n*(8+8+4+4+4*int64(o.Keep)) + 4*int64(grid.C)*int64(grid.H)*int64(grid.W)
+	grids, windows := int64(2*8+4+4), int64(2+o.Keep)*4
+	return int64(grid.C) * (grids*int64(grid.H)*int64(grid.W) + windows*int64(grid.ImgH)*int64(grid.ImgW))
 }
 
 // lattice spreads about n probes evenly over each band.
@@ -83,14 +83,13 @@ func (s *Summary) Add(st solvers.Step) error {
 		if err := state.Stream.Err(); err != nil {
 			return err
 		}
-		s.crop()
-		for j, v := range s.window.Pix {
+		for j, v := range s.host {
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 				return fmt.Errorf("summary: step %d: value %g at pixel %d: the run has diverged", st.Index, v, j)
 			}
 		}
 		if state.Kind == solvers.Estimate {
-			s.estimate = s.window.Clone()
+			s.estimate = append(s.estimate[:0], s.host...)
 			continue
 		}
 		s.addDraw()
@@ -98,26 +97,35 @@ func (s *Summary) Add(st solvers.Step) error {
 	return nil
 }
 
-func (s *Summary) crop() {
+// crop copies the image's window of a grid.
+func (s *Summary) crop(dst solvers.Image, value func(i int) float32) solvers.Image {
 	g := s.grid
 	for c := range g.C {
 		for y := range g.ImgH {
-			at := (c*g.H+y+g.Row)*g.W + g.Col
-			copy(s.window.Pix[(c*g.ImgH+y)*g.ImgW:][:g.ImgW], s.host[at:at+g.ImgW])
+			at, to := (c*g.H+y+g.Row)*g.W+g.Col, (c*g.ImgH+y)*g.ImgW
+			for x := range g.ImgW {
+				dst.Pix[to+x] = value(at + x)
+			}
 		}
 	}
+	return dst
+}
+
+func (s *Summary) newWindow() solvers.Image {
+	return solvers.NewImage(s.grid.C, s.grid.ImgH, s.grid.ImgW)
 }
 
 // addDraw updates mean and squared deviations (Welford 1962).
 func (s *Summary) addDraw() {
 	s.draws++
 	inv := 1 / float64(s.draws)
-	for i, v := range s.window.Pix {
+	for i, v := range s.host {
 		x := float64(v)
 		d := x - s.mean[i]
 		s.mean[i] += d * inv
 		s.m2[i] += d * (x - s.mean[i])
 	}
+	s.crop(s.window, func(i int) float32 { return s.host[i] })
 	if len(s.samples) < s.opt.Keep {
 		s.samples = append(s.samples, s.window.Clone())
 	}
@@ -145,15 +153,23 @@ func (s *Summary) Draws() int { return s.draws }
 // posterior, the last iteration of an optimiser), else the mean of the draws.
 // It is empty before the first step.
 func (s *Summary) Mean() solvers.Image {
-	if !s.estimate.Empty() {
-		return s.estimate
-	}
-	if s.draws == 0 {
+	switch {
+	case s.estimate != nil:
+		return s.crop(s.newWindow(), func(i int) float32 { return s.estimate[i] })
+	case s.draws == 0:
 		return solvers.Image{}
 	}
-	out := solvers.NewImage(s.grid.C, s.grid.ImgH, s.grid.ImgW)
+	return s.crop(s.newWindow(), func(i int) float32 { return float32(s.mean[i]) })
+}
+
+// GridMean is Mean over the whole grid, (C, H, W): what the operator takes.
+func (s *Summary) GridMean() []float32 {
+	if s.estimate != nil {
+		return s.estimate
+	}
+	out := make([]float32, len(s.mean))
 	for i, v := range s.mean {
-		out.Pix[i] = float32(v)
+		out[i] = float32(v)
 	}
 	return out
 }
@@ -166,16 +182,13 @@ func (s *Summary) Std() solvers.Image {
 		return solvers.Image{}
 	}
 	n := float64(s.draws)
-	out := solvers.NewImage(s.grid.C, s.grid.ImgH, s.grid.ImgW)
-	for i := range out.Pix {
-		if s.estimate.Empty() {
-			out.Pix[i] = float32(math.Sqrt(s.m2[i] / (n - 1)))
-			continue
-		}
-		d := s.mean[i] - float64(s.estimate.Pix[i])
-		out.Pix[i] = float32(math.Sqrt(s.m2[i]/n + d*d))
+	if s.estimate == nil {
+		return s.crop(s.newWindow(), func(i int) float32 { return float32(math.Sqrt(s.m2[i] / (n - 1))) })
 	}
-	return out
+	return s.crop(s.newWindow(), func(i int) float32 {
+		d := s.mean[i] - float64(s.estimate[i])
+		return float32(math.Sqrt(s.m2[i]/n + d*d))
+	})
 }
 
 // Samples are the kept draws, oldest first. They do not change any more.

@@ -1,0 +1,240 @@
+package deconv
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"limpid"
+	"limpid/engine"
+	"limpid/priors/gaussian"
+	"limpid/solvers"
+	"limpid/solvers/mcmc"
+	"limpid/solvers/operator"
+	"limpid/solvers/optim"
+)
+
+// Method names how the scene is inferred.
+type Method string
+
+// The methods there are.
+const (
+	// Gaussian is the exact posterior under a Gaussian prior: mean and samples.
+	Gaussian Method = "gaussian"
+	// RichardsonLucy is an estimate without uncertainty.
+	RichardsonLucy Method = "rl"
+)
+
+// Settings of a deconvolution.
+type Settings struct {
+	Method Method
+	// Spectra are the prior's power spectra per band; nil: fitted to the data.
+	Spectra []gaussian.Spectrum
+	// Of Richardson–Lucy: iterations at most, damping threshold in σ (0: none),
+	// and whether to stop when the residual reaches the noise.
+	Iterations  int
+	Damping     float64
+	StopAtNoise bool
+}
+
+// Problem is a deconvolution ready to run. Close frees its tensors.
+type Problem struct {
+	Obs      *solvers.Observation
+	Op       *operator.Convolution
+	Kernel   solvers.Kernel
+	Spectra  []gaussian.Spectrum // of the Gaussian prior
+	Findings []limpid.Finding
+
+	dev    engine.Device
+	stream engine.Stream
+}
+
+// New fits what is to be fitted and makes the kernel. The observation must be
+// valid.
+func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Settings) (*Problem, error) {
+	p := &Problem{Obs: o, dev: dev, stream: dev.NewStream()}
+	var err error
+	if p.Op, err = operator.NewConvolution(dev, p.stream, o.PSF, o.Data.H, o.Data.W, 1); err != nil {
+		return nil, fmt.Errorf("deconv: %w", err)
+	}
+	switch set.Method {
+	case Gaussian:
+		err = p.gaussian(ctx, set)
+	case RichardsonLucy:
+		err = p.richardsonLucy(set)
+	default:
+		err = fmt.Errorf("deconv: method %q is not one of gaussian, rl", set.Method)
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Memory estimates the bytes a run of c × h × w pixels with a PSF of ph × pw
+// takes on the device.
+func Memory(m Method, c, h, w, ph, pw int) int64 {
+	g := operator.NewGrid(c, h, w, ph, pw)
+	real := int64(g.C) * int64(g.H) * int64(g.W) * 4
+	if m == RichardsonLucy {
+		return 16 * real
+	}
+	batch := int64(mcmc.DrawsPerStep(g.Domain()))
+	// per draw: 4 scenes, 2 spectra, 4 of conjugate gradients; per band: images
+	// and filters of mcmc.Exact, and the operator's own
+	return real * (batch*10 + 18)
+}
+
+func (p *Problem) gaussian(ctx context.Context, set Settings) error {
+	p.Spectra = set.Spectra
+	if p.Spectra == nil {
+		for c := range p.Obs.Data.C {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			sp, err := FitSpectrum(p.dev, p.Obs, c)
+			if err != nil {
+				return err
+			}
+			p.Spectra = append(p.Spectra, sp)
+		}
+	}
+	if len(p.Spectra) == 1 && p.Obs.Data.C > 1 {
+		for len(p.Spectra) < p.Obs.Data.C {
+			p.Spectra = append(p.Spectra, p.Spectra[0])
+		}
+	}
+	if len(p.Spectra) != p.Obs.Data.C {
+		return fmt.Errorf("deconv: %d power spectra for %d bands", len(p.Spectra), p.Obs.Data.C)
+	}
+	k, err := mcmc.NewExact(p.dev, p.Op, mcmc.ExactConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Spectra: p.Spectra})
+	if err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.Kernel = k
+	p.Findings = append(p.Findings, limpid.Finding{
+		Severity: limpid.Warning, Code: "prior.gaussian", Where: "prior",
+		What:   "the Gaussian prior has one power spectrum for the whole image: it does not know that light is positive or where the sources are",
+		Advice: "its error bars hold on average over the image; they are too wide in empty sky and too narrow in bright cores",
+	})
+	return nil
+}
+
+func (p *Problem) richardsonLucy(set Settings) error {
+	cfg := optim.RLConfig{
+		Data: p.Obs.Data, Weights: p.Obs.Weights,
+		Damping: set.Damping, StopAtNoise: set.StopAtNoise,
+	}
+	for c := range p.Obs.Data.C {
+		cfg.Background = append(cfg.Background, rlBackground(p.Obs, c))
+	}
+	k, err := optim.NewRichardsonLucy(p.dev, p.Op, cfg)
+	if err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.Kernel = k
+	p.Findings = append(p.Findings, limpid.Finding{
+		Severity: limpid.Info, Code: "method.estimate", Where: "method",
+		What:   "Richardson–Lucy gives an estimate without an uncertainty; noise grows with the iterations",
+		Advice: "use a posterior method for error bars",
+	})
+	return nil
+}
+
+// rlBackground lifts a sky-subtracted band so that its noise does not fall
+// below zero: the sky that was subtracted, or three times the median noise.
+func rlBackground(o *solvers.Observation, c int) float64 {
+	var sum, n float64
+	for _, w := range o.Weights.Plane(c) {
+		if w > 0 {
+			sum, n = sum+1/math.Sqrt(float64(w)), n+1
+		}
+	}
+	level := 3 * sum / math.Max(n, 1)
+	if len(o.Sky) > c {
+		var sky float64
+		for _, v := range o.Sky[c].Pix {
+			sky += float64(v) / float64(len(o.Sky[c].Pix))
+		}
+		level = math.Max(level, sky)
+	}
+	return level
+}
+
+// Fit says how well a scene explains the data of one band.
+type Fit struct {
+	Chi2      float64 `json:"chi2_per_pixel"` // Σ w (y − A x)² / n
+	Pixels    int     `json:"pixels"`         // n, those not masked
+	FluxData  float64 `json:"flux_data"`      // Σ y over unmasked pixels
+	FluxModel float64 `json:"flux_model"`     // Σ A x over the same pixels
+	FluxScene float64 `json:"flux_scene"`     // Σ x over the image
+	Reach     float64 `json:"max_residual"`   // largest |y − A x| √w
+}
+
+// Residual computes y − A x (0 where masked) for a scene on the grid, and how
+// well it fits, per band.
+func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
+	d, r := p.Op.Domain(), p.Op.Range()
+	x, err := p.dev.Alloc(d)
+	if err != nil {
+		return solvers.Image{}, nil, fmt.Errorf("deconv: residual: %w", err)
+	}
+	defer x.Free()
+	y, err := p.dev.Alloc(r)
+	if err != nil {
+		return solvers.Image{}, nil, fmt.Errorf("deconv: residual: %w", err)
+	}
+	defer y.Free()
+	p.stream.Upload(x, scene)
+	p.Op.Forward(p.stream, y, x)
+	out := solvers.NewImage(r[0], r[1], r[2])
+	p.stream.Download(out.Pix, y)
+	if err := p.stream.Err(); err != nil {
+		return out, nil, err
+	}
+	fits := make([]Fit, r[0])
+	for c := range fits {
+		fits[c] = p.fitBand(out.Plane(c), scene, c)
+	}
+	return out, fits, nil
+}
+
+// fitBand turns a model plane into a residual in place.
+func (p *Problem) fitBand(model, scene []float32, c int) Fit {
+	var f Fit
+	g := p.Op.Grid
+	data, weights := p.Obs.Data.Plane(c), p.Obs.Weights.Plane(c)
+	for i, m := range model {
+		w := float64(weights[i])
+		if w == 0 {
+			model[i] = 0
+			continue
+		}
+		r := float64(data[i]) - float64(m)
+		f.Chi2 += w * r * r
+		f.Reach = math.Max(f.Reach, math.Abs(r)*math.Sqrt(w))
+		f.FluxData += float64(data[i])
+		f.FluxModel += float64(m)
+		f.Pixels++
+		model[i] = float32(r)
+	}
+	f.Chi2 /= float64(f.Pixels)
+	for y := range g.ImgH {
+		at := (c*g.H+y+g.Row)*g.W + g.Col
+		for _, v := range scene[at : at+g.ImgW] {
+			f.FluxScene += float64(v)
+		}
+	}
+	return f
+}
+
+// Close frees the problem's tensors.
+func (p *Problem) Close() {
+	if p.Kernel != nil {
+		p.Kernel.Close()
+	}
+	if p.Op != nil {
+		p.Op.Close()
+	}
+}
