@@ -91,7 +91,11 @@ func (t *Table) curvedTicks(n int) []Tick {
 		}
 		step := roundStep(room / 2)
 		v := tidy(math.Round(t.Value(b)/step) * step)
-		if l := t.style.Limits; v < l.Lo || v > l.Hi {
+		l := t.style.Limits
+		if l.Lo < 0 && l.Hi > 0 && math.Abs(t.Brightness(0)-b) <= 0.5/float64(n) {
+			v = 0 // the most useful label there is
+		}
+		if v < l.Lo || v > l.Hi {
 			v = tidy(v + math.Copysign(step, l.Lo-v)) // one step back inside
 			if v < l.Lo || v > l.Hi {
 				continue
