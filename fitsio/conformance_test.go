@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -152,9 +151,6 @@ func checkFile(path string, want expectFile) (refusal string, bad []string) {
 		}
 		narrow, wide, err := pixelSums(h)
 		if err != nil {
-			if errors.Is(err, ErrUnsupported) {
-				return err.Error(), bad
-			}
 			if e.SHA != "" || !strings.HasPrefix(filepath.Base(path), "bad_") {
 				bad = append(bad, err.Error())
 			}

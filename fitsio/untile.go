@@ -309,6 +309,11 @@ func (t *tiledImage) integers(dst []int32, packed []byte, dim []int) error {
 	switch t.method {
 	case "RICE_1":
 		return tile.Rice(dst, packed, t.riceBlock, t.bytepix)
+	case "PLIO_1":
+		return tile.PLIO(dst, packed)
+	case "HCOMPRESS_1":
+		cols := dim[len(dim)-1]
+		return tile.HCompress(dst, packed, len(dst)/cols, cols, t.smooth)
 	}
 	return cardError(ErrUnsupported, "ZCMPTYPE", "compression %q", t.method)
 }
