@@ -1,0 +1,277 @@
+package widget
+
+import (
+	"encoding/binary"
+	"image"
+	"image/color"
+	"math"
+	"sync"
+
+	"fyne.io/fyne/v2/theme"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+
+	"limpid/app/figure"
+)
+
+// Overlay is something drawn over an image whenever its picture is drawn.
+type Overlay interface{ Draw(p *Pen) }
+
+// Pen draws over a pane's picture. Positions are pixels of the image (first pixel
+// centre at (0, 0)); widths and radii are Fyne units, so that lines keep their
+// weight on any screen.
+type Pen struct {
+	dst   *image.RGBA
+	view  figure.View
+	scale float64
+	faces map[float64]font.Face
+	stamp map[stampKey]*stamp
+}
+
+// begin aims the pen at a picture. Letters and stamps of the same screen scale are
+// kept from one picture to the next.
+func (p *Pen) begin(dst *image.RGBA, view figure.View, scale float64) {
+	if p.scale != scale {
+		p.faces, p.stamp = map[float64]font.Face{}, map[stampKey]*stamp{}
+	}
+	p.dst, p.view, p.scale = dst, view, scale
+}
+
+// View is the view being drawn, in screen pixels per image pixel.
+func (p *Pen) View() figure.View { return p.view }
+
+// Size is the picture's size in Fyne units.
+func (p *Pen) Size() (w, h float64) {
+	return float64(p.dst.Rect.Dx()) / p.scale, float64(p.dst.Rect.Dy()) / p.scale
+}
+
+// At maps image pixels to Fyne units from the picture's upper left corner.
+func (p *Pen) At(x, y float64) (px, py float64) {
+	sx, sy := p.view.Screen(p.dst.Rect.Dx(), p.dst.Rect.Dy(), x, y)
+	return sx / p.scale, sy / p.scale
+}
+
+// Line draws a line between two places of the image.
+func (p *Pen) Line(x0, y0, x1, y1, width float64, c color.RGBA) {
+	ax, ay := p.At(x0, y0)
+	bx, by := p.At(x1, y1)
+	p.Stroke(ax, ay, bx, by, width, c)
+}
+
+// Stroke draws a line between two places of the picture, in Fyne units.
+func (p *Pen) Stroke(x0, y0, x1, y1, width float64, c color.RGBA) {
+	k := p.scale
+	ax, ay, bx, by, ok := clip(x0*k, y0*k, x1*k, y1*k,
+		float64(p.dst.Rect.Dx()), float64(p.dst.Rect.Dy()), width*k+2)
+	if !ok {
+		return
+	}
+	half := max(0.5, width*k/2)
+	dx, dy := bx-ax, by-ay
+	r := math.Hypot(dx, dy)
+	if r < 1e-9 {
+		dx, dy, r = 1, 0, 1
+		bx, by = ax, ay
+	}
+	ux, uy := dx/r, dy/r
+	length := math.Hypot(bx-ax, by-ay)
+	y0i, y1i := int(math.Floor(min(ay, by)-half-1)), int(math.Ceil(max(ay, by)+half+1))
+	for y := max(0, y0i); y <= min(p.dst.Rect.Dy()-1, y1i); y++ {
+		lo, hi := rowSpan(ax, ay, bx, by, ux, uy, half+1, float64(y)+0.5)
+		for x := max(0, lo); x <= min(p.dst.Rect.Dx()-1, hi); x++ {
+			px, py := float64(x)+0.5-ax, float64(y)+0.5-ay
+			along := px*ux + py*uy
+			off := math.Abs(py*ux - px*uy)
+			cover := min(1, half+0.5-off) * min(1, min(along, length-along)+half+0.5)
+			p.blend(x, y, c, cover)
+		}
+	}
+}
+
+// rowSpan bounds the columns a thick line touches in a row.
+func rowSpan(ax, ay, bx, by, ux, uy, reach, y float64) (lo, hi int) {
+	l, r := min(ax, bx), max(ax, bx)
+	if math.Abs(uy) > 1e-6 { // where the line's strip crosses this row
+		mid := ax + (y-ay)/uy*ux
+		half := reach / math.Abs(uy)
+		l, r = max(l, mid-half), min(r, mid+half)
+	}
+	return int(math.Floor(l - reach)), int(math.Ceil(r + reach))
+}
+
+// clip cuts a line to the picture with a margin (Liang and Barsky).
+func clip(x0, y0, x1, y1, w, h, margin float64) (ax, ay, bx, by float64, ok bool) {
+	if math.IsNaN(x0+y0+x1+y1) || math.IsInf(x0+y0+x1+y1, 0) {
+		return 0, 0, 0, 0, false
+	}
+	t0, t1 := 0.0, 1.0
+	dx, dy := x1-x0, y1-y0
+	for _, e := range [4][2]float64{
+		{-dx, x0 + margin}, {dx, w + margin - x0}, {-dy, y0 + margin}, {dy, h + margin - y0},
+	} {
+		switch {
+		case e[0] == 0:
+			if e[1] < 0 {
+				return 0, 0, 0, 0, false
+			}
+		case e[0] < 0:
+			t0 = max(t0, e[1]/e[0])
+		default:
+			t1 = min(t1, e[1]/e[0])
+		}
+	}
+	return x0 + t0*dx, y0 + t0*dy, x0 + t1*dx, y0 + t1*dy, t0 <= t1
+}
+
+// blend mixes a colour over one pixel.
+func (p *Pen) blend(x, y int, c color.RGBA, cover float64) {
+	if cover <= 0 {
+		return
+	}
+	mix(p.dst.Pix[y*p.dst.Stride+4*x:], c, uint32(cover*float64(c.A)+0.5))
+}
+
+// mix blends a colour of alpha a (0 to 255) into an opaque pixel.
+func mix(pix []byte, c color.RGBA, a uint32) {
+	pix = pix[:3]
+	pix[0] = uint8((uint32(c.R)*a + uint32(pix[0])*(255-a) + 127) / 255)
+	pix[1] = uint8((uint32(c.G)*a + uint32(pix[1])*(255-a) + 127) / 255)
+	pix[2] = uint8((uint32(c.B)*a + uint32(pix[2])*(255-a) + 127) / 255)
+}
+
+// Ring is a circle of constant size around a place of the image. Rings of the
+// same look are drawn from one stamp: a hundred thousand of them take
+// tens of milliseconds.
+func (p *Pen) Ring(x, y, radius, width float64, c color.RGBA) {
+	sx, sy := p.view.Screen(p.dst.Rect.Dx(), p.dst.Rect.Dy(), x, y)
+	reach := (radius + width + 1) * p.scale
+	if !(sx > -reach && sy > -reach && sx < float64(p.dst.Rect.Dx())+reach && sy < float64(p.dst.Rect.Dy())+reach) {
+		return
+	}
+	key := stampKey{radius, width}
+	s := p.stamp[key]
+	if s == nil {
+		s = newStamp(radius*p.scale, max(1, width*p.scale))
+		p.stamp[key] = s
+	}
+	ox, oy := int(math.Floor(sx))-s.half, int(math.Floor(sy))-s.half
+	if ox >= 0 && oy >= 0 && ox+2*s.half < p.dst.Rect.Dx() && oy+2*s.half < p.dst.Rect.Dy() {
+		s.put(p.dst.Pix[oy*p.dst.Stride+4*ox:], p.dst.Stride, c)
+		return
+	}
+	for _, d := range s.dots {
+		px, py := ox+int(d.x), oy+int(d.y)
+		if px >= 0 && py >= 0 && px < p.dst.Rect.Dx() && py < p.dst.Rect.Dy() {
+			mix(p.dst.Pix[py*p.dst.Stride+4*px:], c, uint32(d.cover)*uint32(c.A)/255)
+		}
+	}
+}
+
+// put draws a stamp that lies wholly in the picture: red and blue are blended in
+// one multiplication.
+func (s *stamp) put(pix []byte, stride int, c color.RGBA) {
+	rb, g := uint32(c.R)|uint32(c.B)<<16, uint32(c.G)
+	for _, d := range s.dots {
+		q := pix[int(d.y)*stride+4*int(d.x):][:4]
+		a := uint32(d.cover) * uint32(c.A) >> 8
+		a += a >> 7 // 0 to 256
+		was := binary.LittleEndian.Uint32(q)
+		b := (rb*a + (was&0xff00ff)*(256-a)) >> 8 & 0xff00ff
+		b |= (g*a + (was>>8&0xff)*(256-a)) & 0xff00
+		binary.LittleEndian.PutUint32(q, b|0xff000000)
+	}
+}
+
+type stampKey struct{ radius, width float64 }
+
+// stamp is the pixels of a ring around (half, half).
+type stamp struct {
+	half int
+	dots []dot
+}
+
+type dot struct {
+	x, y  int16
+	cover uint8
+}
+
+func newStamp(radius, width float64) *stamp {
+	s := &stamp{half: int(math.Ceil(radius+width/2)) + 1}
+	for y := 0; y <= 2*s.half; y++ {
+		for x := 0; x <= 2*s.half; x++ {
+			off := math.Abs(math.Hypot(float64(x-s.half), float64(y-s.half)) - radius)
+			if cover := min(1, width/2+0.5-off); cover > 0 {
+				s.dots = append(s.dots, dot{int16(x), int16(y), uint8(cover * 255)})
+			}
+		}
+	}
+	return s
+}
+
+// Circle is a circle whose radius is given in image pixels.
+func (p *Pen) Circle(x, y, radius, width float64, c color.RGBA) {
+	cx, cy := p.At(x, y)
+	r := radius * p.view.Zoom / p.scale
+	w, h := p.Size()
+	if !(cx+r > 0 && cy+r > 0 && cx-r < w && cy-r < h && r < 1e6) {
+		return
+	}
+	n := min(720, max(12, int(r*p.scale)))
+	px, py := cx+r, cy
+	for i := 1; i <= n; i++ {
+		sin, cos := math.Sincos(2 * math.Pi * float64(i) / float64(n))
+		qx, qy := cx+r*cos, cy+r*sin
+		p.Stroke(px, py, qx, qy, width, c)
+		px, py = qx, qy
+	}
+}
+
+// Text writes in Fyne units, its baseline's middle at (x, y), with a dark seam so
+// that it can be read on any picture.
+func (p *Pen) Text(s string, x, y, size float64, c color.RGBA) {
+	f := p.face(size * p.scale)
+	if f == nil {
+		return
+	}
+	adv := float64(font.MeasureString(f, s)) / 64
+	d := font.Drawer{Dst: p.dst, Face: f}
+	at := func(dx, dy float64) {
+		d.Dot = fixed.Point26_6{
+			X: fixed.Int26_6((x*p.scale - adv/2 + dx) * 64),
+			Y: fixed.Int26_6((y*p.scale + dy) * 64),
+		}
+		d.DrawString(s)
+	}
+	d.Src = image.NewUniform(color.RGBA{0, 0, 0, 150})
+	for _, o := range [4][2]float64{{1, 1}, {-1, 1}, {1, -1}, {-1, -1}} {
+		at(o[0]*p.scale*0.8, o[1]*p.scale*0.8)
+	}
+	d.Src = image.NewUniform(c)
+	at(0, 0)
+}
+
+// uiFont is the theme's font, read once.
+var uiFont = sync.OnceValue(func() *opentype.Font {
+	f, err := opentype.Parse(theme.DefaultTextFont().Content())
+	if err != nil {
+		return nil
+	}
+	return f
+})
+
+func (p *Pen) face(px float64) font.Face {
+	if f, ok := p.faces[px]; ok {
+		return f
+	}
+	parsed := uiFont()
+	if parsed == nil {
+		return nil
+	}
+	f, err := opentype.NewFace(parsed, &opentype.FaceOptions{Size: px, DPI: 72, Hinting: font.HintingNone})
+	if err != nil {
+		return nil
+	}
+	p.faces[px] = f
+	return f
+}
