@@ -112,7 +112,7 @@ func (r *barRenderer) Layout(size fyne.Size) {
 	r.ramp.Resize(fyne.NewSize(size.Width, rampHeight))
 	ticks, power := []figure.Tick(nil), 0
 	if r.b.table.Style().Map != nil && size.Width > 60 {
-		ticks, power = r.b.table.Ticks(int(min(8, max(2, size.Width/75))))
+		ticks, power = r.b.table.Ticks(int(min(8, max(2, size.Width/55))))
 	}
 	r.unit.Text = figure.WithPower(r.b.unit, power)
 	room := size.Width

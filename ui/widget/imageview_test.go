@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
@@ -32,7 +33,7 @@ func show(t testing.TB, size fyne.Size, panes ...*ImageView) fyne.Window {
 	app := test.NewApp()
 	t.Cleanup(app.Quit)
 	app.Settings().SetTheme(Theme{Mode: Dark})
-	box := fyne.NewContainerWithLayout(&row{})
+	box := container.New(&row{})
 	for _, p := range panes {
 		box.Add(p)
 	}
