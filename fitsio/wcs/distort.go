@@ -97,6 +97,15 @@ func (p *parser) distortions() error {
 	switch w.Code {
 	case "TPV":
 		w.plane, w.Code = p.tpv(), "TAN"
+	case "TNX", "ZPX":
+		p.irafPV = &params{}
+		for m := range p.irafPV {
+			p.irafPV[m] = math.NaN()
+		}
+		if w.plane, err = p.iraf(p.irafPV); err != nil {
+			return err
+		}
+		w.Code = map[string]string{"TNX": "TAN", "ZPX": "ZPN"}[w.Code]
 	case "TAN":
 		// SCAMP wrote TPV coefficients under the name TAN.
 		if p.scampPV() {

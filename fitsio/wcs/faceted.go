@@ -5,14 +5,55 @@ import (
 	"math"
 )
 
-// cube is the tangential spherical cube TSC (WCS II, section 5.6.1). Faces: 0 is
-// the north cap, 1 to 4 lie along the equator at native longitude 0, 90, 180,
-// 270, 5 is the south cap.
-type cube struct{}
+// cube is the tangential spherical cube TSC or the quadrilateralized one QSC (WCS
+// II, sections 5.6.1 and 5.6.3). Faces: 0 is the north cap, 1 to 4 lie along the
+// equator at native longitude 0, 90, 180, 270, 5 is the south cap.
+type cube struct{ quad bool }
 
 func (cube) theta0() float64 { return 0 }
 
-func (cube) toPlane(phi, theta float64) (x, y float64, ok bool) {
+// faceX and faceY are the middles of the faces in units of 45 degrees.
+var (
+	faceX = [6]float64{0, 0, 2, 4, 6, 0}
+	faceY = [6]float64{2, 0, 0, 0, 0, -2}
+)
+
+// toFace turns direction cosines into those of a face: ξ along x, η along y, ζ
+// outwards.
+func toFace(face int, l, m, n float64) (xi, eta, zeta float64) {
+	switch face {
+	case 0:
+		return m, -l, n
+	case 1:
+		return m, n, l
+	case 2:
+		return -l, n, m
+	case 3:
+		return -m, n, -l
+	case 4:
+		return l, n, -m
+	}
+	return m, l, -n
+}
+
+// fromFace is the inverse of toFace.
+func fromFace(face int, xi, eta, zeta float64) (l, m, n float64) {
+	switch face {
+	case 0:
+		return -eta, xi, zeta
+	case 1:
+		return zeta, xi, eta
+	case 2:
+		return -xi, zeta, eta
+	case 3:
+		return -zeta, -xi, eta
+	case 4:
+		return xi, -zeta, eta
+	}
+	return eta, xi, -zeta
+}
+
+func (p cube) toPlane(phi, theta float64) (x, y float64, ok bool) {
 	st, ct := sincosd(theta)
 	sp, cp := sincosd(phi)
 	l, m, n := ct*cp, ct*sp, st
@@ -22,54 +63,69 @@ func (cube) toPlane(phi, theta float64) (x, y float64, ok bool) {
 			face, top = i+1, v
 		}
 	}
-	var xi, eta, px, py float64
-	switch face {
-	case 0:
-		xi, eta, py = m, -l, 2
-	case 1:
-		xi, eta = m, n
-	case 2:
-		xi, eta, px = -l, n, 2
-	case 3:
-		xi, eta, px = -m, n, 4
-	case 4:
-		xi, eta, px = l, n, 6
-	case 5:
-		xi, eta, py = m, l, -2
+	xi, eta, zeta := toFace(face, l, m, n)
+	u, v := xi/zeta, eta/zeta
+	if p.quad {
+		u, v = quadFace(xi, eta)
 	}
-	return 45 * (px + xi/top), 45 * (py + eta/top), true
+	return 45 * (faceX[face] + u), 45 * (faceY[face] + v), true
 }
 
-func (cube) toSphere(x, y float64) (phi, theta float64, ok bool) {
+func (p cube) toSphere(x, y float64) (phi, theta float64, ok bool) {
 	const tol = 1e-12
 	x, y = x/45, y/45
 	in := func(v float64) bool { return math.Abs(v) <= 1+tol }
-	var l, m, n float64
-	switch {
-	case !in(y) && in(x) && in(y-2):
-		l, m, n = -(y - 2), x, 1
-	case !in(y) && in(x) && in(y+2):
-		l, m, n = y+2, x, -1
-	case !in(y):
-		return 0, 0, false
-	default:
-		if x < -1-tol {
-			x += 8
-		}
-		switch {
-		case in(x):
-			l, m, n = 1, x, y
-		case in(x - 2):
-			l, m, n = -(x - 2), 1, y
-		case in(x - 4):
-			l, m, n = -1, -(x - 4), y
-		case in(x - 6):
-			l, m, n = x-6, -1, y
-		default:
-			return 0, 0, false
+	face := -1
+	if in(y) && x < -1-tol {
+		x += 8
+	}
+	for f := range faceX {
+		if in(x-faceX[f]) && in(y-faceY[f]) && (face < 0 || f == 1) {
+			face = f
 		}
 	}
+	if face < 0 {
+		return 0, 0, false
+	}
+	u, v := x-faceX[face], y-faceY[face]
+	xi, eta, zeta := u, v, 1.0
+	if p.quad {
+		xi, eta, zeta = quadUnface(u, v)
+	}
+	l, m, n := fromFace(face, xi, eta, zeta)
 	return direction(m, l), atan2d(n, math.Hypot(l, m)), true
+}
+
+// quadFace is the equal-area map of a face of QSC to the square −1 … 1.
+func quadFace(xi, eta float64) (u, v float64) {
+	if math.Abs(xi) < math.Abs(eta) {
+		v, u = quadFace(eta, xi)
+		return u, v
+	}
+	if xi == 0 {
+		return 0, 0
+	}
+	w := eta / xi
+	r2 := xi*xi + eta*eta
+	z := r2 / (1 + math.Sqrt(math.Max(0, 1-r2))) // 1 − ζ without cancellation
+	u = math.Copysign(math.Sqrt(z/(1-1/math.Sqrt(2+w*w))), xi)
+	return u, u / 15 * (math.Atan(w) - math.Asin(w/math.Sqrt(2*(1+w*w)))) / deg
+}
+
+// quadUnface is the inverse of quadFace.
+func quadUnface(u, v float64) (xi, eta, zeta float64) {
+	if math.Abs(u) < math.Abs(v) {
+		eta, xi, zeta = quadUnface(v, u)
+		return xi, eta, zeta
+	}
+	if u == 0 {
+		return 0, 0, 1
+	}
+	s, c := sincosd(15 * v / u)
+	w := s / (c - 1/math.Sqrt2)
+	z := u * u * (1 - 1/math.Sqrt(2+w*w)) // 1 − ζ
+	xi = math.Copysign(math.Sqrt(z*(2-z)/(1+w*w)), u)
+	return xi, w * xi, 1 - z
 }
 
 // hpx is the HEALPix projection (Calabretta & Roukema 2007, MNRAS 381, 865) with

@@ -42,6 +42,7 @@ type parser struct {
 	frame    string
 	suffix   string // distortion code after the projection: SIP …
 	lin      [][]float64
+	irafPV   *params // parameters of ZPN from a ZPX header
 }
 
 func (p *parser) key(format string, args ...any) string {
@@ -309,6 +310,9 @@ func (p *parser) sphere() error {
 		for m := range latPV {
 			latPV[m], lonPV[m] = math.NaN(), math.NaN()
 		}
+	}
+	if p.irafPV != nil {
+		latPV = p.irafPV
 	}
 	lon0, lat0 := w.crval[0], w.crval[1]
 	if w.Code == "NCP" { // SIN with η = cot δ0 (WCS II, section 6.1.2)

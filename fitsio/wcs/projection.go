@@ -47,8 +47,20 @@ func newProjection(code string, pv *params) (projection, error) {
 			code = "SFL"
 		}
 		return pseudo(code), nil
-	case "TSC":
-		return cube{}, nil
+	case "TSC", "QSC":
+		return cube{quad: code == "QSC"}, nil
+	case "SZP":
+		return newSZP(pv.or(1, 0), pv.or(2, 0), pv.or(3, 90))
+	case "AIR":
+		return newAiry(pv.or(1, 90))
+	case "CYP":
+		return newCYP(pv.or(1, 1), pv.or(2, 1))
+	case "COP", "COE", "COD", "COO":
+		return newConic(code, pv)
+	case "BON":
+		return newBonne(pv.or(1, 0))
+	case "PCO":
+		return polyconic{}, nil
 	case "HPX":
 		return newHPX(pv.or(1, 4), pv.or(2, 3))
 	}
