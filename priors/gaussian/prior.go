@@ -79,9 +79,9 @@ func (p *Prior) Sample(s engine.Stream, dst *engine.Tensor, key engine.Key) {
 
 // LogProb writes −½ xᵀ P⁻¹ x, up to a constant, for each of B scenes.
 func (p *Prior) LogProb(s engine.Stream, dst, x *engine.Tensor) {
-	real := p.real.Slice(0, x.Len()/p.domain.Len())
+	real := p.real.Slice(0, x.Len()/p.domain.Len()).Reshape(x.Shape()...)
 	p.Score(s, real, x, 0)
-	s.Dot(dst, x, real.Reshape(x.Shape()...))
+	s.Dot(dst, x, real)
 	s.Scale(dst, 0.5, dst)
 }
 
@@ -90,7 +90,7 @@ func (p *Prior) apply(s engine.Stream, dst, x, filter *engine.Tensor) {
 	if n > p.batched {
 		panic(fmt.Sprintf("gaussian: %d scenes for a prior made for %d", n, p.batched))
 	}
-	spec := p.spec.Slice(0, n)
+	spec := p.spec.Slice(0, n).Reshape(x.Shape().Spectrum()...)
 	s.RFFT2(spec, x)
 	s.CScale(spec, spec, filter)
 	s.IRFFT2(dst, spec)

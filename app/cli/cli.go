@@ -1,0 +1,161 @@
+// Package cli is the command line: it reads arguments, calls app/session and
+// prints. Everything the window can do to data can be done here.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"limpid"
+	"limpid/app/recipe"
+	"limpid/app/session"
+	"limpid/engine"
+)
+
+// Env is what a command runs in.
+type Env struct {
+	Out, Err  io.Writer
+	Terminal  bool // Err is a terminal: draw a moving progress bar
+	NewDevice func(name string) (engine.Device, error)
+}
+
+type command struct {
+	name, args, about string
+	run               func(ctx context.Context, e *Env, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"info", "FILE [--hdu N] [--header] [--json]", "what is in a FITS file", info},
+		{"deconvolve", "FILE [options] -o OUT.fits", "posterior mean, samples and uncertainty of an image", deconvolve},
+		{"run", "RECIPE.json -o OUT.fits", "carry out a recipe, as written beside every result", runRecipe},
+		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},
+		{"sample", "[--out DIR]", "deconvolve the sample image that ships with Limpid", sample},
+		{"version", "", "print the version", version},
+	}
+}
+
+// Run carries out one command and returns the exit code.
+func Run(ctx context.Context, e *Env, args []string) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(e.Out, args)
+		return session.ExitOK
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		err := c.run(ctx, e, args[1:])
+		return report(e, args, err)
+	}
+	return report(e, args, usageError{fmt.Sprintf("unknown command %q: limpid-cli help lists them", args[0])})
+}
+
+// usageError is a mistake in the arguments.
+type usageError struct{ msg string }
+
+func (u usageError) Error() string { return u.msg }
+func (u usageError) Unwrap() error { return recipe.ErrInvalid }
+
+// report prints an error for people or, with --json, for programs.
+func report(e *Env, args []string, err error) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return session.ExitOK
+	}
+	code, f := session.ExitCode(err), session.Problem(err)
+	for _, a := range args {
+		if a == "--json" || a == "-json" {
+			out, _ := json.Marshal(map[string]any{"error": f, "exit": code})
+			fmt.Fprintln(e.Out, string(out))
+			return code
+		}
+	}
+	fmt.Fprintf(e.Err, "limpid-cli: %s\n", f.What)
+	if f.Advice != "" {
+		fmt.Fprintf(e.Err, "  → %s\n", f.Advice)
+	}
+	return code
+}
+
+func usage(w io.Writer, args []string) {
+	if len(args) > 1 {
+		for _, c := range commands() {
+			if c.name == args[1] {
+				fmt.Fprintf(w, "limpid-cli %s %s\n  %s\n", c.name, c.args, c.about)
+				if c.name == "deconvolve" {
+					fmt.Fprint(w, deconvolveHelp)
+				}
+				return
+			}
+		}
+	}
+	fmt.Fprintf(w, "limpid-cli %s: Bayesian image inference for astronomy\n\n", limpid.Version)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  limpid-cli %-10s %s\n  %22s%s\n", c.name, c.args, "", c.about)
+	}
+	fmt.Fprintf(w, "\nExit codes: 0 done, 1 internal error, 2 wrong arguments or recipe, 3 a file cannot be read,\n4 image, PSF or noise unusable, 5 output cannot be written, 6 not enough memory, 130 cancelled.\nlimpid-cli help deconvolve lists its options.\n")
+}
+
+func version(_ context.Context, e *Env, _ []string) error {
+	fmt.Fprintln(e.Out, "limpid", limpid.Version)
+	return nil
+}
+
+// flagSet reads flags that may stand before or after the operands.
+type flagSet struct {
+	*flag.FlagSet
+	operands []string
+}
+
+func newFlags(e *Env, name string) *flagSet {
+	f := &flagSet{FlagSet: flag.NewFlagSet("limpid-cli "+name, flag.ContinueOnError)}
+	f.SetOutput(io.Discard)
+	f.Usage = func() {}
+	return f
+}
+
+// parse collects operands between flags; want is how many there must be.
+func (f *flagSet) parse(args []string, want int, what string) error {
+	for {
+		if err := f.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return err
+			}
+			return usageError{err.Error()}
+		}
+		rest := f.Args()
+		if len(rest) == 0 {
+			break
+		}
+		f.operands = append(f.operands, rest[0])
+		args = rest[1:]
+	}
+	if len(f.operands) != want {
+		return usageError{fmt.Sprintf("expected %s, got %d operand(s): %s", what, len(f.operands), strings.Join(f.operands, " "))}
+	}
+	return nil
+}
+
+// optionalInt is a flag that may be absent.
+type optionalInt struct{ v *int }
+
+func (o *optionalInt) String() string { return "" }
+func (o *optionalInt) Set(s string) error {
+	var n int
+	if _, err := fmt.Sscanf(s, "%d", &n); err != nil || fmt.Sprint(n) != s || n < 0 {
+		return fmt.Errorf("must be a whole number from 0")
+	}
+	o.v = &n
+	return nil
+}
+
+func absent(path string) bool {
+	_, err := os.Stat(path)
+	return err != nil
+}

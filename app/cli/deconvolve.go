@@ -1,0 +1,299 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"limpid"
+	"limpid/app/recipe"
+	"limpid/app/session"
+	"limpid/assets"
+	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
+)
+
+const deconvolveHelp = `
+Image
+  --hdu N               HDU of the image, from 0 (default: the first image)
+  --plane N             one plane of a cube (default: every plane is a band)
+  --cutout x0:x1,y0:y1  pixels from 0, upper ends excluded
+  --mask HDU|FILE[HDU]  pixels that are not 0 are left out; NaN always is
+  --saturation LEVEL    pixels at or above it are left out (default: SATURATE)
+Model
+  --psf P               measure (from stars), gaussian:2.5px, moffat:0.8arcsec,3,
+                        airy:3px, none, FILE or FILE[HDU], [HDU] of the image's file;
+                        default: the file's PSF HDU if it has one, else measure
+  --recenter            move the PSF's centroid to the centre of its stamp
+  --noise N             auto, sky, sigma:S, gain:G,ron:R, weights[:HDU|FILE],
+                        variance[:…], std[:…], or the HDU of a map whose name tells
+  --sky S               auto, none, constant[:V], mesh[:64]
+Inference
+  --method M            gaussian (exact posterior, default) or rl (Richardson-Lucy)
+  --spectrum F          fit (default), or a file of k (cycles/px) and P columns
+  --samples N           posterior samples (default 64)
+  --seed N              random seed (default 1)
+  --iterations N        of Richardson-Lucy (default 50)
+  --damping T           of Richardson-Lucy, in sigma
+  --stop-at-noise       end Richardson-Lucy when the residual reaches the noise
+Output
+  -o OUT.fits           MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, RECIPE; beside it
+                        OUT.png, OUT.recipe.json and OUT.bib unless --fits-only
+  --no-samples          leave the samples out of the FITS file
+  --device D            auto, cpu
+  --json                print one JSON object; --quiet: no progress
+`
+
+// outputFlags are shared by the commands that run something.
+type outputFlags struct {
+	out                              string
+	fitsOnly, noSamples, json, quiet bool
+	device                           string
+}
+
+func (o *outputFlags) register(f *flagSet) {
+	f.StringVar(&o.out, "o", "", "")
+	f.StringVar(&o.out, "out", "", "")
+	f.BoolVar(&o.fitsOnly, "fits-only", false, "")
+	f.BoolVar(&o.noSamples, "no-samples", false, "")
+	f.BoolVar(&o.json, "json", false, "")
+	f.BoolVar(&o.quiet, "quiet", false, "")
+	f.StringVar(&o.device, "device", "", "")
+}
+
+func deconvolve(ctx context.Context, e *Env, args []string) error {
+	f := newFlags(e, "deconvolve")
+	var o outputFlags
+	o.register(f)
+	var hdu, plane optionalInt
+	f.Var(&hdu, "hdu", "")
+	f.Var(&plane, "plane", "")
+	cutout, mask, saturation := f.String("cutout", "", ""), f.String("mask", "", ""), f.String("saturation", "", "")
+	psf, noise, sky := f.String("psf", "", ""), f.String("noise", "auto", ""), f.String("sky", "auto", "")
+	method, spectrum := f.String("method", "gaussian", ""), f.String("spectrum", "fit", "")
+	samples, seed := f.Int("samples", 64, ""), f.Uint64("seed", 1, "")
+	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
+	stop, recenter := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, "")
+	if err := f.parse(args, 1, "one image"); err != nil {
+		return err
+	}
+	r := recipe.Default(f.operands[0])
+	r.Input.HDU, r.Input.Plane = hdu.v, plane.v
+	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop}
+	r.Draw.Samples, r.Draw.Seed, r.Device = *samples, *seed, o.device
+	if *spectrum != "fit" {
+		r.Prior.Spectrum, r.Prior.File = "file", *spectrum
+	}
+	if err := fillObservation(ctx, &r, *psf, *noise, *sky, *cutout, *mask, *saturation); err != nil {
+		return err
+	}
+	r.PSF.Recenter = *recenter
+	return carryOut(ctx, e, r, o)
+}
+
+// fillObservation parses what describes the data.
+func fillObservation(ctx context.Context, r *recipe.Recipe, psf, noise, sky, cutout, mask, saturation string) error {
+	var err error
+	if psf == "" {
+		r.PSF, err = session.DefaultPSF(ctx, r.Input.File)
+	} else {
+		r.PSF, err = recipe.ParsePSF(psf)
+	}
+	if err != nil {
+		return err
+	}
+	if r.PSF.Kind == observe.PSFFile && r.PSF.File != "" && absent(r.PSF.File) {
+		return usageError{fmt.Sprintf("--psf %s: neither a file nor one of measure, none, gaussian:…, moffat:…, airy:…", psf)}
+	}
+	if r.Noise, err = recipe.ParseNoise(noise); err != nil {
+		return err
+	}
+	if r.Sky, err = recipe.ParseSky(sky); err != nil {
+		return err
+	}
+	if cutout != "" {
+		if r.Input.Cutout, err = recipe.ParseCutout(cutout); err != nil {
+			return err
+		}
+	}
+	if n, convErr := strconv.Atoi(mask); convErr == nil {
+		r.Mask.HDU = &n
+	} else if mask != "" {
+		if r.Mask.File, r.Mask.HDU, err = recipe.ParseFile(mask); err != nil {
+			return err
+		}
+	}
+	if saturation != "" {
+		v, err := strconv.ParseFloat(saturation, 64)
+		if err != nil {
+			return usageError{fmt.Sprintf("--saturation %q is not a number", saturation)}
+		}
+		r.Mask.Saturation = &v
+	}
+	return nil
+}
+
+func runRecipe(ctx context.Context, e *Env, args []string) error {
+	f := newFlags(e, "run")
+	var o outputFlags
+	o.register(f)
+	if err := f.parse(args, 1, "one recipe"); err != nil {
+		return err
+	}
+	r, err := recipe.Load(f.operands[0])
+	if err != nil {
+		return err
+	}
+	if o.device != "" {
+		r.Device = o.device
+	}
+	return carryOut(ctx, e, r, o)
+}
+
+// carryOut runs a recipe, shows its progress and writes the result.
+func carryOut(ctx context.Context, e *Env, r recipe.Recipe, o outputFlags) error {
+	if o.out == "" {
+		return usageError{"name the output: -o OUT.fits"}
+	}
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	if err := session.CheckOutput(o.out); err != nil {
+		return err
+	}
+	dev, err := e.NewDevice(r.Device)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	s := session.New(dev)
+	defer s.Close()
+	run, err := s.Start(ctx, r)
+	if err != nil {
+		return err
+	}
+	watch(e, run, o.quiet || o.json)
+	if err := run.Wait(); err != nil {
+		return err
+	}
+	res := run.Result()
+	files := session.Beside(o.out)
+	if o.fitsOnly {
+		files = session.ExportOptions{FITS: o.out}
+	}
+	files.NoSamples = o.noSamples
+	written, err := s.Export(ctx, res, files)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(e, res, run, written)
+	}
+	printResult(e, res, run, written)
+	return nil
+}
+
+func printResult(e *Env, res *session.Result, run *session.Run, written []string) {
+	for _, f := range res.Findings {
+		if f.Severity != limpid.Info {
+			fmt.Fprintln(e.Out, f)
+		}
+	}
+	for c, fit := range res.Fits {
+		name := ""
+		if len(res.Fits) > 1 {
+			name = res.Bands[c] + ": "
+		}
+		flux := fmt.Sprintf("%.6g", fit.FluxScene)
+		if res.Draws > 1 {
+			flux += fmt.Sprintf(" ± %.2g", res.FluxStd[c])
+		}
+		fmt.Fprintf(e.Out, "%sχ²/pixel %.3f over %d pixels · flux in %.6g, model %.6g, scene %s %s\n",
+			name, fit.Chi2, fit.Pixels, fit.FluxData, fit.FluxModel, flux, res.Unit)
+	}
+	if res.Draws > 0 {
+		fmt.Fprintf(e.Out, "%d samples · R-hat %.3f · ESS %.0f · seed %d\n", res.Draws, res.Convergence.RHat, res.Convergence.ESS, res.Recipe.Draw.Seed)
+	}
+	fmt.Fprintf(e.Out, "%s.\n", res.Sentence())
+	fmt.Fprintf(e.Out, "%.1f s on %s\n", run.Status().Elapsed.Seconds(), res.Device)
+	for _, w := range written {
+		fmt.Fprintln(e.Out, "wrote", w)
+	}
+}
+
+// summaryJSON is what --json prints.
+type summaryJSON struct {
+	Recipe   recipe.Recipe    `json:"recipe"`
+	Fits     []deconv.Fit     `json:"fits"`
+	FluxStd  []*float64       `json:"flux_std"`
+	Draws    int              `json:"draws"`
+	RHat     *float64         `json:"rhat"`
+	ESS      *float64         `json:"ess"`
+	FWHM     []float64        `json:"psf_fwhm_px"`
+	Stars    []observe.Star   `json:"stars,omitempty"`
+	Findings []limpid.Finding `json:"findings"`
+	Seconds  float64          `json:"seconds"`
+	Device   string           `json:"device"`
+	Files    []string         `json:"files"`
+}
+
+func printJSON(e *Env, res *session.Result, run *session.Run, written []string) error {
+	number := func(v float64) *float64 { // NaN is null
+		if v != v {
+			return nil
+		}
+		return &v
+	}
+	out := summaryJSON{
+		Recipe: res.Recipe, Fits: res.Fits, Draws: res.Draws, Findings: res.Findings, Files: written,
+		RHat: number(res.Convergence.RHat), ESS: number(res.Convergence.ESS), FWHM: res.Report.FWHM,
+		Seconds: run.Status().Elapsed.Seconds(), Device: res.Device,
+	}
+	for _, v := range res.FluxStd {
+		out.FluxStd = append(out.FluxStd, number(v))
+	}
+	for _, p := range res.Report.PSF {
+		out.Stars = append(out.Stars, p.Stars...)
+	}
+	text, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.Out, string(text))
+	return err
+}
+
+// sample writes the shipped image and deconvolves it: what make run does without
+// a display.
+func sample(ctx context.Context, e *Env, args []string) error {
+	f := newFlags(e, "sample")
+	dir := f.String("out", "out", "")
+	samples := f.Int("samples", 64, "")
+	if err := f.parse(args, 0, "no operand"); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(*dir, 0o755); err != nil {
+		return fmt.Errorf("%w: %w", session.ErrOutput, err)
+	}
+	item := assets.Samples()[0]
+	data, err := assets.ReadSample(item.File)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(*dir, item.File)
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return fmt.Errorf("%w: %w", session.ErrOutput, err)
+	}
+	fmt.Fprintf(e.Out, "%s: %s\n%s\n", item.Name, path, item.About)
+	r := recipe.Default(path)
+	if r.PSF, err = session.DefaultPSF(ctx, path); err != nil {
+		return err
+	}
+	r.Draw.Samples = *samples
+	stem := strings.TrimSuffix(session.Stem(path), "")
+	return carryOut(ctx, e, r, outputFlags{out: stem + "-posterior.fits"})
+}

@@ -1,0 +1,217 @@
+// Package recipe is what the user asked for, as a value and as JSON: the same for
+// the window, the command line and the file that is written beside every result.
+package recipe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+
+	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
+)
+
+// Version of the format; Decode refuses later ones.
+const Version = 1
+
+// Recipe describes one run completely: with the same input files it gives the
+// same result, byte for byte.
+type Recipe struct {
+	Version int      `json:"version"`
+	Task    string   `json:"task"` // "deconvolve"
+	Input   Input    `json:"input"`
+	PSF     PSF      `json:"psf"`
+	Noise   Noise    `json:"noise"`
+	Sky     Sky      `json:"sky"`
+	Mask    Mask     `json:"mask"`
+	Method  Method   `json:"method"`
+	Prior   Prior    `json:"prior"`
+	Draw    Draw     `json:"draw"`
+	Device  string   `json:"device,omitempty"` // "auto" (default), "cpu"
+	Notes   []string `json:"notes,omitempty"`  // the user's own
+}
+
+// The parts that package observe defines.
+type (
+	PSF   = observe.PSFSettings
+	Noise = observe.NoiseSettings
+	Sky   = observe.SkySettings
+	Mask  = observe.MaskSettings
+)
+
+// Input names the image.
+type Input struct {
+	File string `json:"file"`
+	// SHA256 of the file, set when a run starts; when present it is checked.
+	SHA256 string `json:"sha256,omitempty"`
+	HDU    *int   `json:"hdu,omitempty"` // default: the first image
+	// Plane chooses one plane of a cube; without it every plane is a band.
+	Plane *int `json:"plane,omitempty"`
+	// Cutout is [x0, x1, y0, y1] in pixels from 0, upper ends excluded.
+	Cutout *[4]int `json:"cutout,omitempty"`
+}
+
+// Method says how to infer.
+type Method struct {
+	Kind        deconv.Method `json:"kind"`
+	Iterations  int           `json:"iterations,omitempty"`    // Richardson–Lucy
+	Damping     float64       `json:"damping,omitempty"`       // Richardson–Lucy, in σ
+	StopAtNoise bool          `json:"stop_at_noise,omitempty"` // Richardson–Lucy
+}
+
+// Prior of the scene.
+type Prior struct {
+	Kind string `json:"kind"` // "gaussian"
+	// Spectrum is "fit", or "file" with K and P read from Spectrum file, or
+	// "points" with K (cycles per pixel) and P (data unit²) here.
+	Spectrum string    `json:"spectrum,omitempty"`
+	File     string    `json:"file,omitempty"`
+	K        []float64 `json:"k,omitempty"`
+	P        []float64 `json:"p,omitempty"`
+}
+
+// Draw says how many samples.
+type Draw struct {
+	Samples int    `json:"samples"`
+	Seed    uint64 `json:"seed"`
+}
+
+// Limits of what is accepted.
+const (
+	MaxSamples    = 100000
+	MaxIterations = 100000
+	chains        = 4
+)
+
+// Chains is how many chains draws are dealt to for R-hat.
+const Chains = chains
+
+// Default is what a user gets who changes nothing but the file.
+func Default(file string) Recipe {
+	return Recipe{
+		Version: Version, Task: "deconvolve",
+		Input:  Input{File: file},
+		PSF:    PSF{Kind: observe.PSFMeasure},
+		Noise:  Noise{Kind: observe.NoiseAuto},
+		Sky:    Sky{Kind: observe.SkyAuto},
+		Method: Method{Kind: deconv.Gaussian},
+		Prior:  Prior{Kind: "gaussian", Spectrum: "fit"},
+		Draw:   Draw{Samples: 64, Seed: 1},
+	}
+}
+
+// ErrInvalid marks a recipe that cannot be run whatever the data.
+var ErrInvalid = errors.New("invalid recipe")
+
+type invalid struct{ msg string }
+
+func (e invalid) Error() string { return "recipe: " + e.msg }
+func (e invalid) Unwrap() error { return ErrInvalid }
+
+func bad(format string, a ...any) error { return invalid{fmt.Sprintf(format, a...)} }
+
+// maxBytes bounds a recipe file.
+const maxBytes = 1 << 20
+
+// Load reads a recipe from a file.
+func Load(path string) (Recipe, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Recipe{}, fmt.Errorf("recipe: %w", err)
+	}
+	defer f.Close()
+	r, err := Decode(f)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// Decode reads JSON strictly: unknown fields and later versions are errors, what
+// is missing takes its default.
+func Decode(rd io.Reader) (Recipe, error) {
+	text, err := io.ReadAll(io.LimitReader(rd, maxBytes+1))
+	if err != nil {
+		return Recipe{}, fmt.Errorf("recipe: %w", err)
+	}
+	if len(text) > maxBytes {
+		return Recipe{}, bad("longer than %d bytes: not a recipe", maxBytes)
+	}
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return Recipe{}, bad("not JSON: %v", err)
+	}
+	if head.Version > Version {
+		return Recipe{}, bad("version %d was written by a later Limpid; this one knows %d", head.Version, Version)
+	}
+	r := Default("")
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r); err != nil {
+		return Recipe{}, bad("%s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	r.Version = Version
+	return r, r.Validate()
+}
+
+// JSON is the recipe as indented text with a final newline.
+func (r Recipe) JSON() []byte {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		panic(err) // only values that encode
+	}
+	return append(text, '\n')
+}
+
+// Validate checks what can be checked without the data.
+func (r Recipe) Validate() error {
+	switch {
+	case r.Task != "deconvolve":
+		return bad("task %q: this version knows deconvolve", r.Task)
+	case r.Input.File == "":
+		return bad("no input file")
+	case r.Method.Kind != deconv.Gaussian && r.Method.Kind != deconv.RichardsonLucy:
+		return bad("method %q is not one of gaussian, rl", r.Method.Kind)
+	case r.Method.Iterations < 0 || r.Method.Iterations > MaxIterations:
+		return bad("%d iterations: between 1 and %d (0: the default)", r.Method.Iterations, MaxIterations)
+	case !(r.Method.Damping >= 0) || math.IsInf(r.Method.Damping, 0):
+		return bad("damping %g must be 0 or a positive number of σ", r.Method.Damping)
+	case r.Draw.Samples < 0 || r.Draw.Samples > MaxSamples:
+		return bad("%d samples: between 0 and %d", r.Draw.Samples, MaxSamples)
+	case r.Sky.Mesh < 0 || r.Sky.Mesh > 0 && r.Sky.Mesh < 8:
+		return bad("sky mesh of %d pixels: at least 8", r.Sky.Mesh)
+	case r.Device != "" && r.Device != "auto" && r.Device != "cpu":
+		return bad("device %q: this version knows auto and cpu", r.Device)
+	}
+	if c := r.Input.Cutout; c != nil && (c[0] < 0 || c[2] < 0 || c[1] <= c[0] || c[3] <= c[2]) {
+		return bad("cut-out %d:%d,%d:%d is empty or negative", c[0], c[1], c[2], c[3])
+	}
+	return r.validatePrior()
+}
+
+func (r Recipe) validatePrior() error {
+	if r.Method.Kind == deconv.RichardsonLucy {
+		return nil
+	}
+	p := r.Prior
+	switch {
+	case p.Kind != "gaussian":
+		return bad("prior %q: this version knows gaussian", p.Kind)
+	case p.Spectrum == "fit":
+		return nil
+	case p.Spectrum == "file" && p.File == "":
+		return bad("prior: spectrum \"file\" needs a file")
+	case p.Spectrum == "points" && (len(p.K) == 0 || len(p.K) != len(p.P)):
+		return bad("prior: spectrum \"points\" needs as many k as p, has %d and %d", len(p.K), len(p.P))
+	case p.Spectrum != "file" && p.Spectrum != "points":
+		return bad("prior: spectrum %q is not one of fit, file, points", p.Spectrum)
+	}
+	return nil
+}

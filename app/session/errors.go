@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"limpid"
+	"limpid/app/recipe"
+	"limpid/engine"
+	"limpid/fitsio"
+	"limpid/solvers/observe"
+)
+
+// Errors of this package.
+var (
+	ErrCancelled = errors.New("cancelled")
+	ErrOutput    = errors.New("cannot write")
+	ErrMemory    = errors.New("not enough memory")
+	ErrShape     = errors.New("not an image this can take")
+	ErrChanged   = errors.New("the input file has changed")
+)
+
+// classify maps an error to an exit code and to words with advice.
+func classify(err error) (int, limpid.Finding) {
+	f := limpid.Finding{Severity: limpid.Problem, Code: "error", What: err.Error()}
+	is := func(targets ...error) bool {
+		for _, t := range targets {
+			if errors.Is(err, t) {
+				return true
+			}
+		}
+		return false
+	}
+	var memory *engine.MemoryError
+	switch {
+	case is(ErrCancelled, context.Canceled):
+		f.Severity, f.Code, f.What = limpid.Info, "cancelled", "cancelled; nothing was written"
+		return ExitCancelled, f
+	case is(recipe.ErrInvalid):
+		f.Code, f.Advice = "recipe", "see limpid-cli help deconvolve"
+		return ExitUsage, f
+	case is(ErrOutput):
+		f.Code, f.Advice = "output", "choose a folder you may write to, with enough space"
+		return ExitOutput, f
+	case is(ErrMemory) || errors.As(err, &memory):
+		f.Code, f.Advice = "memory", "work on a cut-out, or keep fewer samples"
+		return ExitMemory, f
+	case is(ErrShape):
+		f.Code, f.Advice = "shape", "choose another HDU or one plane: limpid-cli info lists them"
+		return ExitInput, f
+	case is(ErrChanged):
+		f.Code, f.Advice = "changed", "take the sha256 out of the recipe to run it on the new file"
+		return ExitInput, f
+	}
+	return classifyData(err, f, is)
+}
+
+func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, limpid.Finding) {
+	switch {
+	case is(observe.ErrSetting):
+		f.Code, f.Advice = "setting", "correct the number"
+		return ExitUsage, f
+	case is(observe.ErrNoise):
+		f.Code, f.Advice = "noise", "choose another noise map, or measure the noise from the sky"
+		return ExitData, f
+	case is(observe.ErrPSF):
+		f.Code, f.Advice = "psf", "give another PSF, or measure it from stars"
+		return ExitData, f
+	case is(observe.ErrNoStars):
+		f.Code, f.Advice = "stars", "give the PSF as a file (--psf psf.fits) or as a profile (--psf moffat:3px,3)"
+		return ExitData, f
+	case is(observe.ErrMasked):
+		f.Code, f.Advice = "masked", "choose another HDU, mask or cut-out"
+		return ExitData, f
+	case is(observe.ErrMismatch):
+		f.Code, f.Advice = "mismatch", "maps must have the image's size; a PSF one plane or as many as the image"
+		return ExitData, f
+	case is(observe.ErrScale):
+		f.Code, f.Advice = "scale", "give the PSF's FWHM in px"
+		return ExitData, f
+	case is(fs.ErrNotExist):
+		f.Code, f.Advice = "missing", "check the path"
+		return ExitInput, f
+	case is(fs.ErrPermission):
+		f.Code, f.Advice = "permission", "check the file's permissions"
+		return ExitInput, f
+	}
+	var file *fitsio.Error
+	if errors.As(err, &file) {
+		// the outer error may say more about what the file was for
+		g := fitsio.AsFinding(err)
+		g.Severity = limpid.Problem
+		return ExitInput, g
+	}
+	return ExitInternal, f
+}

@@ -1,0 +1,49 @@
+package session
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"limpid/app/recipe"
+)
+
+// readNumbers reads a text file of numbers in columns separated by commas or
+// blanks; lines that start with # or with a word (a header) are passed over.
+func readNumbers(path string) ([][]float64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, wrapf(err, "session")
+	}
+	defer f.Close()
+	var rows [][]float64
+	sc := bufio.NewScanner(f)
+	for line := 1; sc.Scan(); line++ {
+		text := strings.TrimSpace(sc.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == ';' })
+		row := make([]float64, 0, len(fields))
+		for _, s := range fields {
+			v, err := strconv.ParseFloat(s, 64)
+			if err != nil {
+				if len(rows) == 0 && len(row) == 0 { // a header line
+					row = nil
+					break
+				}
+				return nil, fmt.Errorf("%w: %s: line %d: %q is not a number", recipe.ErrInvalid, path, line, s)
+			}
+			row = append(row, v)
+		}
+		if row != nil {
+			rows = append(rows, row)
+		}
+	}
+	if err := sc.Err(); err != nil {
+		return nil, wrapf(err, "session: read %s", path)
+	}
+	return rows, nil
+}

@@ -1,0 +1,159 @@
+package session
+
+import (
+	"fmt"
+	"math"
+
+	"limpid"
+	"limpid/app/recipe"
+	"limpid/fitsio"
+	"limpid/fitsio/wcs"
+	"limpid/priors/gaussian"
+	"limpid/solvers"
+	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
+	"limpid/solvers/summary"
+)
+
+// Result is what a run has found so far. All images are (C, H, W) in the data's
+// unit. It is immutable.
+type Result struct {
+	Recipe   recipe.Recipe // with HDUs, checksum and what was measured
+	Complete bool
+	Draws    int
+
+	Data     solvers.Image // the observation, sky subtracted, 0 where masked
+	Weights  solvers.Image // inverse variance, 0 where masked
+	PSF      solvers.Image
+	Mean     solvers.Image
+	Std      solvers.Image // empty for estimates without uncertainty
+	Samples  []solvers.Image
+	Residual solvers.Image // y − A mean
+
+	Fits        []deconv.Fit // per band
+	FluxStd     []float64    // per band, of the scene's flux; NaN without draws
+	Convergence summary.Convergence
+	Spectra     []gaussian.Spectrum // of a Gaussian prior, in scaled units
+	Report      *observe.Report
+	Findings    []limpid.Finding
+	References  []string
+	Bands       []string
+	Unit        string
+	Device      string // where it was computed
+
+	Header *fitsio.Header
+	WCS    *wcs.WCS
+}
+
+// newResult makes a snapshot of a run.
+func newResult(w *work, complete bool) (*Result, error) {
+	residual, fits, err := w.problem.Residual(w.sum.GridMean())
+	if err != nil {
+		return nil, err
+	}
+	o := w.obs
+	res := &Result{
+		Recipe: o.Recipe, Complete: complete, Draws: w.sum.Draws(),
+		Data: o.physical(o.Obs.Data), Weights: o.physicalWeights(), PSF: o.Obs.PSF,
+		Mean: o.physical(w.sum.Mean()), Std: o.physical(w.sum.Std()), Residual: o.physical(residual),
+		Fits: fits, Convergence: w.sum.Convergence(),
+		Spectra: w.problem.Spectra, Report: o.Report,
+		References: w.problem.Kernel.References(), Bands: o.Obs.Bands, Unit: o.Obs.Unit,
+		Header: o.Header, WCS: o.WCS,
+	}
+	for _, s := range w.sum.Samples() {
+		res.Samples = append(res.Samples, o.physical(s))
+	}
+	for c := range res.Fits {
+		f := &res.Fits[c]
+		f.FluxData, f.FluxModel, f.FluxScene = f.FluxData/o.Scale, f.FluxModel/o.Scale, f.FluxScene/o.Scale
+		res.FluxStd = append(res.FluxStd, w.sum.FluxStd(c)/o.Scale)
+	}
+	res.Findings = append(res.Findings, o.Findings...)
+	res.Findings = append(res.Findings, w.problem.Findings...)
+	res.Findings = append(res.Findings, res.fitFindings()...)
+	return res, nil
+}
+
+func (o *Observed) physicalWeights() solvers.Image {
+	if o.Scale == 1 {
+		return o.Obs.Weights
+	}
+	out := o.Obs.Weights.Clone()
+	multiply(out.Pix, o.Scale*o.Scale)
+	return out
+}
+
+// WorstChi2 is the band's χ² per pixel that is farthest from 1, as a ratio.
+func (r *Result) WorstChi2() float64 {
+	worst := math.NaN()
+	for _, f := range r.Fits {
+		if math.IsNaN(worst) || math.Abs(math.Log(f.Chi2)) > math.Abs(math.Log(worst)) {
+			worst = f.Chi2
+		}
+	}
+	return worst
+}
+
+// Bounds between which a residual is unremarkable.
+const (
+	chi2High    = 1.5 // above, the model does not explain the data
+	chi2Low     = 0.3 // below, it explains noise too, or the noise is overstated
+	rhatHigh    = 1.05
+	fluxOffHigh = 0.02
+)
+
+// fitFindings says what is doubtful about the fit.
+func (r *Result) fitFindings() []limpid.Finding {
+	var out []limpid.Finding
+	add := func(code, where, what, advice string) {
+		out = append(out, limpid.Finding{Severity: limpid.Warning, Code: code, What: what, Where: where, Advice: advice})
+	}
+	for c, f := range r.Fits {
+		switch {
+		case f.Chi2 > chi2High && r.Draws > 0:
+			add("fit.chi2", r.Bands[c], fmt.Sprintf("the residual is larger than the noise: χ²/pixel %.2f", f.Chi2),
+				"the PSF or the noise is wrong, or the noise is correlated: look at the residual")
+		case f.Chi2 < chi2Low && r.Draws > 0:
+			add("fit.overfit", r.Bands[c], fmt.Sprintf("the residual is far below the noise: χ²/pixel %.2f", f.Chi2),
+				"the noise may be overstated: compare it with the scatter of the sky")
+		}
+		if d := math.Abs(f.FluxModel - f.FluxData); r.Draws > 0 && d > fluxOffHigh*math.Abs(f.FluxData) && d > 5*r.fluxNoise(c) {
+			add("fit.flux", r.Bands[c], fmt.Sprintf("the model holds %.1f %% of the data's flux", 100*f.FluxModel/f.FluxData),
+				"look at the residual; a wrong sky level does this")
+		}
+	}
+	if r.Draws >= 16 && r.Convergence.RHat > rhatHigh && r.Recipe.Method.Kind != deconv.Gaussian {
+		add("chains.rhat", "samples", fmt.Sprintf("the chains disagree: R-hat %.2f", r.Convergence.RHat), "draw more samples")
+	}
+	return out
+}
+
+// fluxNoise is the standard deviation of the data's summed flux.
+func (r *Result) fluxNoise(c int) float64 {
+	var v float64
+	for _, w := range r.Weights.Plane(c) {
+		if w > 0 {
+			v += 1 / float64(w)
+		}
+	}
+	return math.Sqrt(v)
+}
+
+// Sentence says in one line whether the result can be believed.
+func (r *Result) Sentence() string {
+	chi := r.WorstChi2()
+	fit := "the model explains the data within the noise"
+	switch {
+	case chi > chi2High:
+		fit = "the model does NOT explain the data"
+	case chi < chi2Low:
+		fit = "the model follows the data more closely than the noise allows"
+	}
+	if r.Draws == 0 {
+		return fmt.Sprintf("%s (χ²/pixel %.2f); this method gives no uncertainty", capital(fit), chi)
+	}
+	return fmt.Sprintf("%s (χ²/pixel %.2f); %d posterior samples", capital(fit), chi, r.Draws)
+}
+
+func capital(s string) string { return string(s[0]-'a'+'A') + s[1:] }

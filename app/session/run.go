@@ -1,0 +1,322 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"limpid/app/recipe"
+	"limpid/priors/gaussian"
+	"limpid/solvers"
+	"limpid/solvers/deconv"
+	"limpid/solvers/operator"
+	"limpid/solvers/summary"
+)
+
+// Run is one recipe being carried out. Its methods are safe for concurrent use.
+type Run struct {
+	ID     int
+	Recipe recipe.Recipe // as given
+
+	s      *Session
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	start  time.Time
+
+	mu     sync.Mutex
+	rev    int
+	status Status
+	result *Result
+	err    error
+}
+
+func newRun(s *Session, id int, r recipe.Recipe, cancel context.CancelCauseFunc) *Run {
+	return &Run{
+		ID: id, Recipe: r, s: s, cancel: cancel, done: make(chan struct{}), start: time.Now(),
+		status: Status{Phase: PhaseReading, Left: -1, Chi2: math.NaN(), RHat: math.NaN()},
+	}
+}
+
+// Cancel stops the run at its next step; what was computed stays in Result.
+func (r *Run) Cancel() { r.cancel(ErrCancelled) }
+
+// Wait blocks until the run has ended and returns its error: nil when complete,
+// ErrCancelled when it was cancelled.
+func (r *Run) Wait() error {
+	<-r.done
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// Done is closed when the run has ended.
+func (r *Run) Done() <-chan struct{} { return r.done }
+
+// Status is how far the run is.
+func (r *Run) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	st := r.status
+	if st.Phase != PhaseFinished && st.Phase != PhaseCanceled && st.Phase != PhaseFailed {
+		st.Elapsed = time.Since(r.start)
+	}
+	return st
+}
+
+// Result is the latest snapshot, nil before the first; it never changes once
+// given out.
+func (r *Run) Result() *Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.result
+}
+
+// Err is the error the run ended with, nil while it runs.
+func (r *Run) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func (r *Run) update(kind EventKind, change func(*Status)) {
+	r.mu.Lock()
+	if change != nil {
+		change(&r.status)
+	}
+	r.rev++
+	rev := r.rev
+	r.mu.Unlock()
+	r.s.publish(Event{Kind: kind, Run: r, Rev: rev})
+}
+
+func (r *Run) setPhase(p Phase) { r.update(Progress, func(s *Status) { s.Phase = p }) }
+
+// loop carries the recipe out and ends the run.
+func (r *Run) loop(ctx context.Context) {
+	r.update(Started, nil)
+	err := r.carryOut(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = ErrCancelled
+	}
+	phase := PhaseFinished
+	switch {
+	case errors.Is(err, ErrCancelled):
+		phase = PhaseCanceled
+	case err != nil:
+		phase = PhaseFailed
+	}
+	r.mu.Lock()
+	r.err = err
+	r.mu.Unlock()
+	r.update(Progress, func(s *Status) {
+		s.Phase, s.Left, s.Elapsed = phase, 0, time.Since(r.start)
+	})
+	close(r.done)
+	r.update(Ended, nil)
+}
+
+// work is what one run holds while it computes.
+type work struct {
+	obs      *Observed
+	problem  *deconv.Problem
+	sum      *summary.Summary
+	total    int // samples or iterations
+	spent    time.Duration
+	began    time.Time // of the first step
+	lastSnap time.Time
+	snapCost time.Duration
+}
+
+func (r *Run) carryOut(ctx context.Context) error {
+	o, err := r.s.Observe(ctx, r.Recipe)
+	if err != nil {
+		return err
+	}
+	set, err := r.settings(ctx, o)
+	if err != nil {
+		return err
+	}
+	w := &work{obs: o, total: r.Recipe.Draw.Samples}
+	if set.Method == deconv.RichardsonLucy {
+		w.total = set.Iterations
+	}
+	if err := r.checkMemory(o, set.Method); err != nil {
+		return err
+	}
+	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
+	if w.problem, err = deconv.New(ctx, r.s.dev, o.Obs, set); err != nil {
+		return err
+	}
+	defer w.problem.Close()
+	w.sum = summary.New(w.problem.Op.Grid, r.summaryOptions())
+	if err := r.iterate(ctx, w); err != nil {
+		if w.sum.Draws() > 0 || !w.sum.Mean().Empty() {
+			_ = r.snapshot(w, false) // keep what is there; err says why it ended
+		}
+		return err
+	}
+	return r.snapshot(w, true)
+}
+
+// checkMemory refuses a run that cannot fit before anything large is allocated.
+func (r *Run) checkMemory(o *Observed, m deconv.Method) error {
+	d, p := o.Obs.Data, o.Obs.PSF
+	grid := operator.NewGrid(d.C, d.H, d.W, p.H, p.W)
+	onDevice := deconv.Memory(m, d.C, d.H, d.W, p.H, p.W)
+	onHost := summary.Memory(grid, r.summaryOptions())
+	if budget := r.s.dev.Info().Memory; budget > 0 && onDevice > budget {
+		return fmt.Errorf("session: the run needs %.1f GiB on the %s, which has %.1f GiB: %w", gib(onDevice), r.s.dev.Info().Kind, gib(budget), ErrMemory)
+	}
+	if free := freeMemory(); onDevice+onHost > free {
+		return fmt.Errorf("session: the run needs about %.1f GiB (%.1f of it for %d samples), %.1f GiB are free: %w",
+			gib(onDevice+onHost), gib(onHost), r.Recipe.Draw.Samples, gib(free), ErrMemory)
+	}
+	return nil
+}
+
+func gib(n int64) float64 { return float64(n) / (1 << 30) }
+
+func (r *Run) summaryOptions() summary.Options {
+	keep := r.Recipe.Draw.Samples
+	if r.Recipe.Method.Kind == deconv.RichardsonLucy {
+		keep = 0
+	}
+	return summary.Options{Keep: keep, Chains: recipe.Chains}
+}
+
+// defaultIterations of Richardson–Lucy.
+const defaultIterations = 50
+
+// settings turns the recipe's method and prior into the solver's.
+func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, error) {
+	m, p := r.Recipe.Method, r.Recipe.Prior
+	set := deconv.Settings{Method: m.Kind, Iterations: m.Iterations, Damping: m.Damping, StopAtNoise: m.StopAtNoise}
+	if set.Iterations == 0 {
+		set.Iterations = defaultIterations
+	}
+	if m.Kind != deconv.Gaussian || p.Spectrum == "fit" || p.Spectrum == "" {
+		return set, nil
+	}
+	k, power := p.K, p.P
+	if p.Spectrum == "file" {
+		var err error
+		if k, power, err = readSpectrum(ctx, p.File); err != nil {
+			return set, err
+		}
+	}
+	scaled := make([]float64, len(power))
+	for i, v := range power {
+		scaled[i] = v * o.Scale * o.Scale
+	}
+	sp, err := gaussian.NewSpectrum(k, scaled)
+	if err != nil {
+		return set, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
+	}
+	set.Spectra = []gaussian.Spectrum{sp}
+	return set, nil
+}
+
+// iterate runs the kernel until enough draws or iterations are in.
+func (r *Run) iterate(ctx context.Context, w *work) error {
+	draws := r.Recipe.Method.Kind == deconv.Gaussian
+	phase, steps := PhaseMean, math.MaxInt
+	if !draws {
+		phase, steps = PhaseIterate, w.total
+	}
+	r.setPhase(phase)
+	w.began = time.Now()
+	for step, err := range solvers.Run(ctx, w.problem.Kernel, nil, solvers.Options{Steps: steps, Seed: r.Recipe.Draw.Seed}) {
+		if err != nil {
+			return err
+		}
+		if draws && step.State.Kind == solvers.Draw {
+			step.State.Count = min(step.State.Count, w.total-w.sum.Draws())
+		}
+		if err := w.sum.Add(step); err != nil {
+			return err
+		}
+		done := w.sum.Draws()
+		if !draws {
+			done = step.Index + 1
+		}
+		r.report(w, step, done)
+		if draws && done >= w.total {
+			return nil
+		}
+		if err := r.maybeSnapshot(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report updates the status after a step.
+func (r *Run) report(w *work, step solvers.Step, done int) {
+	r.update(Progress, func(s *Status) {
+		if step.State.Kind == solvers.Estimate && r.Recipe.Method.Kind == deconv.Gaussian {
+			s.Phase = PhaseDrawing
+			w.began = time.Now() // the mean's time says nothing about a draw's
+			return
+		}
+		s.Done = done
+		if done > 0 {
+			each := time.Since(w.began) / time.Duration(done)
+			s.Left = each * time.Duration(w.total-done)
+		}
+	})
+}
+
+// snapshotEvery is the shortest time between snapshots; a snapshot may also take
+// no more than a fifth of the time.
+const snapshotEvery = 100 * time.Millisecond
+
+func (r *Run) maybeSnapshot(w *work) error {
+	if since := time.Since(w.lastSnap); since < snapshotEvery || since < 5*w.snapCost {
+		return nil
+	}
+	return r.snapshot(w, false)
+}
+
+// snapshot makes a Result of what is there and publishes it.
+func (r *Run) snapshot(w *work, complete bool) error {
+	began := time.Now()
+	res, err := newResult(w, complete)
+	if err != nil {
+		return err
+	}
+	res.Device = r.s.dev.Info().Name
+	r.mu.Lock()
+	r.result = res
+	r.mu.Unlock()
+	r.update(Snapshot, func(s *Status) {
+		s.Chi2 = res.WorstChi2()
+		s.RHat = res.Convergence.RHat
+	})
+	w.lastSnap = time.Now()
+	w.snapCost = w.lastSnap.Sub(began)
+	return nil
+}
+
+// readSpectrum reads k and P from the first two columns of a CSV or text file.
+func readSpectrum(ctx context.Context, path string) (k, p []float64, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	rows, err := readNumbers(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, row := range rows {
+		if len(row) < 2 {
+			return nil, nil, fmt.Errorf("%w: %s: row %d has %d columns, needs k (cycles per pixel) and P", recipe.ErrInvalid, path, i+1, len(row))
+		}
+		k, p = append(k, row[0]), append(p, row[1])
+	}
+	if len(k) == 0 {
+		return nil, nil, fmt.Errorf("%w: %s holds no numbers", recipe.ErrInvalid, path)
+	}
+	return k, p, nil
+}

@@ -1,0 +1,74 @@
+// Package assets holds the files that Limpid ships: sample images and the
+// references it cites. Everything in it was made by the project's own programs.
+package assets
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+//go:generate go run ./internal/makesamples samples
+
+//go:embed references.bib samples/*.fits.gz
+var files embed.FS
+
+// Sample is an image that ships with the program.
+type Sample struct {
+	Name  string // for a menu
+	File  string // its file name
+	About string
+}
+
+// Samples lists the images.
+func Samples() []Sample {
+	return []Sample{{
+		Name:  "Blurred spiral galaxy",
+		File:  "galaxy.fits.gz",
+		About: "A simulated spiral with a bulge, arms and star-forming knots, blurred by a Moffat PSF of 0.7″ and with photon and read noise. HDUs: SCI, WHT (inverse variance), PSF, TRUTH.",
+	}}
+}
+
+// ReadSample is the content of a sample's file.
+func ReadSample(file string) ([]byte, error) {
+	b, err := files.ReadFile("samples/" + file)
+	if err != nil {
+		return nil, fmt.Errorf("assets: no sample %q", file)
+	}
+	return b, nil
+}
+
+// References are the BibTeX entries of the keys, in the order of the keys,
+// duplicates dropped. An unknown key is a bug of ours and panics.
+func References(keys []string) []byte {
+	text, err := files.ReadFile("references.bib")
+	if err != nil {
+		panic(err)
+	}
+	entries := map[string]string{}
+	for e := range strings.SplitSeq("\n"+string(text), "\n@") {
+		if _, rest, ok := strings.Cut(e, "{"); ok {
+			key, _, _ := strings.Cut(rest, ",")
+			entries[strings.TrimSpace(key)] = "@" + strings.TrimSpace(e) + "\n"
+		}
+	}
+	var out bytes.Buffer
+	var done []string
+	for _, k := range keys {
+		if slices.Contains(done, k) {
+			continue
+		}
+		e, ok := entries[k]
+		if !ok {
+			panic("assets: no reference " + k)
+		}
+		if len(done) > 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteString(e)
+		done = append(done, k)
+	}
+	return out.Bytes()
+}
