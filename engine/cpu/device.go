@@ -14,6 +14,7 @@ import (
 	"limpid/engine/fft"
 	"limpid/engine/internal/kern"
 	"limpid/engine/internal/par"
+	"limpid/engine/internal/simd"
 )
 
 // Options are what a device can be told. The zero value is a good choice.
@@ -24,6 +25,9 @@ type Options struct {
 	MemoryBudget int64
 	// Nice lowers the helpers' priority (Linux), so that a window stays alive.
 	Nice int
+	// Kernels asks for an instruction set by the name that Info.Detail shows ("go" is
+	// plain Go); "": the fastest there is. An unknown name is passed over.
+	Kernels string
 }
 
 // Device is the processor.
@@ -31,7 +35,7 @@ type Device struct {
 	info  engine.Info
 	pool  *par.Pool
 	table *kern.Table
-	plans fft.Cache
+	plans *fft.Cache
 	mem   memory
 
 	mu     sync.Mutex
@@ -46,7 +50,8 @@ func New(o Options) *Device {
 	if o.MemoryBudget <= 0 {
 		o.MemoryBudget = physicalMemory() / 2
 	}
-	d := &Device{pool: par.NewPool(o.Workers, o.Nice), table: kern.Portable()}
+	d := &Device{pool: par.NewPool(o.Workers, o.Nice), table: choose(o.Kernels)}
+	d.plans = fft.NewCache(d.table)
 	d.info = engine.Info{
 		Kind:   "cpu",
 		Name:   processorName(),
@@ -55,6 +60,16 @@ func New(o Options) *Device {
 	}
 	d.mem = memory{device: d, budget: o.MemoryBudget}
 	return d
+}
+
+func choose(name string) *kern.Table {
+	tables := simd.Tables()
+	for _, t := range tables {
+		if t.Name == name {
+			return t
+		}
+	}
+	return tables[0]
 }
 
 var _ engine.Device = (*Device)(nil)

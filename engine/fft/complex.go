@@ -50,9 +50,12 @@ func (j *Job) Transform(p *Complex, dst, src []float32, batch int, inverse bool)
 // Do runs one group of lanes.
 func (t *complexTask) Do(i int, w *par.Worker) {
 	p := t.p
-	n := max(p.row.elements(), p.col.elements()) * kern.Element
-	s := w.Floats(2 * n)
-	a, b := s[:n], s[n:]
+	pl := p.row
+	if t.cols {
+		pl = p.col
+	}
+	s := w.Floats(pl.floats())
+	a, b := s[:pl.elements()*kern.Element], s[pl.elements()*kern.Element:]
 	scale := float32(1)
 	if t.swap == 1 && (t.cols || p.h == 1) {
 		scale = float32(1 / (float64(p.h) * float64(p.w)))
@@ -61,9 +64,9 @@ func (t *complexTask) Do(i int, w *par.Worker) {
 		per := groups(p.w)
 		img := t.dst[i/per*p.h*p.w*2:][:p.h*p.w*2][i%per*kern.Element:]
 		lanes := min(kern.Lanes, p.w-i%per*kern.Lanes)
-		kern.LoadCols(a, img, p.h, 2*p.w, lanes, t.swap)
-		a, _ = p.col.run(t.k, a, b)
-		kern.StoreCols(img, a, p.h, 2*p.w, lanes, t.swap, scale)
+		t.k.LoadCols(a, img, p.h, 2*p.w, lanes, t.swap)
+		pl.run(t.k, a, b)
+		t.k.StoreCols(img, a, p.h, 2*p.w, lanes, t.swap, scale)
 		return
 	}
 	// A complex row of w is a real row of 2w; the transposed floats alternate between
@@ -74,7 +77,7 @@ func (t *complexTask) Do(i int, w *par.Worker) {
 	if t.swap == 1 {
 		swapParts(a[:p.w*kern.Element])
 	}
-	a, _ = p.row.run(t.k, a, b)
+	pl.run(t.k, a, b)
 	kern.StoreRows(t.dst[r0*2*p.w:], a, 2*p.w, 2*p.w, lanes, t.swap, scale)
 }
 

@@ -8,27 +8,32 @@ import (
 
 	"limpid/engine/internal/kern"
 	"limpid/engine/internal/par"
+	"limpid/engine/internal/simd"
 )
 
 // fftTol is relative to the rms of the spectrum: float32 rounding grows as
 // √log n, with a margin for the worst of all coefficients and for Bluestein.
 const fftTol = 4e-6
 
-func newJob(workers int) (*Job, func()) {
+func newJob(k *kern.Table, workers int) (*Job, func()) {
 	p := par.NewPool(workers, 0)
-	return &Job{Team: par.NewTeam(p), Table: kern.Portable()}, p.Close
+	return &Job{Team: par.NewTeam(p), Table: k}, p.Close
 }
 
 // direct is the transform by its definition along one axis, in float64.
 func direct(re, im []float64, n, stride, count int, outer int, sign float64) {
 	tr, ti := make([]float64, n), make([]float64, n)
+	sn, cs := make([]float64, n), make([]float64, n)
+	for j := range n {
+		sn[j], cs[j] = math.Sincos(sign * 2 * math.Pi * float64(j) / float64(n))
+	}
 	for o := range outer {
 		for c := range count {
 			base := o*n*stride + c
 			for k := range n {
 				tr[k], ti[k] = 0, 0
 				for j := range n {
-					s, co := math.Sincos(sign * 2 * math.Pi * float64(j*k%n) / float64(n))
+					s, co := sn[j*k%n], cs[j*k%n]
 					x, y := re[base+j*stride], im[base+j*stride]
 					tr[k] += x*co - y*s
 					ti[k] += x*s + y*co
@@ -52,16 +57,22 @@ func noise(n int, seed uint64) []float32 {
 
 var sizes = [][2]int{
 	{1, 1}, {1, 2}, {2, 1}, {1, 7}, {3, 5}, {8, 8}, {16, 17}, {17, 16}, {31, 64}, {64, 37}, {37, 74},
-	{45, 35}, {5, 129}, {60, 122}, {41, 41}, {1, 1009}, {1009, 2}, {33, 31},
+	{45, 35}, {5, 129}, {60, 122}, {41, 41}, {1, 1009}, {1024, 33}, {33, 1024}, {640, 34}, {34, 1280}, {729, 2}, {2, 1458}, {1, 2048}, {1009, 2}, {33, 31},
 }
 
 func TestReal_AllSizes_MatchDefinition(t *testing.T) {
-	var cache Cache
+	for _, k := range simd.Tables() {
+		t.Run(k.Name, func(t *testing.T) { testReal(t, k) })
+	}
+}
+
+func testReal(t *testing.T, k *kern.Table) {
+	cache := NewCache(k)
 	for _, hw := range sizes {
 		for _, batch := range []int{1, 3} {
 			t.Run(fmt.Sprint(hw, batch), func(t *testing.T) {
 				h, w := hw[0], hw[1]
-				j, done := newJob(2)
+				j, done := newJob(k, 2)
 				defer done()
 				src := noise(batch*h*w, 7)
 				re, im := make([]float64, len(src)), make([]float64, len(src))
@@ -99,10 +110,16 @@ func TestReal_AllSizes_MatchDefinition(t *testing.T) {
 // A spectrum that belongs to no real image is read as numpy's irfft2 does: the
 // real part of the first and last columns' inverse transforms.
 func TestReal_InverseOfArbitrarySpectrum_TakesRealPart(t *testing.T) {
-	var cache Cache
+	for _, k := range simd.Tables() {
+		t.Run(k.Name, func(t *testing.T) { testArbitrary(t, k) })
+	}
+}
+
+func testArbitrary(t *testing.T, k *kern.Table) {
+	cache := NewCache(k)
 	for _, hw := range sizes {
 		h, w := hw[0], hw[1]
-		j, done := newJob(1)
+		j, done := newJob(k, 1)
 		half := w/2 + 1
 		spec := noise(h*half*2, 3)
 		re, im := make([]float64, h*half), make([]float64, h*half)
@@ -134,10 +151,16 @@ func TestReal_InverseOfArbitrarySpectrum_TakesRealPart(t *testing.T) {
 }
 
 func TestComplex_AllSizes_MatchDefinition(t *testing.T) {
-	var cache Cache
+	for _, k := range simd.Tables() {
+		t.Run(k.Name, func(t *testing.T) { testComplex(t, k) })
+	}
+}
+
+func testComplex(t *testing.T, k *kern.Table) {
+	cache := NewCache(k)
 	for _, hw := range sizes {
 		h, w, batch := hw[0], hw[1], 2
-		j, done := newJob(2)
+		j, done := newJob(k, 2)
 		src := noise(batch*h*w*2, 5)
 		re, im := make([]float64, len(src)/2), make([]float64, len(src)/2)
 		for i := range re {

@@ -12,7 +12,6 @@
 package fft
 
 import (
-	"math"
 	"sync"
 
 	"limpid/engine/internal/kern"
@@ -20,9 +19,9 @@ import (
 
 // plan is the complex transform of one size over lane buffers.
 type plan struct {
-	n      int
-	passes []kern.Pass
-	blue   *bluestein
+	n    int
+	prog *kern.Program // nil where Bluestein's algorithm is used
+	blue *bluestein
 }
 
 // bluestein writes a transform of any size as a convolution of good size.
@@ -32,11 +31,16 @@ type bluestein struct {
 	spec  []float32 // (conv.n, 2): transform of the conjugate chirp, divided by conv.n
 }
 
-// Cache makes plans and keeps them. It may be used by several goroutines.
+// Cache makes plans for one instruction set and keeps them. It may be used by
+// several goroutines.
 type Cache struct {
+	table *kern.Table
 	mu    sync.Mutex
 	plans map[int]*plan
 }
+
+// NewCache returns an empty cache of plans for t.
+func NewCache(t *kern.Table) *Cache { return &Cache{table: t, plans: map[int]*plan{}} }
 
 func (c *Cache) plan(n int) *plan {
 	c.mu.Lock()
@@ -48,14 +52,9 @@ func (c *Cache) locked(n int) *plan {
 	if p := c.plans[n]; p != nil {
 		return p
 	}
-	if c.plans == nil {
-		c.plans = map[int]*plan{}
-	}
-	var p *plan
-	if f, ok := factor(n); ok {
-		p = newMixed(n, f)
-	} else {
-		p = newBluestein(n, c.locked(Good(2*n-1)))
+	p := &plan{n: n, prog: c.table.NewProgram(n)}
+	if p.prog == nil {
+		p.blue = newBluestein(n, c.locked(Good(2*n-1)))
 	}
 	c.plans[n] = p
 	return p
@@ -80,61 +79,13 @@ func Good(n int) int {
 	}
 }
 
-// factor splits n into the radices there are butterflies for.
-func factor(n int) (f []int, ok bool) {
-	for _, r := range []int{4, 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, kern.MaxRadix} {
-		for n%r == 0 {
-			f = append(f, r)
-			n /= r
-		}
-	}
-	return f, n == 1
-}
-
-// root is e^(−2πi k/n), exact at the quarters. k may be any number from 0 on.
-func root(k, n int) (re, im float64) {
-	k %= n
-	s, c := math.Sincos(-2 * math.Pi * float64(k) / float64(n))
-	switch 8 * k {
-	case 2 * n:
-		c = 0
-	case 4 * n:
-		s = 0
-	case 6 * n:
-		c = 0
-	}
-	return c, s
-}
-
-func newMixed(n int, radices []int) *plan {
-	p := &plan{n: n}
-	left, s := n, 1
-	for _, r := range radices {
-		m := left / r
-		pass := kern.Pass{Radix: r, M: m, S: s, Twiddle: make([]float32, 0, m*(r-1)*2)}
-		for i := range m {
-			for k := 1; k < r; k++ {
-				re, im := root(i*k, left)
-				pass.Twiddle = append(pass.Twiddle, float32(re), float32(im))
-			}
-		}
-		for j := range r {
-			re, im := root(j, r)
-			pass.Root = append(pass.Root, float32(re), float32(im))
-		}
-		p.passes = append(p.passes, pass)
-		left, s = m, s*r
-	}
-	return p
-}
-
-func newBluestein(n int, conv *plan) *plan {
+func newBluestein(n int, conv *plan) *bluestein {
 	b := &bluestein{conv: conv}
 	m := conv.n
 	re, im := make([]float64, m), make([]float64, m)
 	for j := range n {
 		// j² mod 2n keeps the angle exact for large j.
-		c, s := root(int(uint64(j)*uint64(j)%uint64(2*n)), 2*n)
+		c, s := kern.Root(int(uint64(j)*uint64(j)%uint64(2*n)), 2*n)
 		b.chirp = append(b.chirp, float32(c), float32(s))
 		re[j], im[j] = c, -s
 		if j > 0 {
@@ -145,7 +96,7 @@ func newBluestein(n int, conv *plan) *plan {
 	for k := range m {
 		b.spec = append(b.spec, float32(re[k]/float64(m)), float32(im[k]/float64(m)))
 	}
-	return &plan{n: n, blue: b}
+	return b
 }
 
 // dft64 transforms in place in float64, recursively over the smallest factors. It
@@ -172,7 +123,7 @@ func dft64(re, im []float64) {
 	for k := range n {
 		var ar, ai float64
 		for j := range r {
-			c, s := root(j*k, n)
+			c, s := kern.Root(j*k, n)
 			x, y := sr[j*m+k%m], si[j*m+k%m]
 			ar, ai = ar+x*c-y*s, ai+x*s+y*c
 		}
@@ -180,7 +131,7 @@ func dft64(re, im []float64) {
 	}
 }
 
-// elements is the size of the lane buffer that run needs, twice over.
+// elements is the size of the lane buffer that run transforms, work of its scratch.
 func (p *plan) elements() int {
 	if p.blue != nil {
 		return p.blue.conv.n
@@ -188,27 +139,33 @@ func (p *plan) elements() int {
 	return p.n
 }
 
-// run transforms the lane buffer a with the help of b, and returns the one of them
-// that holds the result.
-func (p *plan) run(k *kern.Table, a, b []float32) (res, other []float32) {
+func (p *plan) work() int {
 	if p.blue != nil {
-		return p.blue.run(k, p.n, a, b)
+		return p.blue.conv.work()
 	}
-	for i := range p.passes {
-		k.Pass(&p.passes[i], b, a)
-		a, b = b, a
-	}
-	return a, b
+	return p.prog.Work()
 }
 
-func (b *bluestein) run(k *kern.Table, n int, x, y []float32) (res, other []float32) {
+// floats is the scratch a task asks its worker for.
+func (p *plan) floats() int { return (p.elements() + p.work()) * kern.Element }
+
+// run transforms the lane buffer a in place.
+func (p *plan) run(k *kern.Table, a, work []float32) {
+	if p.blue != nil {
+		p.blue.run(k, p.n, a, work)
+		return
+	}
+	v := kern.Lane(a, 0)
+	k.FFT(p.prog, v, v, work)
+}
+
+func (b *bluestein) run(k *kern.Table, n int, x, work []float32) {
 	m := b.conv.n
 	kern.LaneMul(x, x, b.chirp, n)
 	clear(x[n*kern.Element : m*kern.Element])
-	x, y = b.conv.run(k, x, y)
+	b.conv.run(k, x, work)
 	// The inverse transform is the forward one with real and imaginary parts swapped.
 	kern.LaneMulSwap(x, x, b.spec, m)
-	x, y = b.conv.run(k, x, y)
+	b.conv.run(k, x, work)
 	kern.LaneSwapMul(x, x, b.chirp, n)
-	return x, y
 }

@@ -33,7 +33,7 @@ func (c *Cache) Real(h, w int) *Real {
 	}
 	r.row = c.plan(w / 2)
 	for k := range w/4 + 1 {
-		re, im := root(k, w)
+		re, im := kern.Root(k, w)
 		r.rot = append(r.rot, float32(re), float32(im))
 	}
 	return r
@@ -106,18 +106,16 @@ func (t *realTask) rowGroups() int {
 
 // Do runs one group of lanes.
 func (t *realTask) Do(i int, w *par.Worker) {
-	p := t.p
-	pl := p.row
+	pl := t.p.row
 	if t.phase == forwardCols || t.phase == inverseCols {
-		pl = p.col
+		pl = t.p.col
 	}
-	n := pl.elements() * kern.Element
-	s := w.Floats(2 * n)
-	a, b := s[:n], s[n:]
-	even := p.w%2 == 0
+	s := w.Floats(pl.floats())
+	a, b := s[:pl.elements()*kern.Element], s[pl.elements()*kern.Element:]
+	even := t.p.w%2 == 0
 	switch {
 	case t.phase == forwardRows && even:
-		t.rowsEven(i, a, b)
+		t.rowsEven(i, s, a, b)
 	case t.phase == forwardRows:
 		t.rowsOdd(i, a, b)
 	case t.phase == forwardCols:
@@ -125,30 +123,40 @@ func (t *realTask) Do(i int, w *par.Worker) {
 	case t.phase == inverseCols:
 		t.colsBack(i, a, b)
 	case even:
-		t.rowsEvenBack(i, a, b)
+		t.rowsEvenBack(i, s, a, b)
 	default:
 		t.rowsOddBack(i, a, b)
 	}
 }
 
-func (t *realTask) rowsEven(i int, a, b []float32) {
+func (t *realTask) rowsEven(i int, s, a, b []float32) {
 	p := t.p
 	r0 := i * kern.Lanes
 	lanes := min(kern.Lanes, t.batch*p.h-r0)
-	kern.LoadRows(a, t.src[r0*p.w:], p.w, p.w, lanes)
-	a, _ = p.row.run(t.k, a, b)
+	dst, src := t.dst[r0*p.pitch():], t.src[r0*p.w:]
+	if p.row.prog != nil {
+		t.k.RowsForward(kern.Rows{Program: p.row.prog, Rot: p.rot, Lanes: lanes}, dst, p.pitch(), src, p.w, s)
+		return
+	}
+	kern.LoadRows(a, src, p.w, p.w, lanes)
+	p.row.run(t.k, a, b)
 	kern.SplitReal(a, p.rot, p.w/2)
-	kern.StoreRows(t.dst[r0*p.pitch():], a, p.w, p.pitch(), lanes, 0, 1)
+	kern.StoreRows(dst, a, p.w, p.pitch(), lanes, 0, 1)
 }
 
-func (t *realTask) rowsEvenBack(i int, a, b []float32) {
+func (t *realTask) rowsEvenBack(i int, s, a, b []float32) {
 	p := t.p
 	r0 := i * kern.Lanes
 	lanes := min(kern.Lanes, t.batch*p.h-r0)
-	kern.LoadRows(a, t.dst[r0*p.w:], p.w, p.w, lanes)
+	dst := t.dst[r0*p.w:]
+	if p.row.prog != nil {
+		t.k.RowsBackward(kern.Rows{Program: p.row.prog, Rot: p.rot, Lanes: lanes}, dst, p.w, t.scale(), s)
+		return
+	}
+	kern.LoadRows(a, dst, p.w, p.w, lanes)
 	kern.JoinReal(a, p.rot, p.w/2)
-	a, _ = p.row.run(t.k, a, b)
-	kern.StoreRows(t.dst[r0*p.w:], a, p.w, p.w, lanes, 1, t.scale())
+	p.row.run(t.k, a, b)
+	kern.StoreRows(dst, a, p.w, p.w, lanes, 1, t.scale())
 }
 
 func (t *realTask) scale() float32 { return float32(1 / (float64(t.p.h) * float64(t.p.w))) }
@@ -165,7 +173,7 @@ func (t *realTask) rowsOdd(i int, a, b []float32) {
 			a[c*kern.Element+l] = v
 		}
 	}
-	a, _ = p.row.run(t.k, a, b)
+	p.row.run(t.k, a, b)
 	for l := range min(2*kern.Lanes, t.batch*p.h-r0) {
 		d := t.dst[(r0+l)*p.pitch():][:p.pitch()]
 		// Z = A + iB for rows A in the first lanes and B in the last.
@@ -206,7 +214,7 @@ func (t *realTask) rowsOddBack(i int, a, b []float32) {
 			}
 		}
 	}
-	a, _ = p.row.run(t.k, a, b)
+	p.row.run(t.k, a, b)
 	for l := range lanes {
 		d := t.dst[(r0+l)*p.w:][:p.w]
 		at := (l + kern.Lanes) % kern.Element
@@ -223,19 +231,25 @@ func (t *realTask) cols(i int, a, b []float32) {
 	spec := t.dst[i/per*p.h*p.pitch():][:p.h*p.pitch()]
 	g := i % per
 	lanes := min(kern.Lanes, p.columns()-g*kern.Lanes)
-	kern.LoadCols(a, spec[g*kern.Element:], p.h, p.pitch(), lanes, 0)
-	a, _ = p.col.run(t.k, a, b)
-	kern.StoreCols(spec[g*kern.Element:], a, p.h, p.pitch(), lanes, 0, 1)
+	group := spec[g*kern.Element:]
+	if lanes == kern.Lanes && p.col.prog != nil {
+		v := kern.View{Data: group, Step: p.pitch(), Mode: kern.Interleaved}
+		t.k.FFT(p.col.prog, v, v, b)
+	} else {
+		t.k.LoadCols(a, group, p.h, p.pitch(), lanes, 0)
+		p.col.run(t.k, a, b)
+		t.k.StoreCols(group, a, p.h, p.pitch(), lanes, 0, 1)
+	}
 	if g > 0 || p.w%2 == 1 {
 		return
 	}
-	// The first lane holds Z = A + iB, A and B the transforms of real columns.
-	for k := range p.h {
-		x, y := a[k*kern.Element:], a[(p.h-k)%p.h*kern.Element:]
-		xr, xi, yr, yi := x[0], x[kern.Lanes], y[0], y[kern.Lanes]
-		row := spec[k*p.pitch():][:p.pitch()]
-		row[0], row[1] = 0.5*(xr+yr), 0.5*(xi-yi)
-		row[p.w], row[p.w+1] = 0.5*(xi+yi), 0.5*(yr-xr)
+	// The first column holds Z = A + iB, A and B the transforms of real columns.
+	for k := range p.h/2 + 1 {
+		x, y := spec[k*p.pitch():][:p.pitch()], spec[(p.h-k)%p.h*p.pitch():][:p.pitch()]
+		xr, xi, yr, yi := x[0], x[1], y[0], y[1]
+		x[0], x[1] = 0.5*(xr+yr), 0.5*(xi-yi)
+		x[p.w], x[p.w+1] = 0.5*(xi+yi), 0.5*(yr-xr)
+		y[0], y[1], y[p.w], y[p.w+1] = x[0], -x[1], x[p.w], -x[p.w+1]
 	}
 }
 
@@ -247,30 +261,40 @@ func (t *realTask) colsBack(i int, a, b []float32) {
 	img := t.dst[i/per*p.h*p.w:][:p.h*p.w]
 	g := i % per
 	lanes := min(kern.Lanes, p.columns()-g*kern.Lanes)
-	kern.LoadCols(a, spec[g*kern.Element:], p.h, p.pitch(), lanes, 1)
 	even := p.w%2 == 0
+	first := g*kern.Element - p.w%2 // odd: the first column is real and takes one place
+	const mode = kern.Interleaved | kern.Swapped
+	if g > 0 && lanes == kern.Lanes && p.col.prog != nil {
+		t.k.FFT(p.col.prog, kern.View{Data: img[first:], Step: p.w, Mode: mode},
+			kern.View{Data: spec[g*kern.Element:], Step: p.pitch(), Mode: mode}, b)
+		return
+	}
+	t.k.LoadCols(a, spec[g*kern.Element:], p.h, p.pitch(), lanes, 1)
 	if g == 0 && even {
-		// Z = A + iB of the Hermitian parts of the first and the last column.
-		for k := range p.h {
-			x, y := spec[k*p.pitch():][:p.pitch()], spec[(p.h-k)%p.h*p.pitch():][:p.pitch()]
-			ar, ai := 0.5*(x[0]+y[0]), 0.5*(x[1]-y[1])
-			br, bi := 0.5*(x[p.w]+y[p.w]), 0.5*(x[p.w+1]-y[p.w+1])
-			a[k*kern.Element+kern.Lanes], a[k*kern.Element] = ar-bi, ai+br
+		packEnds(a, spec, p.h, p.w)
+	}
+	p.col.run(t.k, a, b)
+	if g > 0 || even {
+		t.k.StoreCols(img[first:], a, p.h, p.w, lanes, 1, 1)
+		return
+	}
+	for k := range p.h {
+		e, d := a[k*kern.Element:], img[k*p.w:]
+		d[0] = e[kern.Lanes]
+		for l := 1; l < lanes; l++ {
+			d[2*l-1], d[2*l] = e[kern.Lanes+l], e[l]
 		}
 	}
-	a, _ = p.col.run(t.k, a, b)
-	switch {
-	case even:
-		kern.StoreCols(img[g*kern.Element:], a, p.h, p.w, lanes, 1, 1)
-	case g > 0:
-		kern.StoreCols(img[g*kern.Element-1:], a, p.h, p.w, lanes, 1, 1)
-	default: // odd: the first column is real and takes one place
-		for k := range p.h {
-			e, d := a[k*kern.Element:], img[k*p.w:]
-			d[0] = e[kern.Lanes]
-			for l := 1; l < lanes; l++ {
-				d[2*l-1], d[2*l] = e[kern.Lanes+l], e[l]
-			}
-		}
+}
+
+// packEnds writes Z = A + iB of the Hermitian parts of the first and the last
+// column into the first lane, parts swapped.
+func packEnds(a, spec []float32, h, w int) {
+	pitch := w + 2
+	for k := range h {
+		x, y := spec[k*pitch:][:pitch], spec[(h-k)%h*pitch:][:pitch]
+		ar, ai := 0.5*(x[0]+y[0]), 0.5*(x[1]-y[1])
+		br, bi := 0.5*(x[w]+y[w]), 0.5*(x[w+1]-y[w+1])
+		a[k*kern.Element+kern.Lanes], a[k*kern.Element] = ar-bi, ai+br
 	}
 }

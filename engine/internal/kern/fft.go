@@ -10,20 +10,20 @@ const (
 // MaxRadix is the largest prime with a direct butterfly.
 const MaxRadix = 31
 
-// Pass is one step of the Stockham FFT (decimation in frequency, self-sorting)
+// pass is one step of the Stockham FFT (decimation in frequency, self-sorting)
 // over lane buffers: n = Radix·M·S elements, S of which are already transformed.
 //
 //	dst[q + S(Radix·p + k)] = w_p^k Σ_j src[q + S(p + M j)] e^(−2πi jk/Radix)
 //
 // with w_p = e^(−2πi p/(Radix·M)).
-type Pass struct {
+type pass struct {
 	Radix, M, S int
 	Twiddle     []float32 // (M, Radix−1, 2): w_p^k for k = 1 …
 	Root        []float32 // (Radix, 2): e^(−2πi j/Radix), for odd radices without a butterfly of their own
 }
 
-// RunPass is the portable implementation of a Pass.
-func RunPass(p *Pass, dst, src []float32) {
+// runPass is the portable implementation of a pass.
+func runPass(p *pass, dst, src []float32) {
 	switch p.Radix {
 	case 2:
 		pass2(p, dst, src)
@@ -40,7 +40,7 @@ func RunPass(p *Pass, dst, src []float32) {
 
 func at(b []float32, i int) *[Element]float32 { return (*[Element]float32)(b[i*Element:]) }
 
-func pass2(p *Pass, dst, src []float32) {
+func pass2(p *pass, dst, src []float32) {
 	s := p.S
 	for i := range p.M {
 		wr, wi := p.Twiddle[2*i], p.Twiddle[2*i+1]
@@ -57,7 +57,7 @@ func pass2(p *Pass, dst, src []float32) {
 	}
 }
 
-func pass3(p *Pass, dst, src []float32) {
+func pass3(p *pass, dst, src []float32) {
 	const half3 = 0.866025403784438646763723170752936183 // sin(π/3)
 	s := p.S
 	for i := range p.M {
@@ -79,7 +79,7 @@ func pass3(p *Pass, dst, src []float32) {
 	}
 }
 
-func pass4(p *Pass, dst, src []float32) {
+func pass4(p *pass, dst, src []float32) {
 	s := p.S
 	for i := range p.M {
 		w := (*[6]float32)(p.Twiddle[6*i:])
@@ -104,7 +104,7 @@ func pass4(p *Pass, dst, src []float32) {
 	}
 }
 
-func pass5(p *Pass, dst, src []float32) {
+func pass5(p *pass, dst, src []float32) {
 	const (
 		c1 = 0.309016994374947424102293417182819059  // cos(2π/5)
 		c2 = -0.809016994374947424102293417182819059 // cos(4π/5)
@@ -145,7 +145,7 @@ func pass5(p *Pass, dst, src []float32) {
 
 // passOdd is the butterfly of any odd radix by its definition, with the sums and
 // differences of opposite inputs shared: (r−1)²/2 complex-real products.
-func passOdd(p *Pass, dst, src []float32) {
+func passOdd(p *pass, dst, src []float32) {
 	r, h := p.Radix, (p.Radix-1)/2
 	for i := range p.M {
 		for q := range p.S {

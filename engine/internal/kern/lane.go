@@ -55,9 +55,7 @@ func StoreRows(dst, src []float32, n, stride, lanes, flip int, scale float32) {
 	}
 }
 
-// LoadCols reads n rows, stride apart, of lanes complex numbers into lane elements.
-// The imaginary part goes to part 1−swap.
-func LoadCols(dst, src []float32, n, stride, lanes, swap int) {
+func loadCols(dst, src []float32, n, stride, lanes, swap int) {
 	re, im := swap*Lanes, (1-swap)*Lanes
 	for k := range n {
 		d, s := at(dst, k), src[k*stride:][:2*lanes]
@@ -69,8 +67,7 @@ func LoadCols(dst, src []float32, n, stride, lanes, swap int) {
 	}
 }
 
-// StoreCols is the way back, times scale.
-func StoreCols(dst, src []float32, n, stride, lanes, swap int, scale float32) {
+func storeCols(dst, src []float32, n, stride, lanes, swap int, scale float32) {
 	re, im := swap*Lanes, (1-swap)*Lanes
 	for k := range n {
 		s, d := at(src, k), dst[k*stride:][:2*lanes]

@@ -31,7 +31,21 @@ const NumUnary = 8
 // Table is the set of inner loops for one instruction set.
 type Table struct {
 	Name string
-	Pass func(p *Pass, dst, src []float32)
+
+	// Radices are those there are butterflies for, RadixCost what a pass of each
+	// costs per element. TwoLevels is the size from which on a transform is split; 0:
+	// never.
+	Radices   []int
+	RadixCost map[int]float64
+	TwoLevels int
+	// FFT is the transform of Lanes columns; dst and src may be the same.
+	FFT func(p *Program, dst, src View, work []float32)
+	// LoadCols reads n rows, stride apart, of lanes complex numbers into lane
+	// elements, real parts in part swap; StoreCols is the way back, times scale.
+	LoadCols     func(dst, src []float32, n, stride, lanes, swap int)
+	StoreCols    func(dst, src []float32, n, stride, lanes, swap int, scale float32)
+	RowsForward  func(r Rows, dst []float32, dstride int, src []float32, sstride int, buf []float32)
+	RowsBackward func(r Rows, data []float32, stride int, scale float32, buf []float32)
 
 	Binary [NumBinary]func(dst, x, y []float32)
 	Unary  [NumUnary]func(dst, x []float32)
@@ -49,8 +63,11 @@ type Table struct {
 // Portable is plain Go.
 func Portable() *Table {
 	return &Table{
-		Name:   "go",
-		Pass:   RunPass,
+		Name:    "go",
+		Radices: []int{2, 3, 4, 5, 7, 11, 13, 17, 19, 23, 29, MaxRadix},
+		RadixCost: map[int]float64{2: 1, 3: 1.6, 4: 1.4, 5: 2.2, 7: 4, 11: 8, 13: 10, 17: 15, 19: 18, 23: 24, 29: 34,
+			MaxRadix: 38},
+		FFT: fftPortable, LoadCols: loadCols, StoreCols: storeCols, RowsForward: rowsForward, RowsBackward: rowsBackward,
 		Binary: [NumBinary]func(dst, x, y []float32){add, sub, mul, div, mulAdd, cmul, cmulConj, cscale},
 		Unary:  [NumUnary]func(dst, x []float32){exp, log, sqrt, square, recip, abs, relu, tanh},
 		Affine: affine, Axpy: axpy, Clamp: clampTo,

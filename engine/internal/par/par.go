@@ -27,7 +27,7 @@ type Worker struct {
 // They are the worker's until it asks again.
 func (w *Worker) Floats(n int) []float32 {
 	if n > len(w.arena) {
-		w.arena = Aligned(n)
+		w.arena = Scratch(n)
 	}
 	return w.arena[:n]
 }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package par
+
+func adviseHuge([]byte) {}

@@ -1,0 +1,10 @@
+#include "platform.h"
+#ifdef HAVE_X86_KERNELS
+#include "vec_avx2.h"
+#include "fft.inc.h"
+#define TABLE kernels_avx2
+#include "table.inc.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

@@ -1,0 +1,504 @@
+// Fourier transforms over lane buffers; see kern.Pass and kern.Program for the
+// layouts. Sixteen transforms advance together; a vector takes VW of them.
+#include <stddef.h>
+#include <stdint.h>
+
+#define LANES 16
+
+// How an element is kept: lane element (16 real, 16 imaginary parts) or 16
+// interleaved complex numbers of memory; real and imaginary parts exchanged or not.
+enum { SWAPPED = 1, INTERLEAVED = 2 };
+
+FN void get(vf *r, vf *i, const float *p, int lane, int mode) {
+	vf x, y;
+	if (mode & INTERLEAVED) {
+		deint(ld(p + 2 * lane), ld(p + 2 * lane + VW), &x, &y);
+	} else {
+		x = ld(p + lane);
+		y = ld(p + LANES + lane);
+	}
+	*r = mode & SWAPPED ? y : x;
+	*i = mode & SWAPPED ? x : y;
+}
+
+FN void put(float *p, vf r, vf i, int lane, int mode) {
+	vf x = mode & SWAPPED ? i : r, y = mode & SWAPPED ? r : i;
+	if (mode & INTERLEAVED) {
+		vf a, b;
+		inter(x, y, &a, &b);
+		st(p + 2 * lane, a);
+		st(p + 2 * lane + VW, b);
+	} else {
+		st(p + lane, x);
+		st(p + LANES + lane, y);
+	}
+}
+
+// The butterflies transform r + i i in place; X(k) leaves in place k.
+
+FN void bf2(vf *r, vf *i) {
+	vf a = r[0], b = i[0];
+	r[0] = a + r[1], i[0] = b + i[1];
+	r[1] = a - r[1], i[1] = b - i[1];
+}
+
+FN void bf3(vf *r, vf *i) {
+	const vf h = bc(0.5f), s = bc(0.866025403784438647f);
+	vf tr = r[1] + r[2], ti = i[1] + i[2], ur = r[1] - r[2], ui = i[1] - i[2];
+	vf ar = fnma(h, tr, r[0]), ai = fnma(h, ti, i[0]);
+	r[0] = r[0] + tr, i[0] = i[0] + ti;
+	r[1] = fma_(s, ui, ar), i[1] = fnma(s, ur, ai);
+	r[2] = fnma(s, ui, ar), i[2] = fma_(s, ur, ai);
+}
+
+FN void bf4(vf *r, vf *i) {
+	vf sr = r[0] + r[2], si = i[0] + i[2], dr = r[0] - r[2], di = i[0] - i[2];
+	vf tr = r[1] + r[3], ti = i[1] + i[3], er = r[1] - r[3], ei = i[1] - i[3];
+	r[0] = sr + tr, i[0] = si + ti;
+	r[2] = sr - tr, i[2] = si - ti;
+	r[1] = dr + ei, i[1] = di - er;
+	r[3] = dr - ei, i[3] = di + er;
+}
+
+FN void bf5(vf *r, vf *i) {
+	const vf c1 = bc(0.309016994374947424f), c2 = bc(0.809016994374947424f);
+	const vf s1 = bc(0.951056516295153572f), s2 = bc(0.587785252292473129f);
+	vf tr = r[1] + r[4], ti = i[1] + i[4], ur = r[1] - r[4], ui = i[1] - i[4];
+	vf pr = r[2] + r[3], pi = i[2] + i[3], qr = r[2] - r[3], qi = i[2] - i[3];
+	vf ar = fnma(c2, pr, fma_(c1, tr, r[0])), ai = fnma(c2, pi, fma_(c1, ti, i[0]));
+	vf br = fma_(c1, pr, fnma(c2, tr, r[0])), bi = fma_(c1, pi, fnma(c2, ti, i[0]));
+	vf vr = fma_(s1, ur, s2 * qr), vi_ = fma_(s1, ui, s2 * qi);
+	vf wr = fms(s2, ur, s1 * qr), wi = fms(s2, ui, s1 * qi);
+	r[0] = r[0] + (tr + pr), i[0] = i[0] + (ti + pi);
+	r[1] = ar + vi_, i[1] = ai - vr;
+	r[4] = ar - vi_, i[4] = ai + vr;
+	r[2] = br + wi, i[2] = bi - wr;
+	r[3] = br - wi, i[3] = bi + wr;
+}
+
+FN void bf8(vf *r, vf *i) {
+	const vf h = bc(0.707106781186547524f);
+	vf s0r = r[0] + r[4], s0i = i[0] + i[4], d0r = r[0] - r[4], d0i = i[0] - i[4];
+	vf s2r = r[2] + r[6], s2i = i[2] + i[6], d2r = r[2] - r[6], d2i = i[2] - i[6];
+	vf s1r = r[1] + r[5], s1i = i[1] + i[5], d1r = r[1] - r[5], d1i = i[1] - i[5];
+	vf s3r = r[3] + r[7], s3i = i[3] + i[7], d3r = r[3] - r[7], d3i = i[3] - i[7];
+	vf t0r = s0r + s2r, t0i = s0i + s2i, t1r = s0r - s2r, t1i = s0i - s2i;
+	vf t2r = s1r + s3r, t2i = s1i + s3i, t3r = s1r - s3r, t3i = s1i - s3i;
+	r[0] = t0r + t2r, i[0] = t0i + t2i;
+	r[4] = t0r - t2r, i[4] = t0i - t2i;
+	r[2] = t1r + t3i, i[2] = t1i - t3r;
+	r[6] = t1r - t3i, i[6] = t1i + t3r;
+	// Times e^(−iπ/4) and e^(−3iπ/4), but for the factor h.
+	vf pr = d1r + d1i, pi = d1i - d1r, qr = d3i - d3r, qi = d3r + d3i;
+	vf u0r = d0r + d2i, u0i = d0i - d2r, u1r = d0r - d2i, u1i = d0i + d2r;
+	vf u2r = pr + qr, u2i = pi - qi, u3r = pr - qr, u3i = pi + qi;
+	r[1] = fma_(h, u2r, u0r), i[1] = fma_(h, u2i, u0i);
+	r[5] = fnma(h, u2r, u0r), i[5] = fnma(h, u2i, u0i);
+	r[3] = fma_(h, u3i, u1r), i[3] = fnma(h, u3r, u1i);
+	r[7] = fnma(h, u3i, u1r), i[7] = fma_(h, u3r, u1i);
+}
+
+FN void turn(vf *r, vf *i, vf c, vf s) { // times c − i s
+	vf a = *r, b = *i;
+	*r = fma_(a, c, b * s);
+	*i = fms(b, c, a * s);
+}
+
+FN void bf9(vf *r, vf *i) {
+	vf ar[3], ai[3], br[3], bi[3], cr[3], ci[3];
+	ar[0] = r[0], ar[1] = r[3], ar[2] = r[6], ai[0] = i[0], ai[1] = i[3], ai[2] = i[6];
+	br[0] = r[1], br[1] = r[4], br[2] = r[7], bi[0] = i[1], bi[1] = i[4], bi[2] = i[7];
+	cr[0] = r[2], cr[1] = r[5], cr[2] = r[8], ci[0] = i[2], ci[1] = i[5], ci[2] = i[8];
+	bf3(ar, ai);
+	bf3(br, bi);
+	bf3(cr, ci);
+	turn(&br[1], &bi[1], bc(0.766044443118978035f), bc(0.642787609686539326f));
+	turn(&br[2], &bi[2], bc(0.173648177666930349f), bc(0.984807753012208059f));
+	turn(&cr[1], &ci[1], bc(0.173648177666930349f), bc(0.984807753012208059f));
+	turn(&cr[2], &ci[2], bc(-0.939692620785908384f), bc(0.342020143325668733f));
+#define ROW9(k)                                                     \
+	{                                                               \
+		vf xr[3] = {ar[k], br[k], cr[k]}, xi[3] = {ai[k], bi[k], ci[k]}; \
+		bf3(xr, xi);                                                \
+		r[k] = xr[0], r[k + 3] = xr[1], r[k + 6] = xr[2];           \
+		i[k] = xi[0], i[k + 3] = xi[1], i[k + 6] = xi[2];           \
+	}
+	ROW9(0) ROW9(1) ROW9(2)
+#undef ROW9
+}
+
+FN void bf16(vf *r, vf *i) {
+	const vf c1 = bc(0.923879532511286756f), s1 = bc(0.382683432365089772f), h = bc(0.707106781186547524f);
+#define COL16(j)                                                                \
+	vf r##j[4] = {r[j], r[j + 4], r[j + 8], r[j + 12]};                         \
+	vf i##j[4] = {i[j], i[j + 4], i[j + 8], i[j + 12]};                         \
+	bf4(r##j, i##j);
+	COL16(0) COL16(1) COL16(2) COL16(3)
+#undef COL16
+	turn(&r1[1], &i1[1], c1, s1);
+	turn(&r1[2], &i1[2], h, h);
+	turn(&r1[3], &i1[3], s1, c1);
+	turn(&r2[1], &i2[1], h, h);
+	{ // −i
+		vf a = r2[2];
+		r2[2] = i2[2], i2[2] = zero() - a;
+	}
+	turn(&r2[3], &i2[3], zero() - h, h);
+	turn(&r3[1], &i3[1], s1, c1);
+	turn(&r3[2], &i3[2], zero() - h, h);
+	turn(&r3[3], &i3[3], zero() - c1, zero() - s1);
+#define ROW16(k)                                                                \
+	{                                                                           \
+		vf xr[4] = {r0[k], r1[k], r2[k], r3[k]}, xi[4] = {i0[k], i1[k], i2[k], i3[k]}; \
+		bf4(xr, xi);                                                            \
+		r[k] = xr[0], r[k + 4] = xr[1], r[k + 8] = xr[2], r[k + 12] = xr[3];    \
+		i[k] = xi[0], i[k + 4] = xi[1], i[k + 8] = xi[2], i[k + 12] = xi[3];    \
+	}
+	ROW16(0) ROW16(1) ROW16(2) ROW16(3)
+#undef ROW16
+}
+
+// view is where a pass reads or writes: element e starts at p + e·step.
+typedef struct {
+	float *p;
+	ptrdiff_t step;
+	int mode;
+} view;
+
+typedef struct {
+	int64_t m, s;
+	const float *tw;   // (m, R−1, 2)
+	const float *post; // last pass (m = 1) only: (n, 2), a factor for every result
+} passargs;
+
+#define REP2(X) X(0) X(1)
+#define REP3(X) REP2(X) X(2)
+#define REP4(X) REP3(X) X(3)
+#define REP5(X) REP4(X) X(4)
+#define REP8(X) REP5(X) X(5) X(6) X(7)
+#define REP9(X) REP8(X) X(8)
+#define REP16(X) REP9(X) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+
+// Rows of an image are a page or more apart: without a word from us each would be
+// waited for.
+#define AHEAD(j)                                               \
+	{                                                          \
+		const char *next = (const char *)(in + 2 * s.step + (j)*js); \
+		__builtin_prefetch(next);                              \
+		__builtin_prefetch(next + 64);                         \
+		__builtin_prefetch(next + 127);                        \
+	}
+#define GET(j) get(&r[j], &i[j], in + (j)*js, lane, im);
+#define PUT(k) put(out + (k)*ks, r[k], i[k], lane, om);
+#define TWIST(k)                                                \
+	if (k) {                                                    \
+		vf c = bc(w[2 * (k)-2]), t = bc(w[2 * (k)-1]), x = r[k]; \
+		r[k] = fms(x, c, i[k] * t);                             \
+		i[k] = fma_(x, t, i[k] * c);                            \
+	}
+#define POST(k)                                                         \
+	{                                                                   \
+		vf c = bc(w[2 * (k)*a.s]), t = bc(w[2 * (k)*a.s + 1]), x = r[k]; \
+		r[k] = fms(x, c, i[k] * t);                                     \
+		i[k] = fma_(x, t, i[k] * c);                                    \
+	}
+
+// A pass with the modes known when compiling.
+#define PASS(R)                                                                      \
+	FN void pass##R##_(view d, view s, passargs a, const int im, const int om) {     \
+		const ptrdiff_t js = a.m * a.s * s.step, ks = a.s * d.step;                  \
+		for (int64_t p = 0; p < a.m; p++) {                                          \
+			const float *w = a.post ? a.post : a.tw + 2 * (R - 1) * p;               \
+			for (int64_t q = 0; q < a.s; q++) {                                      \
+				const float *in = s.p + (q + a.s * p) * s.step;                      \
+				float *out = d.p + (q + a.s * R * p) * d.step;                       \
+				if (im & INTERLEAVED) {                                              \
+					REP##R(AHEAD)                                                    \
+				}                                                                    \
+				for (int lane = 0; lane < LANES; lane += VW) {                       \
+					vf r[R], i[R];                                                   \
+					REP##R(GET) bf##R(r, i);                                         \
+					if (p) {                                                         \
+						REP##R(TWIST)                                                \
+					} else if (a.post) {                                             \
+						REP##R(POST)                                                 \
+					}                                                                \
+					REP##R(PUT)                                                      \
+				}                                                                    \
+				if (a.post) w += 2;                                                  \
+			}                                                                        \
+		}                                                                            \
+	}                                                                                \
+	__attribute__((noinline)) static void pass##R(view d, view s, passargs a) {                                \
+		if (s.mode == 0 && d.mode == 0)                                              \
+			pass##R##_(d, s, a, 0, 0);                                               \
+		else                                                                         \
+			pass##R##_(d, s, a, s.mode, d.mode);                                     \
+	}
+PASS(2)
+PASS(3)
+PASS(4)
+PASS(5)
+PASS(8)
+PASS(9)
+PASS(16)
+
+// Any odd radix by its definition; see kern.passOdd.
+static void passodd(int R, view d, view s, passargs a, const float *root) {
+	const int H = (R - 1) / 2;
+	for (int64_t p = 0; p < a.m; p++)
+		for (int64_t q = 0; q < a.s; q++)
+			for (int lane = 0; lane < LANES; lane += VW) {
+				vf sr[16], si[16], dr[16], di[16], x, y;
+				get(&x, &y, s.p + (q + a.s * p) * s.step, lane, s.mode);
+				vf tr = x, ti = y;
+				for (int j = 1; j <= H; j++) {
+					vf br, bi, cr, ci;
+					get(&br, &bi, s.p + (q + a.s * (p + a.m * j)) * s.step, lane, s.mode);
+					get(&cr, &ci, s.p + (q + a.s * (p + a.m * (R - j))) * s.step, lane, s.mode);
+					sr[j] = br + cr, si[j] = bi + ci, dr[j] = br - cr, di[j] = bi - ci;
+					tr = tr + sr[j], ti = ti + si[j];
+				}
+				for (int k = 0; k <= H; k++) {
+					vf er = x, ei = y, fr = zero(), fi = zero();
+					if (k == 0) er = tr, ei = ti;
+					for (int j = 1, jk = k; k && j <= H; j++) {
+						vf c = bc(root[2 * jk]), t = bc(root[2 * jk + 1]);
+						er = fma_(c, sr[j], er), ei = fma_(c, si[j], ei);
+						fr = fnma(t, di[j], fr), fi = fma_(t, dr[j], fi);
+						if ((jk += k) >= R) jk -= R;
+					}
+					for (int side = 0; side < (k ? 2 : 1); side++) {
+						int o = side ? R - k : k;
+						vf r = side ? er - fr : er + fr, i = side ? ei - fi : ei + fi;
+						const float *w = 0;
+						if (a.post)
+							w = a.post + 2 * (q + o * a.s);
+						else if (o)
+							w = a.tw + 2 * ((R - 1) * p + o - 1);
+						if (w) {
+							vf c = bc(w[0]), t = bc(w[1]), z = r;
+							r = fms(z, c, i * t);
+							i = fma_(z, t, i * c);
+						}
+						put(d.p + (q + a.s * (R * p + o)) * d.step, r, i, lane, d.mode);
+					}
+				}
+			}
+}
+
+// A list of passes: count, then {radix, m, s, offset of twiddles, of roots} each.
+static void passes(const int32_t *list, const float *tab, view d, view s, const float *post, float *t0, float *t1) {
+	int n = list[0];
+	if (n == 0) { // one element
+		for (int lane = 0; lane < LANES; lane += VW) {
+			vf r, i;
+			get(&r, &i, s.p, lane, s.mode);
+			put(d.p, r, i, lane, d.mode);
+		}
+	}
+	for (int k = 0; k < n; k++) {
+		const int32_t *l = list + 1 + 5 * k;
+		view to = {t0, 2 * LANES, 0};
+		if (k == n - 1) to = d;
+		passargs a = {l[1], l[2], tab + l[3], k == n - 1 ? post : 0};
+		switch (l[0]) {
+		case 2: pass2(to, s, a); break;
+		case 3: pass3(to, s, a); break;
+		case 4: pass4(to, s, a); break;
+		case 5: pass5(to, s, a); break;
+		case 8: pass8(to, s, a); break;
+		case 9: pass9(to, s, a); break;
+		case 16: pass16(to, s, a); break;
+		default: passodd(l[0], to, s, a, tab + l[4]);
+		}
+		float *t = t0;
+		t0 = t1, t1 = t;
+		s = to;
+	}
+}
+
+// The transform of program pr = {n, A, B, offset of post, list A, list B at pr[5]}.
+// B = 1: one list. Otherwise n = A·B: A-point transforms at stride B, factors
+// e^(−2πi b k/n), B-point transforms, each within the first-level cache. work holds
+// 2n elements, or n + A + 2 max(A, B).
+static void transform(const int32_t *pr, const float *tab, view d, view s, float *work) {
+	const int64_t n = pr[0], A = pr[1], B = pr[2];
+	const int32_t *la = pr + 6, *lb = pr + pr[5];
+	if (B == 1) {
+		passes(la, tab, d, s, 0, work, work + n * 2 * LANES);
+		return;
+	}
+	// The rows of the intermediate (A, B) are one element apart, lest a power of two
+	// sends a whole column to one set of the cache.
+	const int64_t big = A > B ? A : B, pitch = (B + 1) * 2 * LANES;
+	float *t0 = work + A * pitch, *t1 = t0 + big * 2 * LANES;
+	for (int64_t b = 0; b < B; b++) {
+		view si = {s.p + b * s.step, s.step * B, s.mode}, so = {work + b * 2 * LANES, pitch, 0};
+		if (s.mode & INTERLEAVED && b + 1 < B)
+			for (int64_t a = 0; a < A; a++) {
+				const char *next = (const char *)(si.p + s.step + a * si.step);
+				__builtin_prefetch(next);
+				__builtin_prefetch(next + 64);
+				__builtin_prefetch(next + 127);
+			}
+		passes(la, tab, so, si, tab + pr[3] + 2 * A * b, t0, t1);
+	}
+	for (int64_t k = 0; k < A; k++) {
+		view si = {work + k * pitch, 2 * LANES, 0}, so = {d.p + k * d.step, d.step * A, d.mode};
+		passes(lb, tab, so, si, 0, t0, t1);
+	}
+}
+
+// Rows to lanes and back; see kern.LoadRows and kern.StoreRows.
+static void loadrows(float *dst, const float *src, int64_t n, int64_t stride, int lanes) {
+	for (int64_t c = 0; c < n; c += VW) {
+		int k = n - c < VW ? (int)(n - c) : VW;
+		for (int l = 0; l < LANES; l += VW) {
+			vf r[VW];
+			UNROLL for (int j = 0; j < VW; j++) {
+				if (l + j >= lanes)
+					r[j] = zero();
+				else if (k == VW)
+					r[j] = ld(src + (l + j) * stride + c);
+				else
+					r[j] = ldn(src + (l + j) * stride + c, k);
+			}
+			transpose(r);
+			UNROLL for (int j = 0; j < VW; j++) if (j < k) st(dst + (c + j) * LANES + l, r[j]);
+		}
+	}
+}
+
+static void storerows(float *dst, const float *src, int64_t n, int64_t stride, int lanes, int flip, float scale) {
+	const vf f = bc(scale);
+	for (int64_t c = 0; c < n; c += VW) {
+		int k = n - c < VW ? (int)(n - c) : VW;
+		for (int l = 0; l < lanes; l += VW) {
+			vf r[VW];
+			UNROLL for (int j = 0; j < VW; j++) {
+				r[j] = zero();
+				if (j < k) r[j] = f * ld(src + ((c + j) ^ flip) * LANES + l);
+			}
+			transpose(r);
+			UNROLL for (int j = 0; j < VW; j++) {
+				if (l + j >= lanes) continue;
+				if (k == VW)
+					st(dst + (l + j) * stride + c, r[j]);
+				else
+					stn(dst + (l + j) * stride + c, r[j], k);
+			}
+		}
+	}
+}
+
+// See kern.SplitReal and kern.JoinReal.
+static void splitreal(float *z, const float *rot, int64_t h) {
+	const vf half = bc(0.5f);
+	for (int l = 0; l < LANES; l += VW) {
+		vf a = ld(z + l), b = ld(z + LANES + l);
+		st(z + l, a + b);
+		st(z + LANES + l, a - b);
+	}
+	for (int64_t k = 1; k <= h / 2; k++) {
+		float *a = z + k * 2 * LANES, *b = z + (h - k) * 2 * LANES;
+		const vf c = bc(0.5f * rot[2 * k]), s = bc(0.5f * rot[2 * k + 1]);
+		for (int l = 0; l < LANES; l += VW) {
+			vf ar = ld(a + l), ai = ld(a + LANES + l), br = ld(b + l), bi = ld(b + LANES + l);
+			vf er = half * (ar + br), ei = half * (ai - bi), or_ = ai + bi, oi = br - ar;
+			vf tr = fms(or_, c, oi * s), ti = fma_(or_, s, oi * c);
+			st(a + l, er + tr), st(a + LANES + l, ei + ti);
+			st(b + l, er - tr), st(b + LANES + l, ti - ei);
+		}
+	}
+}
+
+static void joinreal(float *z, const float *rot, int64_t h) {
+	for (int l = 0; l < LANES; l += VW) {
+		vf a = ld(z + l), b = ld(z + LANES + l);
+		st(z + l, a - b);
+		st(z + LANES + l, a + b);
+	}
+	for (int64_t k = 1; k <= h / 2; k++) {
+		float *a = z + k * 2 * LANES, *b = z + (h - k) * 2 * LANES;
+		const vf c = bc(rot[2 * k]), s = bc(-rot[2 * k + 1]);
+		for (int l = 0; l < LANES; l += VW) {
+			vf ar = ld(a + l), ai = ld(a + LANES + l), br = ld(b + l), bi = ld(b + LANES + l);
+			vf er = ar + br, ei = ai - bi, fr = ar - br, fi = ai + bi;
+			vf or_ = fms(fr, c, fi * s), oi = fma_(fr, s, fi * c);
+			st(a + l, ei + or_), st(a + LANES + l, er - oi);
+			st(b + l, or_ - ei), st(b + LANES + l, er + oi);
+		}
+	}
+}
+
+// One group of up to 16 real rows of even length w = 2n, forward: n elements of buf,
+// then the transform's work.
+static void rowsforward(const int32_t *pr, const float *tab, const float *rot, float *dst, int64_t dstride,
+                        const float *src, int64_t sstride, int lanes, float *buf) {
+	const int64_t n = pr[0];
+	view v = {buf, 2 * LANES, 0};
+	loadrows(buf, src, 2 * n, sstride, lanes);
+	transform(pr, tab, v, v, buf + n * 2 * LANES);
+	splitreal(buf, rot, n);
+	storerows(dst, buf, 2 * n, dstride, lanes, 0, 1);
+}
+
+static void rowsbackward(const int32_t *pr, const float *tab, const float *rot, float *data, int64_t stride,
+                         int lanes, float scale, float *buf) {
+	const int64_t n = pr[0];
+	view v = {buf, 2 * LANES, 0};
+	loadrows(buf, data, 2 * n, stride, lanes);
+	joinreal(buf, rot, n);
+	transform(pr, tab, v, v, buf + n * 2 * LANES);
+	storerows(data, buf, 2 * n, stride, lanes, 1, scale);
+}
+
+// See kern.LoadCols and kern.StoreCols.
+static void loadcols(float *dst, const float *src, int64_t n, int64_t stride, int lanes, int swap) {
+	for (int64_t k = 0; k < n; k++) {
+		const float *p = src + k * stride;
+		float *d = dst + k * 2 * LANES;
+		for (int l = 0; l < LANES; l += VW) {
+			vf a = zero(), b = zero(), re, im;
+			int left = 2 * (lanes - l);
+			if (left >= 2 * VW) {
+				a = ld(p + 2 * l), b = ld(p + 2 * l + VW);
+			} else if (left > VW) {
+				a = ld(p + 2 * l), b = ldn(p + 2 * l + VW, left - VW);
+			} else if (left > 0) {
+				a = left == VW ? ld(p + 2 * l) : ldn(p + 2 * l, left);
+			}
+			deint(a, b, &re, &im);
+			st(d + (swap ? LANES : 0) + l, re);
+			st(d + (swap ? 0 : LANES) + l, im);
+		}
+	}
+}
+
+static void storecols(float *dst, const float *src, int64_t n, int64_t stride, int lanes, int swap, float scale) {
+	const vf f = bc(scale);
+	for (int64_t k = 0; k < n; k++) {
+		float *p = dst + k * stride;
+		const float *s = src + k * 2 * LANES;
+		for (int l = 0; l < lanes; l += VW) {
+			vf a, b;
+			int left = 2 * (lanes - l);
+			inter(f * ld(s + (swap ? LANES : 0) + l), f * ld(s + (swap ? 0 : LANES) + l), &a, &b);
+			if (left >= VW)
+				st(p + 2 * l, a);
+			else
+				stn(p + 2 * l, a, left);
+			if (left >= 2 * VW)
+				st(p + 2 * l + VW, b);
+			else if (left > VW)
+				stn(p + 2 * l + VW, b, left - VW);
+		}
+	}
+}
+
+static void fft(const int32_t *pr, const float *tab, float *d, int64_t dstep, int dmode, const float *s,
+                int64_t sstep, int smode, float *work) {
+	view vd_ = {d, dstep, dmode}, vs = {(float *)s, sstep, smode};
+	transform(pr, tab, vd_, vs, work);
+}

@@ -1,0 +1,7 @@
+#include "platform.h"
+#ifdef HAVE_NEON_KERNELS
+#include "vec_neon.h"
+#include "fft.inc.h"
+#define TABLE kernels_neon
+#include "table.inc.h"
+#endif

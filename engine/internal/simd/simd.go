@@ -1,0 +1,116 @@
+//go:build cgo && (amd64 || arm64)
+
+// Package simd holds the inner loops for processors with vector instructions, in C,
+// compiled once per instruction set from the same text.
+package simd
+
+/*
+#cgo CFLAGS: -O2
+#cgo noescape call_fft
+#cgo nocallback call_fft
+#cgo noescape call_rowsforward
+#cgo nocallback call_rowsforward
+#cgo noescape call_rowsbackward
+#cgo nocallback call_rowsbackward
+#cgo noescape call_loadcols
+#cgo nocallback call_loadcols
+#cgo noescape call_storecols
+#cgo nocallback call_storecols
+#include "platform.h"
+#include "kernels.h"
+
+// Which table: the index that Go keeps.
+static const kernels *const tables[] = {
+#ifdef HAVE_X86_KERNELS
+	&kernels_avx512, &kernels_avx2, 0,
+#elif defined(HAVE_NEON_KERNELS)
+	0, 0, &kernels_neon,
+#else
+	0, 0, 0,
+#endif
+};
+static int have(int t) { return tables[t] != 0; }
+
+static void call_fft(int t, const int32_t *pr, const float *tab, float *d, int64_t ds, int dm, const float *s, int64_t ss, int sm, float *w) {
+	tables[t]->fft(pr, tab, d, ds, dm, s, ss, sm, w);
+}
+static void call_rowsforward(int t, const int32_t *pr, const float *tab, const float *rot, float *d, int64_t ds, const float *s, int64_t ss, int lanes, float *w) {
+	tables[t]->rowsforward(pr, tab, rot, d, ds, s, ss, lanes, w);
+}
+static void call_rowsbackward(int t, const int32_t *pr, const float *tab, const float *rot, float *d, int64_t ds, int lanes, float scale, float *w) {
+	tables[t]->rowsbackward(pr, tab, rot, d, ds, lanes, scale, w);
+}
+static void call_loadcols(int t, float *d, const float *s, int64_t n, int64_t stride, int lanes, int swap) {
+	tables[t]->loadcols(d, s, n, stride, lanes, swap);
+}
+static void call_storecols(int t, float *d, const float *s, int64_t n, int64_t stride, int lanes, int swap, float scale) {
+	tables[t]->storecols(d, s, n, stride, lanes, swap, scale);
+}
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+
+	"limpid/engine/internal/kern"
+)
+
+// The order of C's tables.
+const (
+	avx512 = iota
+	avx2
+	neon
+)
+
+// Tables returns what this processor can run, the fastest first; the portable table
+// is always the last.
+func Tables() []*kern.Table {
+	var t []*kern.Table
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasFMA && have(avx512) {
+		t = append(t, table("AVX-512", avx512))
+	}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && have(avx2) {
+		t = append(t, table("AVX2", avx2))
+	}
+	if have(neon) {
+		t = append(t, table("NEON", neon))
+	}
+	return append(t, kern.Portable())
+}
+
+func have(i int) bool { return C.have(C.int(i)) != 0 }
+
+func ptr(s []float32) *C.float { return (*C.float)(unsafe.Pointer(unsafe.SliceData(s))) }
+
+func ints(s []int32) *C.int32_t { return (*C.int32_t)(unsafe.Pointer(unsafe.SliceData(s))) }
+
+func table(name string, index int) *kern.Table {
+	t := kern.Portable()
+	t.Name = name
+	i := C.int(index)
+	t.Radices = []int{2, 3, 4, 5, 7, 8, 9, 11, 13, 16, 17, 19, 23, 29, kern.MaxRadix}
+	t.RadixCost = map[int]float64{2: 1, 3: 1.1, 4: 1.1, 5: 1.4, 7: 3, 8: 1.4, 9: 1.7, 11: 6, 13: 7, 16: 2, 17: 12,
+		19: 14, 23: 18, 29: 24, kern.MaxRadix: 27}
+	t.TwoLevels = 4096
+	t.FFT = func(p *kern.Program, dst, src kern.View, work []float32) {
+		C.call_fft(i, ints(p.Desc), ptr(p.Tab), ptr(dst.Data), C.int64_t(dst.Step), C.int(dst.Mode),
+			ptr(src.Data), C.int64_t(src.Step), C.int(src.Mode), ptr(work))
+	}
+	t.RowsForward = func(r kern.Rows, dst []float32, dstride int, src []float32, sstride int, buf []float32) {
+		C.call_rowsforward(i, ints(r.Program.Desc), ptr(r.Program.Tab), ptr(r.Rot), ptr(dst), C.int64_t(dstride),
+			ptr(src), C.int64_t(sstride), C.int(r.Lanes), ptr(buf))
+	}
+	t.RowsBackward = func(r kern.Rows, data []float32, stride int, scale float32, buf []float32) {
+		C.call_rowsbackward(i, ints(r.Program.Desc), ptr(r.Program.Tab), ptr(r.Rot), ptr(data), C.int64_t(stride),
+			C.int(r.Lanes), C.float(scale), ptr(buf))
+	}
+	t.LoadCols = func(dst, src []float32, n, stride, lanes, swap int) {
+		C.call_loadcols(i, ptr(dst), ptr(src), C.int64_t(n), C.int64_t(stride), C.int(lanes), C.int(swap))
+	}
+	t.StoreCols = func(dst, src []float32, n, stride, lanes, swap int, scale float32) {
+		C.call_storecols(i, ptr(dst), ptr(src), C.int64_t(n), C.int64_t(stride), C.int(lanes), C.int(swap), C.float(scale))
+	}
+	return t
+}
