@@ -123,7 +123,7 @@ func (r *Result) fitFindings() []limpid.Finding {
 				"look at the residual; a wrong sky level does this")
 		}
 	}
-	if r.Draws >= 16 && r.Convergence.RHat > rhatHigh && r.Recipe.Method.Kind != deconv.Gaussian {
+	if r.Draws >= 16 && r.Convergence.RHat > rhatHigh {
 		add("chains.rhat", "samples", fmt.Sprintf("the chains disagree: R-hat %.2f", r.Convergence.RHat), "draw more samples")
 	}
 	return out

@@ -73,8 +73,8 @@ func (k *Exact) normalisedWeights() (w solvers.Image, unit []float64) {
 	return w, unit
 }
 
-// usedLevels lists the levels that more than a thousandth of the pixels with
-// d > 0 belong to; level 0 always (the border).
+// usedLevels lists the levels that any fair number of noisier pixels belongs to;
+// level 0 always (the border).
 func usedLevels(w solvers.Image) []int {
 	share := make([]float64, len(levelWeights))
 	for _, v := range w.Pix {
@@ -86,7 +86,7 @@ func usedLevels(w solvers.Image) []int {
 	}
 	used := []int{0}
 	for l := 1; l < len(share); l++ {
-		if share[l] > 1e-3*float64(len(w.Pix)) {
+		if share[l] > 1e-4*float64(len(w.Pix)) {
 			used = append(used, l)
 		}
 	}

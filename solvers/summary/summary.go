@@ -5,6 +5,7 @@ package summary
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"limpid/solvers"
 	"limpid/solvers/operator"
@@ -209,15 +210,19 @@ func (s *Summary) FluxStd(c int) float64 {
 }
 
 // Convergence is how well the chains agree, over the probe pixels and the fluxes.
+// With few draws the worst of many quantities is large by chance; the medians
+// tell about the run, the worst about what to look at.
 type Convergence struct {
-	RHat float64 `json:"rhat"` // the largest split R-hat; NaN with < 4 draws per chain
-	ESS  float64 `json:"ess"`  // the smallest effective sample size
+	RHat      float64 // median split R-hat; NaN with < 4 draws per chain
+	ESS       float64 // median effective sample size
+	WorstRHat float64
+	WorstESS  float64
 }
 
 // Convergence deals the draws to the chains in turn and compares them.
 func (s *Summary) Convergence() Convergence {
-	out := Convergence{RHat: math.NaN(), ESS: math.NaN()}
 	chains := make([][]float64, s.opt.Chains)
+	var rhat, ess []float64
 	for _, trace := range s.traces {
 		for c := range chains {
 			chains[c] = chains[c][:0]
@@ -225,12 +230,18 @@ func (s *Summary) Convergence() Convergence {
 		for i, v := range trace {
 			chains[i%s.opt.Chains] = append(chains[i%s.opt.Chains], v)
 		}
-		if r := RHat(chains); !math.IsNaN(r) && !(r <= out.RHat) {
-			out.RHat = r
-		}
-		if e := ESS(chains); !math.IsNaN(e) && !(e >= out.ESS) {
-			out.ESS = e
+		if r := RHat(chains); !math.IsNaN(r) {
+			rhat, ess = append(rhat, r), append(ess, ESS(chains))
 		}
 	}
-	return out
+	if len(rhat) == 0 {
+		nan := math.NaN()
+		return Convergence{nan, nan, nan, nan}
+	}
+	slices.Sort(rhat)
+	slices.Sort(ess)
+	return Convergence{
+		RHat: rhat[len(rhat)/2], WorstRHat: rhat[len(rhat)-1],
+		ESS: ess[len(ess)/2], WorstESS: ess[0],
+	}
 }
