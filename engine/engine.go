@@ -68,6 +68,7 @@ type Stream interface {
 	Div(dst, x, y *Tensor)    // 0 where y is 0
 	MulAdd(dst, x, y *Tensor) // dst += x y
 	Map(dst *Tensor, f Unary, x *Tensor)
+	MapGrad(dst *Tensor, f Unary, x, g *Tensor) // dst = f′(x) g; dst may be g
 	Clamp(dst, x *Tensor, lo, hi float32)
 
 	// Dot writes Σ x y of every leading-dimension slice to dst (B).
@@ -114,6 +115,10 @@ const (
 	Abs
 	ReLU
 	Tanh
+	Sigmoid
+	SiLU     // x · Sigmoid(x)
+	GELU     // x · Φ(x), Φ the normal distribution function
+	Softplus // ln(1 + eˣ)
 )
 
 // Shape is a list of dimensions, slowest first.

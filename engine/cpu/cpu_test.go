@@ -10,6 +10,7 @@ import (
 
 	"limpid/engine"
 	"limpid/engine/devicetest"
+	"limpid/engine/internal/simd"
 )
 
 func TestDevice_Suite_OneWorker(t *testing.T) {
@@ -18,6 +19,15 @@ func TestDevice_Suite_OneWorker(t *testing.T) {
 
 func TestDevice_Suite_FourWorkers(t *testing.T) {
 	devicetest.Run(t, func(testing.TB) engine.Device { return New(Options{Workers: 4, Nice: 5}) })
+}
+
+// Every instruction set this machine has.
+func TestDevice_Suite_EveryInstructionSet(t *testing.T) {
+	for _, k := range simd.Tables() {
+		t.Run(k.Name, func(t *testing.T) {
+			devicetest.Run(t, func(testing.TB) engine.Device { return New(Options{Workers: 2, Kernels: k.Name}) })
+		})
+	}
 }
 
 func TestSelfTest_GoodDevice_PassesQuickly(t *testing.T) {

@@ -133,6 +133,12 @@ func (s *stream) Map(dst *engine.Tensor, f engine.Unary, x *engine.Tensor) {
 	s.elementwise(elementwise{kind: ewUnary, unary: s.k.Unary[f], dst: s.data(dst), x: s.data(x)})
 }
 
+// MapGrad does dst = f′(x) g.
+func (s *stream) MapGrad(dst *engine.Tensor, f engine.Unary, x, g *engine.Tensor) {
+	engine.CheckSame("MapGrad", dst, x, g)
+	s.elementwise(elementwise{binary: s.k.Grad[f], dst: s.data(dst), x: s.data(x), y: s.data(g), width: 1})
+}
+
 // Scale does dst = a x.
 func (s *stream) Scale(dst *engine.Tensor, a float32, x *engine.Tensor) { s.Affine(dst, a, x, 0) }
 

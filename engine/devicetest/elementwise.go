@@ -12,7 +12,8 @@ const (
 	tolSum   = 2e-7 // one rounding, of any mode
 	tolFused = 4e-7 // two roundings, or one
 	tolDiv   = 5e-7 // WGSL allows 2.5 units in the last place
-	tolFunc  = 4e-6 // exp, log, tanh of any device over the ranges below
+	tolFunc  = 4e-6 // exp, log, tanh … of any device over the ranges below
+	tolSlope = 1e-5 // their derivatives, and the differences they are compared with
 )
 
 func movementChecks() []check {
@@ -104,6 +105,7 @@ func elementwiseChecks() []check {
 	c := []check{
 		{"Scale Affine Axpy Clamp", true, scalarOps},
 		{"Map", true, maps},
+		{"MapGrad", true, slopes},
 		{"Complex products", true, complexOps},
 	}
 	for _, bc := range binaryCases() {
@@ -197,6 +199,44 @@ func mapCases() []mapCase {
 		{"Abs", engine.Abs, math.Abs, -10, 10, tolExact, []float64{0}},
 		{"ReLU", engine.ReLU, func(x float64) float64 { return max(x, 0) }, -10, 10, tolExact, []float64{0}},
 		{"Tanh", engine.Tanh, math.Tanh, -10, 10, tolFunc, []float64{0, 1e-4, 50, -50}},
+		{"Sigmoid", engine.Sigmoid, logistic, -20, 20, tolFunc, []float64{0, 100, -80}},
+		{"SiLU", engine.SiLU, func(x float64) float64 { return x * logistic(x) }, -20, 20, tolFunc, []float64{0, 100, -80}},
+		{"GELU", engine.GELU, func(x float64) float64 { return x * phi(x) }, -8, 8, tolFunc, []float64{0, 30, -30}},
+		{"Softplus", engine.Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
+			-20, 20, tolFunc, []float64{0, 100, -80}},
+	}
+}
+
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+func phi(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
+
+// slopes compares derivatives with central differences of the reference.
+func slopes(b *bench) {
+	for _, c := range mapCases() {
+		for _, s := range b.shapes() {
+			x, g := b.numbers(s.Len(), c.lo, c.hi), b.numbers(s.Len(), -2, 2)
+			if len(x) > len(c.at) {
+				copy(x, c.at)
+			}
+			want := make([]float64, len(x))
+			for i := range x {
+				v := float64(float32(x[i]))
+				h := 1e-5 * max(math.Abs(v), 1e-2)
+				switch c.f { // not smooth at 0, and 0 there
+				case engine.Abs, engine.ReLU, engine.Recip, engine.Sqrt, engine.Log:
+					h = 1e-5 * math.Abs(v)
+				}
+				if h > 0 && (v > 0 || c.f != engine.Sqrt && c.f != engine.Log) {
+					want[i] = g[i] * (c.ref(v+h) - c.ref(v-h)) / (2 * h)
+				}
+			}
+			tx, tg, dst := b.upload(x, s...), b.upload(g, s...), b.alloc(s...)
+			b.s.MapGrad(dst, c.f, tx, tg)
+			b.near(c.name+" derivative", dst, want, tolSlope, 0.1)
+			b.s.MapGrad(tg, c.f, tx, tg)
+			b.near(c.name+" derivative in place", tg, want, tolSlope, 0.1)
+		}
 	}
 }
 
@@ -213,9 +253,10 @@ func maps(b *bench) {
 			}
 			t, dst := b.upload(x, s...), b.alloc(s...)
 			b.s.Map(dst, c.f, t)
-			// tanh near 0 and log near 1 keep absolute, not relative precision.
+			// tanh near 0, log near 1 and the tail of Φ keep absolute, not relative
+			// precision.
 			scale := 0.0
-			if c.f == engine.Tanh || c.f == engine.Log {
+			if c.f == engine.Tanh || c.f == engine.Log || c.f == engine.GELU {
 				scale = 0.1
 			}
 			b.near(c.name, dst, want, c.tol, scale)

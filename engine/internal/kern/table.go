@@ -26,7 +26,7 @@ const (
 type Unary int
 
 // NumUnary is the number of unary functions.
-const NumUnary = 8
+const NumUnary = 12
 
 // Table is the set of inner loops for one instruction set.
 type Table struct {
@@ -49,6 +49,7 @@ type Table struct {
 
 	Binary [NumBinary]func(dst, x, y []float32)
 	Unary  [NumUnary]func(dst, x []float32)
+	Grad   [NumUnary]func(dst, x, g []float32)  // f′(x) g
 	Affine func(dst, x []float32, a, b float32) // a x + b
 	Axpy   func(dst, x []float32, a float32)    // dst += a x
 	Clamp  func(dst, x []float32, lo, hi float32)
@@ -69,7 +70,8 @@ func Portable() *Table {
 			MaxRadix: 38},
 		FFT: fftPortable, LoadCols: loadCols, StoreCols: storeCols, RowsForward: rowsForward, RowsBackward: rowsBackward,
 		Binary: [NumBinary]func(dst, x, y []float32){add, sub, mul, div, mulAdd, cmul, cmulConj, cscale},
-		Unary:  [NumUnary]func(dst, x []float32){exp, log, sqrt, square, recip, abs, relu, tanh},
+		Unary:  [NumUnary]func(dst, x []float32){exp, log, sqrt, square, recip, abs, relu, tanh, sigmoid, silu, gelu, softplus},
+		Grad:   grads(),
 		Affine: affine, Axpy: axpy, Clamp: clampTo,
 		Dot: dot, Sum: sum, MaxAbs: maxAbs, AddTo: addTo,
 	}

@@ -2,6 +2,7 @@
 #ifdef HAVE_X86_KERNELS
 #include "vec_avx2.h"
 #include "fft.inc.h"
+#include "elementwise.inc.h"
 #define TABLE kernels_avx2
 #include "table.inc.h"
 #if defined(__clang__)

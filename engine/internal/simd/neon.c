@@ -2,6 +2,7 @@
 #ifdef HAVE_NEON_KERNELS
 #include "vec_neon.h"
 #include "fft.inc.h"
+#include "elementwise.inc.h"
 #define TABLE kernels_neon
 #include "table.inc.h"
 #endif

@@ -16,6 +16,26 @@ package simd
 #cgo nocallback call_loadcols
 #cgo noescape call_storecols
 #cgo nocallback call_storecols
+#cgo noescape call_unary
+#cgo nocallback call_unary
+#cgo noescape call_grad
+#cgo nocallback call_grad
+#cgo noescape call_binary
+#cgo nocallback call_binary
+#cgo noescape call_affine
+#cgo nocallback call_affine
+#cgo noescape call_axpy
+#cgo nocallback call_axpy
+#cgo noescape call_clamp
+#cgo nocallback call_clamp
+#cgo noescape call_dot
+#cgo nocallback call_dot
+#cgo noescape call_sum
+#cgo nocallback call_sum
+#cgo noescape call_maxabs
+#cgo nocallback call_maxabs
+#cgo noescape call_addto
+#cgo nocallback call_addto
 #include "platform.h"
 #include "kernels.h"
 
@@ -46,6 +66,16 @@ static void call_loadcols(int t, float *d, const float *s, int64_t n, int64_t st
 static void call_storecols(int t, float *d, const float *s, int64_t n, int64_t stride, int lanes, int swap, float scale) {
 	tables[t]->storecols(d, s, n, stride, lanes, swap, scale);
 }
+static void call_unary(int t, int f, float *d, const float *x, int64_t n) { tables[t]->unary[f](d, x, n); }
+static void call_grad(int t, int f, float *d, const float *x, const float *g, int64_t n) { tables[t]->grad[f](d, x, g, n); }
+static void call_binary(int t, int f, float *d, const float *x, const float *y, int64_t n) { tables[t]->binary[f](d, x, y, n); }
+static void call_affine(int t, float *d, const float *x, float a, float b, int64_t n) { tables[t]->affine(d, x, a, b, n); }
+static void call_axpy(int t, float *d, const float *x, float a, int64_t n) { tables[t]->axpy(d, x, a, n); }
+static void call_clamp(int t, float *d, const float *x, float lo, float hi, int64_t n) { tables[t]->clamp(d, x, lo, hi, n); }
+static double call_dot(int t, const float *x, const float *y, int64_t n) { return tables[t]->dot(x, y, n); }
+static double call_sum(int t, const float *x, int64_t n) { return tables[t]->sum(x, n); }
+static float call_maxabs(int t, const float *x, int64_t n) { return tables[t]->maxabs(x, n); }
+static void call_addto(int t, double *acc, const float *x, int64_t n) { tables[t]->addto(acc, x, n); }
 */
 import "C"
 
@@ -112,5 +142,34 @@ func table(name string, index int) *kern.Table {
 	t.StoreCols = func(dst, src []float32, n, stride, lanes, swap int, scale float32) {
 		C.call_storecols(i, ptr(dst), ptr(src), C.int64_t(n), C.int64_t(stride), C.int(lanes), C.int(swap), C.float(scale))
 	}
+	elementwise(t, i)
 	return t
+}
+
+// elementwise fills in the functions of elements. The slices are not empty.
+func elementwise(t *kern.Table, i C.int) {
+	for f := range t.Unary {
+		t.Unary[f] = func(dst, x []float32) { C.call_unary(i, C.int(f), ptr(dst), ptr(x), C.int64_t(len(dst))) }
+		t.Grad[f] = func(dst, x, g []float32) {
+			C.call_grad(i, C.int(f), ptr(dst), ptr(x), ptr(g), C.int64_t(len(dst)))
+		}
+	}
+	for f := range t.Binary {
+		t.Binary[f] = func(dst, x, y []float32) {
+			C.call_binary(i, C.int(f), ptr(dst), ptr(x), ptr(y), C.int64_t(len(dst)))
+		}
+	}
+	t.Affine = func(dst, x []float32, a, b float32) {
+		C.call_affine(i, ptr(dst), ptr(x), C.float(a), C.float(b), C.int64_t(len(dst)))
+	}
+	t.Axpy = func(dst, x []float32, a float32) { C.call_axpy(i, ptr(dst), ptr(x), C.float(a), C.int64_t(len(dst))) }
+	t.Clamp = func(dst, x []float32, lo, hi float32) {
+		C.call_clamp(i, ptr(dst), ptr(x), C.float(lo), C.float(hi), C.int64_t(len(dst)))
+	}
+	t.Dot = func(x, y []float32) float64 { return float64(C.call_dot(i, ptr(x), ptr(y), C.int64_t(len(x)))) }
+	t.Sum = func(x []float32) float64 { return float64(C.call_sum(i, ptr(x), C.int64_t(len(x)))) }
+	t.MaxAbs = func(x []float32) float32 { return float32(C.call_maxabs(i, ptr(x), C.int64_t(len(x)))) }
+	t.AddTo = func(acc []float64, x []float32) {
+		C.call_addto(i, (*C.double)(unsafe.SliceData(acc)), ptr(x), C.int64_t(len(acc)))
+	}
 }

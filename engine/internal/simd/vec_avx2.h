@@ -40,6 +40,7 @@ FN vf unbits(vi a) { return _mm256_castsi256_ps(a); }
 FN vi ibc(int a) { return _mm256_set1_epi32(a); }
 FN vi iadd(vi a, vi b) { return _mm256_add_epi32(a, b); }
 FN vi isub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+FN vi imax(vi a, vi b) { return _mm256_max_epi32(a, b); }
 FN vi iand(vi a, vi b) { return _mm256_and_si256(a, b); }
 FN vi ior(vi a, vi b) { return _mm256_or_si256(a, b); }
 #define SHL(a, n) _mm256_slli_epi32(a, n)

@@ -37,6 +37,7 @@ FN vf unbits(vi a) { return _mm512_castsi512_ps(a); }
 FN vi ibc(int a) { return _mm512_set1_epi32(a); }
 FN vi iadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
 FN vi isub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+FN vi imax(vi a, vi b) { return _mm512_max_epi32(a, b); }
 FN vi iand(vi a, vi b) { return _mm512_and_si512(a, b); }
 FN vi ior(vi a, vi b) { return _mm512_or_si512(a, b); }
 #define SHL(a, n) _mm512_slli_epi32(a, n)

@@ -41,6 +41,7 @@ FN vf unbits(vi a) { return vreinterpretq_f32_s32(a); }
 FN vi ibc(int a) { return vdupq_n_s32(a); }
 FN vi iadd(vi a, vi b) { return vaddq_s32(a, b); }
 FN vi isub(vi a, vi b) { return vsubq_s32(a, b); }
+FN vi imax(vi a, vi b) { return vmaxq_s32(a, b); }
 FN vi iand(vi a, vi b) { return vandq_s32(a, b); }
 FN vi ior(vi a, vi b) { return vorrq_s32(a, b); }
 #define SHL(a, n) vshlq_n_s32(a, n)
