@@ -46,8 +46,7 @@ func (f *File) imageScaling(h *HDU) scaling {
 		}
 	}
 	if s.scale == 1 {
-		half := map[int]float64{8: -1 << 7, 16: 1 << 15, 32: 1 << 31, 64: 1 << 63}
-		s.flip = h.Bitpix > 0 && s.zero == half[h.Bitpix]
+		s.flip = h.Bitpix > 0 && s.zero == offsets[h.Bitpix]
 	}
 	return s
 }
