@@ -45,6 +45,7 @@ type Image struct {
 
 	mu    sync.Mutex
 	stats *Stats
+	rev   int // counts Resets
 }
 
 // NewImage prepares a plane. It needs a third of the plane's memory on top.
@@ -65,6 +66,7 @@ func (im *Image) Reset(p Plane) error {
 	}
 	im.mu.Lock()
 	im.stats = nil
+	im.rev++
 	im.mu.Unlock()
 	same := len(im.levels) > 0 && im.levels[0].W == p.W && im.levels[0].H == p.H
 	if !same {

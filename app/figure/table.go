@@ -83,7 +83,8 @@ type Table struct {
 	style  Style
 	lo     float32
 	inv    float32
-	rank   *Image // the image the curve of an Equalise was counted on
+	rank   *Image // the image the curve of an Equalise was counted on,
+	rev    int    // and its revision then
 	ready  bool
 	curve  [tableSize]float32 // brightness
 	colour [tableSize]uint32  // R, G, B, A from the lowest byte
@@ -123,7 +124,7 @@ func (t *Table) Set(s Style, im *Image) bool {
 	if s.Bad == (color.RGBA{}) {
 		s.Bad = s.Map.Bad
 	}
-	sameRank := s.Stretch != Equalise || t.rank == im
+	sameRank := s.Stretch != Equalise || t.rank == im && (im == nil || t.rev == im.rev)
 	if t.ready && s == t.style && sameRank {
 		return false
 	}
@@ -146,7 +147,7 @@ func (t *Table) Style() Style { return t.style }
 func (t *Table) setCurve(im *Image) {
 	t.rank = nil
 	if t.style.Stretch == Equalise && im != nil {
-		t.rank = im
+		t.rank, t.rev = im, im.rev
 		t.equalise(im)
 		return
 	}

@@ -78,6 +78,12 @@ func TestTable_SameStyle_IsNotWorkedOutAgain(t *testing.T) {
 	if !tab.Set(s, im) || tab.Set(s, im) {
 		t.Error("first Set must change the table, the second must not")
 	}
+	if err := im.Reset(planeOf(10, 10, func(i int) float64 { return float64(i * i % 99) })); err != nil {
+		t.Fatal(err)
+	}
+	if !tab.Set(s, im) {
+		t.Error("other values need another equalising curve")
+	}
 	s.Bias, s.Contrast = 0.4, 2
 	if !tab.Set(s, im) || tab.Style().Bias != 0.4 {
 		t.Error("a new bias must change the table")

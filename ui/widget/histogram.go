@@ -76,15 +76,18 @@ func (h *Histogram) SetLimits(l figure.Limits) {
 // Limits is where the handles are.
 func (h *Histogram) Limits() figure.Limits { return h.limits }
 
-// HistogramRange is a good range for the histogram of an image: around the limits,
-// and wide enough to drag them outwards, but not out to a single bright pixel.
+// HistogramRange is a good range for the histogram of an image: around the limits
+// with up to three times their distance above and one below, as far as there are
+// values (a few outliers do not count).
 func HistogramRange(im *figure.Image, l figure.Limits) figure.Limits {
 	q := im.Quantiles(0.0005, 0.9995)
-	lo, hi := min(q[0], l.Lo), max(q[1], l.Hi)
+	wide := l.Hi - l.Lo
+	lo := min(l.Lo, max(q[0], l.Lo-wide))
+	hi := max(l.Hi, min(q[1], l.Hi+3*wide))
 	if math.IsNaN(lo) || math.IsNaN(hi) || !(hi > lo) {
 		lo, hi = l.Lo, l.Hi
 	}
-	room := 0.08 * (hi - lo)
+	room := 0.06 * (hi - lo)
 	return figure.Limits{Lo: lo - room, Hi: hi + room}
 }
 

@@ -190,6 +190,7 @@ func (v *ImageView) SetBusy(s string) {
 // or the image's values changed.
 func (v *ImageView) Invalidate() {
 	v.want.content++
+	v.restyle()
 	v.update()
 }
 

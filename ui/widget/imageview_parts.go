@@ -6,6 +6,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 )
 
 // paneParts are the objects a pane is made of; it is also its renderer.
@@ -14,7 +15,7 @@ type paneParts struct {
 	cross   [4]*canvas.Line
 	title   label
 	busy    label
-	message *canvas.Text
+	message *widget.Label
 	focus   *canvas.Rectangle
 	all     []fyne.CanvasObject
 }
@@ -57,11 +58,12 @@ func (v *ImageView) CreateRenderer() fyne.WidgetRenderer {
 		raster:  canvas.NewRaster(v.generate),
 		title:   newLabel(),
 		busy:    newLabel(),
-		message: canvas.NewText("", color.White),
+		message: widget.NewLabel(""),
 		focus:   canvas.NewRectangle(color.Transparent),
 	}
 	p.raster.ScaleMode = canvas.ImageScalePixels
-	p.message.Alignment = fyne.TextAlignCenter
+	p.message.Alignment, p.message.Wrapping = fyne.TextAlignCenter, fyne.TextWrapWord
+	p.message.Importance = widget.LowImportance
 	p.focus.StrokeWidth = 1
 	p.all = append(p.all, p.raster)
 	for i := range p.cross {
@@ -92,9 +94,10 @@ func (r *paneRenderer) Layout(size fyne.Size) {
 	r.focus.Resize(size)
 	r.title.move(6, 6)
 	r.busy.move(6, size.Height-r.busy.text.MinSize().Height-10)
+	r.message.Resize(fyne.NewSize(size.Width, r.message.MinSize().Height)) // the height follows from the width
 	m := r.message.MinSize()
 	r.message.Resize(fyne.NewSize(size.Width, m.Height))
-	r.message.Move(fyne.NewPos(0, (size.Height-m.Height)/2))
+	r.message.Move(fyne.NewPos(0, max(0, (size.Height-m.Height)/2)))
 	r.v.placeCrosshair()
 }
 
@@ -114,15 +117,16 @@ func (r *paneRenderer) Refresh() {
 func (p *paneParts) sync(v *ImageView) {
 	p.title.set(v.title, v)
 	p.busy.set(v.busy, v)
-	p.message.Text = ""
+	message := ""
 	if v.im == nil {
-		p.message.Text = v.message
+		message = v.message
 	} else if _, ok := v.view(); !ok {
-		p.message.Text = "This image does not show this part of the sky"
+		message = "This image does not show this part of the sky"
 	}
-	p.message.TextSize = theme.SizeForWidget(theme.SizeNameText, v)
-	p.message.Color = theme.ColorForWidget(theme.ColorNamePlaceHolder, v)
-	p.message.Hidden = p.message.Text == ""
+	if message != p.message.Text {
+		p.message.SetText(message)
+	}
+	p.message.Hidden = message == ""
 	p.focus.StrokeColor = color.Transparent
 	if v.focused {
 		p.focus.StrokeColor = theme.ColorForWidget(theme.ColorNamePrimary, v)

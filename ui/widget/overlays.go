@@ -75,7 +75,7 @@ func (m SkyMarks) Draw(p *Pen) {
 		}
 	}
 	for _, s := range lines { // a dark seam under everything, then the light lines
-		p.Stroke(s[0], s[1], s[2], s[3], 3.2, color.RGBA{0, 0, 0, 110})
+		p.Stroke(s[0], s[1], s[2], s[3], 3.6, color.RGBA{0, 0, 0, 170})
 	}
 	for _, s := range lines {
 		p.Stroke(s[0], s[1], s[2], s[3], 1.4, markColour)

@@ -83,7 +83,7 @@ func (p *Pen) Stroke(x0, y0, x1, y1, width float64, c color.RGBA) {
 			px, py := float64(x)+0.5-ax, float64(y)+0.5-ay
 			along := px*ux + py*uy
 			off := math.Abs(py*ux - px*uy)
-			cover := min(1, half+0.5-off) * min(1, min(along, length-along)+half+0.5)
+			cover := min(1, max(0, half+0.5-off)) * min(1, max(0, min(along, length-along)+half+0.5))
 			p.blend(x, y, c, cover)
 		}
 	}
@@ -243,17 +243,18 @@ func (p *Pen) Text(s string, x, y, size float64, c color.RGBA) {
 		}
 		d.DrawString(s)
 	}
-	d.Src = image.NewUniform(color.RGBA{0, 0, 0, 150})
-	for _, o := range [4][2]float64{{1, 1}, {-1, 1}, {1, -1}, {-1, -1}} {
-		at(o[0]*p.scale*0.8, o[1]*p.scale*0.8)
+	d.Src = image.NewUniform(color.RGBA{0, 0, 0, 170})
+	for k := range 8 {
+		sin, cos := math.Sincos(float64(k) * math.Pi / 4)
+		at(cos*p.scale, sin*p.scale)
 	}
 	d.Src = image.NewUniform(c)
 	at(0, 0)
 }
 
-// uiFont is the theme's font, read once.
+// uiFont is the theme's bold font, read once: thin letters drown in noise.
 var uiFont = sync.OnceValue(func() *opentype.Font {
-	f, err := opentype.Parse(theme.DefaultTextFont().Content())
+	f, err := opentype.Parse(theme.DefaultTextBoldFont().Content())
 	if err != nil {
 		return nil
 	}

@@ -59,12 +59,14 @@ func scene(n int) Posterior {
 	}
 }
 
+// mustFigure lays a scene out at a resolution that tests can afford.
 func mustFigure(t testing.TB, p Posterior) Figure {
 	t.Helper()
 	f, err := p.Figure()
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.DPI = 50
 	return f
 }
 
@@ -85,7 +87,7 @@ func TestFigure_AnyGridWidthAndStretch_StaysOnThePage(t *testing.T) {
 	all := mustFigure(t, scene(40)).Tiles
 	for n := 1; n <= 12; n++ {
 		for _, width := range []float64{240, 510, 900} {
-			f := Figure{Width: width, Sky: flatSky{float64(30 * n)}, Title: "T", Caption: "C"}
+			f := Figure{Width: width, DPI: 50, Sky: flatSky{float64(30 * n)}, Title: "T", Caption: "C"}
 			for i := range n {
 				tile := all[i%len(all)]
 				tile.Style.Stretch = figure.Stretches()[i%6]

@@ -270,9 +270,8 @@ func TestShow_OverAWindow_ClosesBeforeItReports(t *testing.T) {
 	test.NewTempApp(t)
 	w := test.NewTempWindow(t, widget.NewLabel("app"))
 	w.Resize(fyne.NewSize(1000, 700))
-	var b *Browser
 	closed := false
-	b = Show(Options{Dir: folder(t, "a.fits"), OnCancel: func() { closed = w.Canvas().Overlays().Top() == nil }}, w)
+	b := show(Options{Dir: folder(t, "a.fits"), OnCancel: func() { closed = w.Canvas().Overlays().Top() == nil }}, w, func(f func()) { f() })
 	if w.Canvas().Overlays().Top() == nil || w.Canvas().Focused() != fyne.Focusable(b.list) {
 		t.Error("the browser is not on top with the keyboard on its list")
 	}

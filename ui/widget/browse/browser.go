@@ -127,7 +127,7 @@ func (b *Browser) build() {
 	})
 	b.look = container.NewStack()
 	top := container.NewBorder(nil, nil, up, nil, b.path)
-	bottom := container.NewBorder(nil, nil, container.NewHBox(filter, hidden), container.NewHBox(cancel, b.open), b.status)
+	bottom := container.NewBorder(nil, nil, container.NewHBox(container.NewStack(fixedWidth{widget.NewLabel(""), 210}.object(), filter), hidden), container.NewHBox(cancel, b.open), b.status)
 	middle := container.NewBorder(nil, nil, b.places(), b.side(), b.list)
 	b.content = container.NewBorder(top, bottom, nil, nil, container.NewPadded(middle))
 }
@@ -293,7 +293,7 @@ func (b *Browser) selected() {
 	default:
 		b.status.SetText(fmt.Sprintf("%d entries", len(b.list.entries)))
 	}
-	if len(chosen) > 0 {
+	if files > 0 || len(chosen) == 1 {
 		b.open.Enable()
 	} else {
 		b.open.Disable()
@@ -364,7 +364,9 @@ func (b *Browser) cancel() { call(b.o.OnCancel) }
 
 // Show opens a browser over a window. It closes itself before OnOpen or OnCancel
 // is called; the list has the keyboard.
-func Show(o Options, w fyne.Window) *Browser {
+func Show(o Options, w fyne.Window) *Browser { return show(o, w, func(f func()) { go f() }) }
+
+func show(o Options, w fyne.Window, spawn func(func())) *Browser {
 	var pop *widget.PopUp
 	open, cancel := o.OnOpen, o.OnCancel
 	o.OnOpen = func(paths []string) {
@@ -377,14 +379,14 @@ func Show(o Options, w fyne.Window) *Browser {
 		pop.Hide()
 		call(cancel)
 	}
-	b := New(o)
+	b := newBrowser(o, spawn)
 	title := widget.NewLabel("Open")
 	title.TextStyle.Bold = true
 	pop = widget.NewModalPopUp(container.NewPadded(container.NewBorder(title, nil, nil, nil, b)), w.Canvas())
 	size := w.Canvas().Size()
 	pop.Resize(fyne.NewSize(max(640, min(1080, size.Width*0.85)), max(420, min(760, size.Height*0.85))))
 	pop.Show()
-	b.focusList()
+	w.Canvas().Focus(b.list) // focusList would not find a canvas before the first paint
 	return b
 }
 
