@@ -155,7 +155,7 @@ func (t Theme) Size(n fyne.ThemeSizeName) float32 {
 	case theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
 		return 4
 	case theme.SizeNameModalBlurRadius:
-		return 0 // blurring the window behind a dialog takes seconds per frame without a GPU
+		return 0 // blurring the window behind a dialog makes it late without a GPU
 	case theme.SizeNameScrollBar:
 		return 10
 	case theme.SizeNameScrollBarSmall:
