@@ -29,6 +29,8 @@ Model
                         airy:3px, none, FILE or FILE[HDU], [HDU] of the image's file;
                         default: the file's PSF HDU if it has one, else measure
   --recenter            move the PSF's centroid to the centre of its stamp
+  --psf-error E         relative error of the PSF, added to the noise of bright
+                        pixels (default 0)
   --noise N             auto, sky, sigma:S, gain:G,ron:R, weights[:HDU|FILE],
                         variance[:…], std[:…], or the HDU of a map whose name tells
   --sky S               auto, none, constant[:V], mesh[:64]
@@ -77,7 +79,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	method, spectrum := f.String("method", "gaussian", ""), f.String("spectrum", "fit", "")
 	samples, seed := f.Int("samples", 64, ""), f.Uint64("seed", 1, "")
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
-	stop, recenter := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, "")
+	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
 	if err := f.parse(args, 1, "one image"); err != nil {
 		return err
 	}
@@ -92,6 +94,13 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	r.PSF.Recenter = *recenter
+	if *psfError != "" {
+		v, err := strconv.ParseFloat(*psfError, 64)
+		if err != nil {
+			return usageError{fmt.Sprintf("--psf-error %q is not a number", *psfError)}
+		}
+		r.PSF.Error = &v
+	}
 	return carryOut(ctx, e, r, o)
 }
 
@@ -212,8 +221,11 @@ func printResult(e *Env, res *session.Result, run *session.Run, written []string
 		if res.Draws > 1 {
 			flux += fmt.Sprintf(" ± %.2g", res.FluxStd[c])
 		}
-		fmt.Fprintf(e.Out, "%sχ²/pixel %.3f over %d pixels · flux in %.6g, model %.6g, scene %s %s\n",
-			name, fit.Chi2, fit.Pixels, fit.FluxData, fit.FluxModel, flux, res.Unit)
+		chi := fmt.Sprintf("χ²/pixel of the mean %.3f", fit.Chi2)
+		if res.Draws > 0 {
+			chi += fmt.Sprintf(", of samples %.3f (expect 1)", fit.Chi2Draws)
+		}
+		fmt.Fprintf(e.Out, "%s%s · flux in %.6g, model %.6g, scene %s %s\n", name, chi, fit.FluxData, fit.FluxModel, flux, res.Unit)
 	}
 	if res.Draws > 0 {
 		fmt.Fprintf(e.Out, "%d samples · R-hat %.3f · ESS %.0f · seed %d\n", res.Draws, res.Convergence.RHat, res.Convergence.ESS, res.Recipe.Draw.Seed)
@@ -229,6 +241,7 @@ func printResult(e *Env, res *session.Result, run *session.Run, written []string
 type summaryJSON struct {
 	Recipe   recipe.Recipe    `json:"recipe"`
 	Fits     []deconv.Fit     `json:"fits"`
+	ChiDraws []*float64       `json:"chi2_per_pixel_of_draws"`
 	FluxStd  []*float64       `json:"flux_std"`
 	Draws    int              `json:"draws"`
 	RHat     *float64         `json:"rhat"`
@@ -252,6 +265,9 @@ func printJSON(e *Env, res *session.Result, run *session.Run, written []string) 
 		Recipe: res.Recipe, Fits: res.Fits, Draws: res.Draws, Findings: res.Findings, Files: written,
 		RHat: number(res.Convergence.RHat), ESS: number(res.Convergence.ESS), FWHM: res.Report.FWHM,
 		Seconds: run.Status().Elapsed.Seconds(), Device: res.Device,
+	}
+	for _, f := range res.Fits {
+		out.ChiDraws = append(out.ChiDraws, number(f.Chi2Draws))
 	}
 	for _, v := range res.FluxStd {
 		out.FluxStd = append(out.FluxStd, number(v))

@@ -282,6 +282,9 @@ func (r *Result) provenance(h *fitsio.Header) {
 	for c, f := range r.Fits {
 		n := c + 1
 		h.Set(fmt.Sprintf("LPCHI%d", n), f.Chi2, "chi2 per pixel of the residual, "+r.Bands[c])
+		if r.Draws > 0 {
+			h.Set(fmt.Sprintf("LPCHD%d", n), f.Chi2Draws, "chi2 per pixel of single draws (expect 1)")
+		}
 		h.Set(fmt.Sprintf("LPFLX%d", n), f.FluxScene, "flux of the mean over the image")
 		if r.Draws > 1 {
 			h.Set(fmt.Sprintf("LPFLE%d", n), r.FluxStd[c], "its standard deviation")

@@ -84,23 +84,29 @@ func (o *Observed) physicalWeights() solvers.Image {
 	return out
 }
 
-// WorstChi2 is the band's χ² per pixel that is farthest from 1, as a ratio.
+// WorstChi2 is the band's χ² per pixel that is farthest from 1, as a ratio: of
+// the draws, or of the estimate where there are none.
 func (r *Result) WorstChi2() float64 {
 	worst := math.NaN()
 	for _, f := range r.Fits {
-		if math.IsNaN(worst) || math.Abs(math.Log(f.Chi2)) > math.Abs(math.Log(worst)) {
-			worst = f.Chi2
+		chi := f.Chi2Draws
+		if math.IsNaN(chi) {
+			chi = f.Chi2
+		}
+		if math.IsNaN(worst) || math.Abs(math.Log(chi)) > math.Abs(math.Log(worst)) {
+			worst = chi
 		}
 	}
 	return worst
 }
 
-// Bounds between which a residual is unremarkable.
+// Bounds of what is unremarkable.
 const (
-	chi2High    = 1.5 // above, the model does not explain the data
-	chi2Low     = 0.3 // below, it explains noise too, or the noise is overstated
+	chi2High    = 1.3 // of draws: above, the model does not explain the data
+	chi2Low     = 0.75
 	rhatHigh    = 1.05
 	fluxOffHigh = 0.02
+	reachHigh   = 8 // σ, of a single pixel of the residual
 )
 
 // fitFindings says what is doubtful about the fit.
@@ -111,12 +117,16 @@ func (r *Result) fitFindings() []limpid.Finding {
 	}
 	for c, f := range r.Fits {
 		switch {
-		case f.Chi2 > chi2High && r.Draws > 0:
-			add("fit.chi2", r.Bands[c], fmt.Sprintf("the residual is larger than the noise: χ²/pixel %.2f", f.Chi2),
+		case f.Chi2Draws > chi2High:
+			add("fit.chi2", r.Bands[c], fmt.Sprintf("the samples are farther from the data than the noise allows: χ²/pixel %.2f", f.Chi2Draws),
 				"the PSF or the noise is wrong, or the noise is correlated: look at the residual")
-		case f.Chi2 < chi2Low && r.Draws > 0:
-			add("fit.overfit", r.Bands[c], fmt.Sprintf("the residual is far below the noise: χ²/pixel %.2f", f.Chi2),
-				"the noise may be overstated: compare it with the scatter of the sky")
+		case f.Chi2Draws < chi2Low:
+			add("fit.overfit", r.Bands[c], fmt.Sprintf("the samples are nearer to the data than the noise: χ²/pixel %.2f", f.Chi2Draws),
+				"the noise may be overstated, or correlated: compare it with the scatter of the sky")
+		}
+		if r.Draws > 0 && f.Reach > reachHigh {
+			add("fit.pixel", r.Bands[c], fmt.Sprintf("a pixel of the residual is %.0f times its noise", f.Reach),
+				"a saturated star, a cosmic ray, or a PSF that does not fit the brightest source: mask it, or give the PSF's error")
 		}
 		if d := math.Abs(f.FluxModel - f.FluxData); r.Draws > 0 && d > fluxOffHigh*math.Abs(f.FluxData) && d > 5*r.fluxNoise(c) {
 			add("fit.flux", r.Bands[c], fmt.Sprintf("the model holds %.1f %% of the data's flux", 100*f.FluxModel/f.FluxData),
@@ -148,12 +158,12 @@ func (r *Result) Sentence() string {
 	case chi > chi2High:
 		fit = "the model does NOT explain the data"
 	case chi < chi2Low:
-		fit = "the model follows the data more closely than the noise allows"
+		fit = "the model follows the data more closely than the noise"
 	}
 	if r.Draws == 0 {
-		return fmt.Sprintf("%s (χ²/pixel %.2f); this method gives no uncertainty", capital(fit), chi)
+		return fmt.Sprintf("Residual χ²/pixel %.2f; this method gives no uncertainty", chi)
 	}
-	return fmt.Sprintf("%s (χ²/pixel %.2f); %d posterior samples", capital(fit), chi, r.Draws)
+	return fmt.Sprintf("%s (χ²/pixel of the samples %.2f); %d posterior samples", capital(fit), chi, r.Draws)
 }
 
 func capital(s string) string { return string(s[0]-'a'+'A') + s[1:] }

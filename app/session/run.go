@@ -238,6 +238,9 @@ func (r *Run) iterate(ctx context.Context, w *work) error {
 		if err := w.sum.Add(step); err != nil {
 			return err
 		}
+		if err := w.problem.AddDraws(step); err != nil {
+			return err
+		}
 		done := w.sum.Draws()
 		if !draws {
 			done = step.Index + 1

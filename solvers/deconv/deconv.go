@@ -47,6 +47,7 @@ type Problem struct {
 
 	dev    engine.Device
 	stream engine.Stream
+	misfit misfit
 }
 
 // New fits what is to be fitted and makes the kernel. The observation must be
@@ -113,6 +114,9 @@ func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 		return fmt.Errorf("deconv: %w", err)
 	}
 	p.Kernel = k
+	if err := p.misfit.init(p); err != nil {
+		return err
+	}
 	p.Findings = append(p.Findings, limpid.Finding{
 		Severity: limpid.Warning, Code: "prior.gaussian", Where: "prior",
 		What:   "the Gaussian prior has one power spectrum for the whole image: it does not know that light is positive or where the sources are",
@@ -164,12 +168,16 @@ func rlBackground(o *solvers.Observation, c int) float64 {
 
 // Fit says how well a scene explains the data of one band.
 type Fit struct {
-	Chi2      float64 `json:"chi2_per_pixel"` // Σ w (y − A x)² / n
-	Pixels    int     `json:"pixels"`         // n, those not masked
-	FluxData  float64 `json:"flux_data"`      // Σ y over unmasked pixels
-	FluxModel float64 `json:"flux_model"`     // Σ A x over the same pixels
-	FluxScene float64 `json:"flux_scene"`     // Σ x over the image
-	Reach     float64 `json:"max_residual"`   // largest |y − A x| √w
+	Chi2 float64 `json:"chi2_per_pixel"` // Σ w (y − A x)² / n of the mean or estimate
+	// Chi2Draws is the same for single draws, averaged: 1 if prior and noise are
+	// right, since a draw is as far from the data as the truth is; the mean is
+	// nearer, having followed some of the noise. NaN without draws.
+	Chi2Draws float64 `json:"-"`
+	Pixels    int     `json:"pixels"`       // n, those not masked
+	FluxData  float64 `json:"flux_data"`    // Σ y over unmasked pixels
+	FluxModel float64 `json:"flux_model"`   // Σ A x over the same pixels
+	FluxScene float64 `json:"flux_scene"`   // Σ x over the image
+	Reach     float64 `json:"max_residual"` // largest |y − A x| √w
 }
 
 // Residual computes y − A x (0 where masked) for a scene on the grid, and how
@@ -202,7 +210,7 @@ func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
 
 // fitBand turns a model plane into a residual in place.
 func (p *Problem) fitBand(model, scene []float32, c int) Fit {
-	var f Fit
+	f := Fit{Chi2Draws: p.chi2Draws(c)}
 	g := p.Op.Grid
 	data, weights := p.Obs.Data.Plane(c), p.Obs.Weights.Plane(c)
 	for i, m := range model {
@@ -231,6 +239,7 @@ func (p *Problem) fitBand(model, scene []float32, c int) Fit {
 
 // Close frees the problem's tensors.
 func (p *Problem) Close() {
+	p.misfit.close()
 	if p.Kernel != nil {
 		p.Kernel.Close()
 	}

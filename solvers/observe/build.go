@@ -63,6 +63,9 @@ func Build(in Input, set Settings) (*solvers.Observation, *Report, error) {
 		o.Bands = append(o.Bands, fmt.Sprintf("band %d", len(o.Bands)))
 	}
 	rep := &Report{}
+	if e := set.PSF.Error; e != nil && !(*e >= 0 && *e < 1) {
+		return nil, nil, badSetting(fmt.Errorf("observe: the PSF's relative error must be between 0 and 1, is %g", *e))
+	}
 	set.Noise = resolveNoise(in, set.Noise, rep)
 	var psfs []solvers.Image
 	for c := range d.C {
@@ -75,6 +78,7 @@ func Build(in Input, set Settings) (*solvers.Observation, *Report, error) {
 			return nil, rep, err
 		}
 		psfs = append(psfs, p)
+		addPSFError(o, c, psfError(set.PSF))
 	}
 	o.PSF = stackPSFs(psfs)
 	for c := range d.C {
@@ -352,6 +356,30 @@ func bandPSF(in Input, set PSFSettings, o *solvers.Observation, rep *Report, c i
 		beta = 3
 	}
 	return AnalyticPSF(set.Kind, fwhm, beta, min(h, w))
+}
+
+// psfError is the relative error of the PSF that the user gave.
+func psfError(set PSFSettings) float64 {
+	if set.Error == nil {
+		return 0
+	}
+	return *set.Error
+}
+
+// addPSFError adds (e × signal)² to the variance of band c.
+func addPSFError(o *solvers.Observation, c int, e float64) {
+	if !(e > 0) {
+		return
+	}
+	const smoothing = 0.8 // pixels: a star's peak must keep its height
+	data, weights := o.Data.Plane(c), o.Weights.Plane(c)
+	signal := smooth(data, weights, o.Data.H, o.Data.W, smoothing)
+	for i, w := range weights {
+		if w > 0 {
+			v := e * math.Max(0, signal[i])
+			weights[i] = float32(1 / (1/float64(w) + v*v))
+		}
+	}
 }
 
 // nearSaturation is the level above which a star is not trusted: 95 % of a known

@@ -32,6 +32,10 @@ type PSFSettings struct {
 	// Recenter moves the PSF's centroid to the centre of its stamp. Without it an
 	// off-centre PSF shifts the result by as much, the other way.
 	Recenter bool `json:"recenter,omitempty"`
+	// Error is the PSF's relative error: (Error × signal)² is added to the variance,
+	// so that bright sources are not fitted more closely than the PSF is known.
+	// Nil: 0. What stars show is StarPSF.Error.
+	Error *float64 `json:"error,omitempty"`
 }
 
 // Analytic PSFs reach out to where 99.9 % of their light is, but no farther than
@@ -138,24 +142,24 @@ func Normalise(psf solvers.Image, recenter bool, maxH, maxW int, where string) (
 		for i, v := range psf.Plane(c) {
 			x := float64(v)
 			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return psf, nil, badPSF(fmt.Errorf("observe: %s: plane %d of the PSF is %g at pixel (%d, %d)", where, c, x, i%psf.W, i/psf.W))
+				return psf, nil, badPSF(fmt.Errorf("observe: %s: %s is %g at pixel (%d, %d)", where, planeName(psf, c), x, i%psf.W, i/psf.W))
 			}
 			sum += x
 			negative += math.Max(0, -x)
 		}
 		switch {
 		case !(sum > 1e-3*negative) || sum < 1e-20:
-			return psf, nil, badPSF(fmt.Errorf("observe: %s: plane %d of the PSF sums to %g: it must have positive light", where, c, sum))
+			return psf, nil, badPSF(fmt.Errorf("observe: %s: %s sums to %g: it must have positive light", where, planeName(psf, c), sum))
 		case math.Abs(sum-1) > 1e-3:
 			out = append(out, limpid.Finding{
 				Severity: limpid.Info, Code: "psf.sum", Where: where,
-				What: fmt.Sprintf("plane %d of the PSF summed to %.5g and was scaled to 1", c, sum), Advice: "",
+				What: fmt.Sprintf("%s summed to %.5g and was scaled to 1", planeName(psf, c), sum),
 			})
 		}
 		if negative > 0.02*sum {
 			out = append(out, limpid.Finding{
 				Severity: limpid.Warning, Code: "psf.negative", Where: where,
-				What:   fmt.Sprintf("plane %d of the PSF has negative pixels worth %.1f %% of its light", c, 100*negative/sum),
+				What:   fmt.Sprintf("%s has negative pixels worth %.1f %% of its light", planeName(psf, c), 100*negative/sum),
 				Advice: "its sky may be subtracted too far: use a PSF with clean wings",
 			})
 		}
@@ -173,13 +177,20 @@ func Normalise(psf solvers.Image, recenter bool, maxH, maxW int, where string) (
 		} else if math.Hypot(dx, dy) > offCentre {
 			out = append(out, limpid.Finding{
 				Severity: limpid.Warning, Code: "psf.center", Where: where,
-				What:   fmt.Sprintf("the light of PSF plane %d is centred (%+.2f, %+.2f) px off its stamp's centre", c, dx, dy),
+				What:   fmt.Sprintf("the light of %s is centred (%+.2f, %+.2f) px off its stamp's centre", planeName(psf, c), dx, dy),
 				Advice: "the result will be shifted by as much, the other way: recentre the PSF unless this is meant",
 			})
 		}
 		scaleToOne(psf.Plane(c))
 	}
 	return psf, out, nil
+}
+
+func planeName(psf solvers.Image, c int) string {
+	if psf.C == 1 {
+		return "the PSF"
+	}
+	return fmt.Sprintf("plane %d of the PSF", c)
 }
 
 // offCentre is the centroid offset, in pixels, above which the user is told.

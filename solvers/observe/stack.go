@@ -7,45 +7,9 @@ import (
 	"gonum.org/v1/gonum/optimize"
 )
 
-// stackStars cuts a stamp of radius r about every star, centres it by Lanczos
-// interpolation, takes off what is left of the sky in its outer ring, scales it
-// to the stack's flux and averages by inverse variance, dropping pixels more than
-// 4 σ off the median of the stars. errs is the standard error per pixel; the
-// stack has unit flux within its inner half.
-func stackStars(data, weights []float32, h, w int, stars []Star, r int) (stack, errs []float64) {
-	n := 2*r + 1
-	type stamp struct{ v, sigma []float64 }
-	var stamps []stamp
-	for _, s := range stars {
-		v, sig := make([]float64, n*n), make([]float64, n*n)
-		for j := range n {
-			for i := range n {
-				x, y := s.X+float64(i-r), s.Y+float64(j-r)
-				v[j*n+i] = lanczos(data, h, w, x, y)
-				xi, yi := int(math.Round(x)), int(math.Round(y))
-				sig[j*n+i] = math.Inf(1)
-				if xi >= 0 && yi >= 0 && xi < w && yi < h && weights[yi*w+xi] > 0 {
-					sig[j*n+i] = 1 / math.Sqrt(float64(weights[yi*w+xi]))
-				}
-			}
-		}
-		sky := ringMedian(v, sig, n, 0.85*float64(r))
-		var flux float64
-		for i := range v {
-			v[i] -= sky
-			if d := math.Hypot(float64(i%n-r), float64(i/n-r)); d < 0.5*float64(r) && !math.IsInf(sig[i], 0) {
-				flux += v[i]
-			}
-		}
-		if !(flux > 0) {
-			continue
-		}
-		for i := range v {
-			v[i] /= flux
-			sig[i] /= flux
-		}
-		stamps = append(stamps, stamp{v, sig})
-	}
+// stackStars averages stamps by inverse variance, dropping pixels more than 4 σ
+// off the median of the stars. errs is the standard error per pixel.
+func stackStars(stamps []stamp, n int) (stack, errs []float64) {
 	stack, errs = make([]float64, n*n), make([]float64, n*n)
 	column := make([]float64, 0, len(stamps))
 	for i := range stack {
@@ -78,6 +42,91 @@ func stackStars(data, weights []float32, h, w int, stars []Star, r int) (stack, 
 		}
 	}
 	return stack, errs
+}
+
+// stamp is one star on the stack's grid, of unit flux, and its noise.
+type stamp struct{ v, sigma []float64 }
+
+// cutStars cuts a stamp of radius r about every star, centres it by Lanczos
+// interpolation, takes off what is left of the sky in its outer ring, and scales
+// it to unit flux within its inner half.
+func cutStars(data, weights []float32, h, w int, stars []Star, r int) []stamp {
+	n := 2*r + 1
+	var stamps []stamp
+	for _, s := range stars {
+		v, sig := make([]float64, n*n), make([]float64, n*n)
+		for j := range n {
+			for i := range n {
+				x, y := s.X+float64(i-r), s.Y+float64(j-r)
+				v[j*n+i] = lanczos(data, h, w, x, y)
+				xi, yi := int(math.Round(x)), int(math.Round(y))
+				sig[j*n+i] = math.Inf(1)
+				if xi >= 0 && yi >= 0 && xi < w && yi < h && weights[yi*w+xi] > 0 {
+					sig[j*n+i] = 1 / math.Sqrt(float64(weights[yi*w+xi]))
+				}
+			}
+		}
+		sky := ringMedian(v, sig, n, 0.85*float64(r))
+		var flux float64
+		for i := range v {
+			v[i] -= sky
+			if d := math.Hypot(float64(i%n-r), float64(i/n-r)); d < 0.5*float64(r) && !math.IsInf(sig[i], 0) {
+				flux += v[i]
+			}
+		}
+		if !(flux > 0) {
+			continue
+		}
+		for i := range v {
+			v[i] /= flux
+			sig[i] /= flux
+		}
+		stamps = append(stamps, stamp{v, sig})
+	}
+	return stamps
+}
+
+// Relative errors of a measured PSF: what is assumed when a single star cannot
+// tell, and the most that is believed.
+const (
+	loneStarError = 0.05
+	maxPSFError   = 0.3
+)
+
+// relativeError is how much the stars differ from the PSF beyond their noise,
+// relative to the PSF's own rms, within radius r of the centre: the median over
+// stars, corrected for each star being part of the stack.
+func relativeError(stamps []stamp, psf []float64, n int, r float64) float64 {
+	if len(stamps) < 2 {
+		return loneStarError
+	}
+	c := float64(n-1) / 2
+	var all []float64
+	for _, s := range stamps {
+		var vp, pp float64
+		for i, p := range psf {
+			if math.Hypot(float64(i%n)-c, float64(i/n)-c) <= r && !math.IsInf(s.sigma[i], 0) {
+				vp, pp = vp+s.v[i]*p, pp+p*p
+			}
+		}
+		if pp == 0 {
+			continue
+		}
+		var excess float64
+		for i, p := range psf {
+			if math.Hypot(float64(i%n)-c, float64(i/n)-c) <= r && !math.IsInf(s.sigma[i], 0) {
+				d := s.v[i] - vp/pp*p
+				excess += d*d - s.sigma[i]*s.sigma[i]
+			}
+		}
+		all = append(all, math.Max(0, excess)/pp)
+	}
+	if len(all) == 0 {
+		return loneStarError
+	}
+	slices.Sort(all)
+	k := float64(len(stamps))
+	return math.Min(maxPSFError, math.Sqrt(sortedMedian(all)*k/(k-1)))
 }
 
 func ringMedian(v, sig []float64, n int, from float64) float64 {

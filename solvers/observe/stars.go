@@ -13,13 +13,14 @@ import (
 // Star is one candidate for the PSF, kept or not. Positions are pixels, (0, 0)
 // the centre of the first.
 type Star struct {
-	X, Y        float64
-	Flux        float64 // data unit, in the stamp's inner aperture
-	SNR         float64
-	HalfLight   float64 // radius in pixels
-	Ellipticity float64 // (a−b)/(a+b) from windowed second moments
-	Used        bool
-	Reason      string // why not used
+	X           float64 `json:"x"`
+	Y           float64 `json:"y"`
+	Flux        float64 `json:"flux"` // data unit, in the stamp's inner aperture
+	SNR         float64 `json:"snr"`
+	HalfLight   float64 `json:"half_light_px"`
+	Ellipticity float64 `json:"ellipticity"` // (a−b)/(a+b) from windowed second moments
+	Used        bool    `json:"used"`
+	Reason      string  `json:"reason,omitempty"` // why not used
 }
 
 // StarPSF is a PSF measured from stars.
@@ -29,6 +30,9 @@ type StarPSF struct {
 	Used  int
 	FWHM  float64 // of the fitted Moffat profile, pixels
 	Beta  float64
+	// Error is how much stars differ from the PSF beyond their noise, relative to
+	// it: what the PSF cannot be trusted to.
+	Error float64
 }
 
 // Limits of what is taken for a star.
@@ -57,9 +61,11 @@ func MeasurePSF(data, weights []float32, h, w int, saturation float64, where str
 		return StarPSF{Stars: cand}, nil, kinded{ErrNoStars, fmt.Errorf("observe: %s: all %d star candidates were rejected (%s): give the PSF as a file or a profile", where, len(cand), cand[0].Reason)}
 	}
 	r := min(max(int(math.Ceil(4.5*2*guess)), 7), 40, (min(h, w)-1)/2)
-	stack, errs := stackStars(data, weights, h, w, used, r)
 	n := 2*r + 1
+	stamps := cutStars(data, weights, h, w, used, r)
+	stack, errs := stackStars(stamps, n)
 	fit := fitMoffat(stack, errs, n)
+	scatter := relativeError(stamps, stack, n, 1.5*fit.fwhm)
 	extendWings(stack, errs, n, fit)
 	im := solvers.NewImage(1, n, n)
 	var sum float64
@@ -70,7 +76,7 @@ func MeasurePSF(data, weights []float32, h, w int, saturation float64, where str
 		im.Pix[i] = float32(v / sum)
 	}
 	shiftToCentre(im)
-	out := StarPSF{PSF: im, Stars: cand, Used: len(used), FWHM: fit.fwhm, Beta: fit.beta}
+	out := StarPSF{PSF: im, Stars: cand, Used: len(used), FWHM: fit.fwhm, Beta: fit.beta, Error: scatter}
 	return out, starFindings(out, where), nil
 }
 
@@ -85,8 +91,11 @@ func shiftToCentre(im solvers.Image) {
 func starFindings(p StarPSF, where string) []limpid.Finding {
 	out := []limpid.Finding{{
 		Severity: limpid.Info, Code: "psf.measured", Where: where,
-		What: fmt.Sprintf("PSF measured from %d stars of %d candidates: Moffat β %.1f, FWHM %.2f px", p.Used, len(p.Stars), p.Beta, p.FWHM),
+		What: fmt.Sprintf("PSF measured from %d stars of %d candidates: Moffat β %.1f, FWHM %.2f px; the stars differ from it by %.1f %%", p.Used, len(p.Stars), p.Beta, p.FWHM, 100*p.Error),
 	}}
+	if p.Error > 0.02 {
+		out[0].Advice = fmt.Sprintf("sources much brighter than %.0f times their noise will leave rings: a PSF error of %.2f trusts them less", 1/p.Error, p.Error)
+	}
 	if p.Used < 4 {
 		out = append(out, limpid.Finding{
 			Severity: limpid.Warning, Code: "psf.few", Where: where,
@@ -227,7 +236,7 @@ func growth(data, weights []float32, h, w int, x, y float64, r int) (flux, snr, 
 	for i, v := range light {
 		sum += v
 		if sum >= flux/2 {
-			half = (float64(i) + 0.5) / bins
+			half = (float64(i) + 1 - (sum-flux/2)/math.Max(v, 1e-300)) / bins
 			break
 		}
 	}

@@ -1,0 +1,73 @@
+package deconv
+
+import (
+	"fmt"
+	"math"
+
+	"limpid/engine"
+	"limpid/solvers"
+)
+
+// misfit accumulates the χ² of single draws.
+type misfit struct {
+	y, w, model *engine.Tensor // (C, H, W)
+	chi2        *engine.Tensor // (C)
+	host        []float32
+	sums        []float64
+	valid       []float64
+	draws       int
+}
+
+func (m *misfit) init(p *Problem) error {
+	r := p.Op.Range()
+	for _, a := range []struct {
+		t     **engine.Tensor
+		shape engine.Shape
+	}{{&m.y, r}, {&m.w, r}, {&m.model, r}, {&m.chi2, r[:1]}} {
+		var err error
+		if *a.t, err = p.dev.Alloc(a.shape); err != nil {
+			return fmt.Errorf("deconv: misfit of draws: %w", err)
+		}
+	}
+	p.stream.Upload(m.y, p.Obs.Data.Pix)
+	p.stream.Upload(m.w, p.Obs.Weights.Pix)
+	m.host, m.sums, m.valid = make([]float32, r[0]), make([]float64, r[0]), make([]float64, r[0])
+	for c := range m.valid {
+		m.valid[c] = float64(p.Obs.ValidPixels(c))
+	}
+	return p.stream.Err()
+}
+
+func (m *misfit) close() {
+	for _, t := range []*engine.Tensor{m.y, m.w, m.model, m.chi2} {
+		t.Free()
+	}
+}
+
+// AddDraws takes the χ² of a step's draws in; other steps are passed over.
+func (p *Problem) AddDraws(st solvers.Step) error {
+	m := &p.misfit
+	if st.State.Kind != solvers.Draw || m.y == nil {
+		return nil
+	}
+	s, d := p.stream, p.Op.Domain()
+	for i := range st.State.Count {
+		p.Op.Forward(s, m.model, st.State.X.Slice(i, i+1).Reshape(d...))
+		s.Sub(m.model, m.y, m.model)
+		s.Mul(m.model, m.model, m.model)
+		s.Dot(m.chi2, m.model, m.w)
+		s.Download(m.host, m.chi2)
+		for c, v := range m.host {
+			m.sums[c] += float64(v) / m.valid[c]
+		}
+		m.draws++
+	}
+	return s.Err()
+}
+
+func (p *Problem) chi2Draws(c int) float64 {
+	if p.misfit.draws == 0 {
+		return math.NaN()
+	}
+	return p.misfit.sums[c] / float64(p.misfit.draws)
+}
