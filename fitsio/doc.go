@@ -27,7 +27,7 @@
 //	hd.Set("BUNIT", "Jy/beam", "")
 //	hd.AddHistory("limpid " + limpid.Version + ": posterior mean, …")
 //	mean, err := fitsio.NewImage("MEAN", []int{512, 512}, pix, hd) // any of the ten pixel types
-//	tab, err := fitsio.NewTable("STARS", []fitsio.Column{…}, nil)
+//	tab, err := fitsio.NewTable("STARS", []fitsio.NewColumn{{Name: "FLUX", Unit: "Jy", Data: flux}}, nil)
 //	err = fitsio.WriteFile("out.fits", fitsio.WriteOptions{Checksum: true}, mean, tab)
 //
 // WriteFile writes beside the target and renames when everything is on disk, so
