@@ -1,18 +1,22 @@
 package wcs
 
-import "math"
+import (
+	"math"
+
+	"limpid/fitsio/wcs/internal/angle"
+)
 
 type vec [3]float64
 type rot3 [3]vec
 
 func toVec(lon, lat float64) vec {
-	sl, cl := sincosd(lon)
-	sb, cb := sincosd(lat)
+	sl, cl := angle.Sincosd(lon)
+	sb, cb := angle.Sincosd(lat)
 	return vec{cb * cl, cb * sl, sb}
 }
 
 func (v vec) lonLat() (lon, lat float64) {
-	return wrap360(direction(v[1], v[0])), atan2d(v[2], math.Hypot(v[0], v[1]))
+	return angle.Wrap360(angle.Direction(v[1], v[0])), angle.Atan2d(v[2], math.Hypot(v[0], v[1]))
 }
 
 func (v vec) dot(w vec) float64 { return v[0]*w[0] + v[1]*w[1] + v[2]*w[2] }
@@ -35,17 +39,17 @@ func (m rot3) times(n rot3) rot3 {
 
 // rotX, rotY and rotZ turn the axes by an angle in degrees.
 func rotX(a float64) rot3 {
-	s, c := sincosd(a)
+	s, c := angle.Sincosd(a)
 	return rot3{{1, 0, 0}, {0, c, s}, {0, -s, c}}
 }
 
 func rotY(a float64) rot3 {
-	s, c := sincosd(a)
+	s, c := angle.Sincosd(a)
 	return rot3{{c, 0, -s}, {0, 1, 0}, {s, 0, c}}
 }
 
 func rotZ(a float64) rot3 {
-	s, c := sincosd(a)
+	s, c := angle.Sincosd(a)
 	return rot3{{c, s, 0}, {-s, c, 0}, {0, 0, 1}}
 }
 
@@ -108,15 +112,15 @@ func fk4ToFK5(epoch float64) rot3 {
 // eTerms is the elliptic part of the aberration, which FK4 positions contain
 // (Explanatory Supplement 1992, section 3.53).
 func eTerms(equinox float64) vec {
-	const k = 0.0056932 * deg
+	const k = 0.0056932 * angle.Deg
 	jd := 2415020.31352 + (equinox-1900)*365.242198781
 	t := (jd - 2433282.42345905) / 36525
 	e := k * ((-0.000000126*t-0.00004193)*t + 0.01673011)
 	g := (((0.012*t+1.65)*t+6190.67)*t + 1015489.951) / 3600
 	c := (jd - 2451545) / 36525
 	obliquity := (84381.448 + (-46.8150+(-0.00059+0.001813*c)*c)*c) / 3600
-	so, co := sincosd(obliquity)
-	sg, cg := sincosd(g)
+	so, co := angle.Sincosd(obliquity)
+	sg, cg := angle.Sincosd(g)
 	return vec{e * sg, -e * cg * co, -e * cg * so}
 }
 
@@ -200,7 +204,7 @@ func (f Frame) fromICRS(v vec) (vec, bool) {
 // where one of the frames is unknown.
 func (f Frame) To(g Frame, lon, lat float64) (lon2, lat2 float64, ok bool) {
 	if f == g && f.Name != "" {
-		return wrap360(lon), lat, true
+		return angle.Wrap360(lon), lat, true
 	}
 	v, ok1 := f.toICRS(toVec(lon, lat))
 	v, ok2 := g.fromICRS(v)

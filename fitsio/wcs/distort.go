@@ -3,6 +3,8 @@ package wcs
 import (
 	"fmt"
 	"math"
+
+	"limpid/fitsio/wcs/proj"
 )
 
 // sip is the SIP convention (Shupe+2005, ASPC 347, 491): polynomials of the
@@ -98,7 +100,7 @@ func (p *parser) distortions() error {
 	case "TPV":
 		w.plane, w.Code = p.tpv(), "TAN"
 	case "TNX", "ZPX":
-		p.irafPV = &params{}
+		p.irafPV = &proj.Params{}
 		for m := range p.irafPV {
 			p.irafPV[m] = math.NaN()
 		}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"limpid/fitsio/wcs/internal/angle"
 )
 
 func trimFloat(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
@@ -15,7 +17,7 @@ func HMS(ra float64, digits int) string {
 	if math.IsNaN(ra) || math.IsInf(ra, 0) {
 		return "–"
 	}
-	s := sexagesimal(wrap360(ra)/15, digits)
+	s := sexagesimal(angle.Wrap360(ra)/15, digits)
 	if strings.HasPrefix(s, "24") {
 		s = "00" + s[2:] // 23:59:59.99… rounds to midnight
 	}

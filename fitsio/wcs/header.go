@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"limpid/fitsio"
+	"limpid/fitsio/wcs/internal/angle"
+	"limpid/fitsio/wcs/proj"
 )
 
 // FromHeader reads the celestial coordinate system of a header; alt is "" or "A"
@@ -42,7 +44,7 @@ type parser struct {
 	frame    string
 	suffix   string // distortion code after the projection: SIP …
 	lin      [][]float64
-	irafPV   *params // parameters of ZPN from a ZPX header
+	irafPV   *proj.Params // parameters of ZPN from a ZPX header
 }
 
 func (p *parser) key(format string, args ...any) string {
@@ -263,7 +265,7 @@ func (p *parser) crota(m [][]float64) {
 	if !ok || rot == 0 || d1 == 0 || d2 == 0 {
 		return
 	}
-	s, c := sincosd(rot)
+	s, c := angle.Sincosd(rot)
 	m[p.lon][p.lon], m[p.lat][p.lat] = c, c
 	m[p.lon][p.lat], m[p.lat][p.lon] = -s*d2/d1, s*d1/d2
 }
@@ -294,8 +296,8 @@ func (p *parser) pixelAxes() error {
 }
 
 // pv reads PVi_m.
-func (p *parser) pv(axis int) *params {
-	var out params
+func (p *parser) pv(axis int) *proj.Params {
+	var out proj.Params
 	for m := range out {
 		out[m] = p.float(math.NaN(), "PV%d_%d", axis+1, m)
 	}
@@ -316,20 +318,20 @@ func (p *parser) sphere() error {
 	}
 	lon0, lat0 := w.crval[0], w.crval[1]
 	if w.Code == "NCP" { // SIN with η = cot δ0 (WCS II, section 6.1.2)
-		s, c := sincosd(lat0)
+		s, c := angle.Sincosd(lat0)
 		if s == 0 {
 			return fmt.Errorf("NCP at the equator: %w", ErrInvalid)
 		}
 		latPV[1], latPV[2] = 0, c/s
 	}
-	proj, err := newProjection(w.Code, latPV)
+	p0, err := proj.New(w.Code, latPV)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, ErrUnsupported)
 	}
-	w.proj = proj
-	phi0, theta0 := lonPV.or(1, 0), lonPV.or(2, proj.theta0())
-	if lonPV.or(0, 0) != 0 { // the fiducial point, not the origin, is at CRPIX
-		x, y, ok := proj.toPlane(phi0, theta0)
+	w.proj = p0
+	phi0, theta0 := lonPV.Or(1, 0), lonPV.Or(2, p0.Theta0())
+	if lonPV.Or(0, 0) != 0 { // the fiducial point, not the origin, is at CRPIX
+		x, y, ok := p0.ToPlane(phi0, theta0)
 		if !ok {
 			return fmt.Errorf("the fiducial point (%g, %g) is outside %s: %w", phi0, theta0, w.Code, ErrInvalid)
 		}
@@ -342,8 +344,8 @@ func (p *parser) sphere() error {
 	if lat0 < theta0 {
 		phip += 180
 	}
-	phip = p.float(lonPV.or(3, wrap180(phip)), "LONPOLE")
-	latpole := p.float(lonPV.or(4, 90), "LATPOLE")
+	phip = p.float(lonPV.Or(3, angle.Wrap180(phip)), "LONPOLE")
+	latpole := p.float(lonPV.Or(4, 90), "LATPOLE")
 	lonp, latp, ok := nativePole(phi0, theta0, lon0, lat0, phip, latpole)
 	if !ok {
 		return fmt.Errorf("no native pole for CRVAL (%g, %g) and LONPOLE %g: %w", lon0, lat0, phip, ErrInvalid)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"limpid/fitsio/wcs/proj"
 )
 
 // iraf is the distortion of IRAF's TNX and ZPX: surfaces lngcor and latcor that
@@ -150,7 +152,7 @@ func watValues(s string) map[string]string {
 }
 
 // iraf reads TNX and ZPX; for ZPX the coefficients of ZPN go to pv.
-func (p *parser) iraf(pv *params) (planeDistortion, error) {
+func (p *parser) iraf(pv *proj.Params) (planeDistortion, error) {
 	d := &iraf{}
 	for _, a := range []struct {
 		axis int

@@ -19,6 +19,9 @@ package wcs
 import (
 	"errors"
 	"math"
+
+	"limpid/fitsio/wcs/internal/angle"
+	"limpid/fitsio/wcs/proj"
 )
 
 // ErrNoWCS is returned for a header without a celestial coordinate system.
@@ -47,7 +50,7 @@ type WCS struct {
 	inv          matrix
 	sip          *sip
 	plane        planeDistortion // TPV, TNX …; nil: none
-	proj         projection
+	proj         proj.Projection
 	rot          rotation
 	offX, offY   float64 // of the fiducial point in the plane (PVi_0 ≠ 0)
 	crval        [2]float64
@@ -104,7 +107,7 @@ func (w *WCS) PixelToSky(x, y float64) (lon, lat float64, ok bool) {
 		u, v = w.sip.forward(u, v)
 	}
 	px, py := w.planeOf(w.cd.mul(u, v))
-	phi, theta, ok := w.proj.toSphere(px+w.offX, py+w.offY)
+	phi, theta, ok := w.proj.ToSphere(px+w.offX, py+w.offY)
 	if !ok || math.IsNaN(phi+theta) || math.IsInf(phi+theta, 0) {
 		return math.NaN(), math.NaN(), false
 	}
@@ -131,7 +134,7 @@ func (w *WCS) SkyToPixel(lon, lat float64) (x, y float64, ok bool) {
 		return bad()
 	}
 	phi, theta := w.rot.toNative(lon, lat)
-	px, py, ok := w.proj.toPlane(phi, theta)
+	px, py, ok := w.proj.ToPlane(phi, theta)
 	if !ok || math.IsNaN(px+py) || math.IsInf(px+py, 0) {
 		return bad()
 	}
@@ -213,14 +216,14 @@ func (w *WCS) Orientation() (pa float64, mirrored bool) {
 		m = matrix{m[2], m[3], m[0], m[1]}
 	}
 	// Column 2 is where +y goes in (east, north); the native pole may be turned.
-	pa = atan2d(m[1], m[3])
+	pa = angle.Atan2d(m[1], m[3])
 	if lon, lat, ok := w.PixelToSky(w.crpix[0]-1, w.crpix[1]-1); ok && math.Abs(lat) < 89.9999 {
 		step := 1e-3
 		if l2, b2, ok := w.PixelToSky(w.crpix[0]-1, w.crpix[1]-1+step); ok {
 			pa = PositionAngle(lon, lat, l2, b2)
 		}
 	}
-	return wrap180(pa), m.det() > 0
+	return angle.Wrap180(pa), m.det() > 0
 }
 
 // Shift is the coordinate system of a cut-out whose first pixel is (x0, y0).
@@ -252,16 +255,16 @@ func (w *WCS) Jacobian() [4]float64 {
 
 // Separation is the angle between two positions, all in degrees.
 func Separation(lon1, lat1, lon2, lat2 float64) float64 {
-	s1, c1 := sincosd(lat1)
-	s2, c2 := sincosd(lat2)
-	sd, cd := sincosd(lon2 - lon1)
-	return atan2d(math.Hypot(c2*sd, c1*s2-s1*c2*cd), s1*s2+c1*c2*cd)
+	s1, c1 := angle.Sincosd(lat1)
+	s2, c2 := angle.Sincosd(lat2)
+	sd, cd := angle.Sincosd(lon2 - lon1)
+	return angle.Atan2d(math.Hypot(c2*sd, c1*s2-s1*c2*cd), s1*s2+c1*c2*cd)
 }
 
 // PositionAngle is the direction from 1 to 2, from north through east, degrees.
 func PositionAngle(lon1, lat1, lon2, lat2 float64) float64 {
-	s1, c1 := sincosd(lat1)
-	s2, c2 := sincosd(lat2)
-	sd, cd := sincosd(lon2 - lon1)
-	return atan2d(c2*sd, c1*s2-s1*c2*cd)
+	s1, c1 := angle.Sincosd(lat1)
+	s2, c2 := angle.Sincosd(lat2)
+	sd, cd := angle.Sincosd(lon2 - lon1)
+	return angle.Atan2d(c2*sd, c1*s2-s1*c2*cd)
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"limpid/fitsio"
+
+	"limpid/fitsio/wcs/internal/angle"
 )
 
 func tanHeader() *fitsio.Header {
@@ -58,7 +60,7 @@ func TestOrientation_TurnedAndMirrored_AreTold(t *testing.T) {
 			h.Set(k, c.cd[i]*1e-4, "")
 		}
 		pa, mirrored := mustWCS(t, h).Orientation()
-		if math.Abs(wrap180(pa-c.pa)) > 1e-6 || mirrored != c.mirrored {
+		if math.Abs(angle.Wrap180(pa-c.pa)) > 1e-6 || mirrored != c.mirrored {
 			t.Errorf("CD %v: pa %v mirrored %v, want %v %v", c.cd, pa, mirrored, c.pa, c.mirrored)
 		}
 	}

@@ -1,6 +1,10 @@
-package wcs
+package proj
 
-import "math"
+import (
+	"math"
+
+	"limpid/fitsio/wcs/internal/angle"
+)
 
 // cylindrical is CAR, MER or CEA (WCS II, section 5.2).
 type cylindrical struct {
@@ -8,31 +12,31 @@ type cylindrical struct {
 	lambda float64 // of CEA
 }
 
-func (cylindrical) theta0() float64 { return 0 }
+func (cylindrical) Theta0() float64 { return 0 }
 
-func (p cylindrical) toPlane(phi, theta float64) (x, y float64, ok bool) {
+func (p cylindrical) ToPlane(phi, theta float64) (x, y float64, ok bool) {
 	switch p.kind {
 	case "MER":
 		if math.Abs(theta) >= 90 {
 			return 0, 0, false
 		}
-		return phi, r0 * math.Asinh(tand(theta)), true
+		return phi, angle.R0 * math.Asinh(angle.Tand(theta)), true
 	case "CEA":
-		return phi, r0 * sind(theta) / p.lambda, true
+		return phi, angle.R0 * angle.Sind(theta) / p.lambda, true
 	}
 	return phi, theta, true
 }
 
-func (p cylindrical) toSphere(x, y float64) (phi, theta float64, ok bool) {
+func (p cylindrical) ToSphere(x, y float64) (phi, theta float64, ok bool) {
 	switch p.kind {
 	case "MER":
-		theta = math.Atan(math.Sinh(y/r0)) / deg
+		theta = math.Atan(math.Sinh(y/angle.R0)) / angle.Deg
 	case "CEA":
-		s := y * p.lambda / r0
+		s := y * p.lambda / angle.R0
 		if math.Abs(s) > 1+1e-12 {
 			return 0, 0, false
 		}
-		theta = asind(s)
+		theta = angle.Asind(s)
 	default:
 		theta = y
 	}
@@ -48,23 +52,23 @@ func onSphere(phi, theta float64) bool {
 // pseudo is SFL, PAR, MOL or AIT (WCS II, section 5.3).
 type pseudo string
 
-func (pseudo) theta0() float64 { return 0 }
+func (pseudo) Theta0() float64 { return 0 }
 
-func (p pseudo) toPlane(phi, theta float64) (x, y float64, ok bool) {
+func (p pseudo) ToPlane(phi, theta float64) (x, y float64, ok bool) {
 	switch p {
 	case "SFL":
-		return phi * cosd(theta), theta, true
+		return phi * angle.Cosd(theta), theta, true
 	case "PAR":
-		s := sind(theta / 3)
+		s := angle.Sind(theta / 3)
 		return phi * (1 - 4*s*s), 180 * s, true
 	case "MOL":
-		g := mollweide(sind(theta), theta)
+		g := mollweide(angle.Sind(theta), theta)
 		s, c := math.Sincos(g)
-		return 2 * math.Sqrt2 / math.Pi * phi * c, math.Sqrt2 * r0 * s, true
+		return 2 * math.Sqrt2 / math.Pi * phi * c, math.Sqrt2 * angle.R0 * s, true
 	}
-	st, ct := sincosd(theta)
-	sp, cp := sincosd(phi / 2)
-	g := r0 * math.Sqrt(2/(1+ct*cp))
+	st, ct := angle.Sincosd(theta)
+	sp, cp := angle.Sincosd(phi / 2)
+	g := angle.R0 * math.Sqrt(2/(1+ct*cp))
 	return 2 * g * ct * sp, g * st, true
 }
 
@@ -95,32 +99,32 @@ func mollweide(sinTheta, theta float64) float64 {
 	return v / 2
 }
 
-func (p pseudo) toSphere(x, y float64) (phi, theta float64, ok bool) {
+func (p pseudo) ToSphere(x, y float64) (phi, theta float64, ok bool) {
 	switch p {
 	case "SFL":
-		c := cosd(y)
+		c := angle.Cosd(y)
 		phi, theta = unscale(x, c), y
 	case "PAR":
 		s := y / 180
-		theta = 3 * asind(s)
+		theta = 3 * angle.Asind(s)
 		phi = unscale(x, 1-4*s*s)
 	case "MOL":
-		s := y / (math.Sqrt2 * r0)
+		s := y / (math.Sqrt2 * angle.R0)
 		if math.Abs(s) > 1+1e-12 {
 			return 0, 0, false
 		}
-		g := asind(s) * deg
-		theta = asind((2*g + math.Sin(2*g)) / math.Pi)
+		g := angle.Asind(s) * angle.Deg
+		theta = angle.Asind((2*g + math.Sin(2*g)) / math.Pi)
 		phi = unscale(x, 2*math.Sqrt2/math.Pi*math.Cos(g))
 	default:
-		u, v := x/(4*r0), y/(2*r0)
+		u, v := x/(4*angle.R0), y/(2*angle.R0)
 		z2 := 1 - u*u - v*v
 		if z2 < 0.5-1e-12 {
 			return 0, 0, false
 		}
 		z := math.Sqrt(z2)
-		phi = 2 * direction(2*z*u, 2*z2-1)
-		theta = asind(2 * v * z)
+		phi = 2 * angle.Direction(2*z*u, 2*z2-1)
+		theta = angle.Asind(2 * v * z)
 	}
 	return phi, theta, onSphere(phi, theta)
 }

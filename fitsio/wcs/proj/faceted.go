@@ -1,8 +1,10 @@
-package wcs
+package proj
 
 import (
 	"fmt"
 	"math"
+
+	"limpid/fitsio/wcs/internal/angle"
 )
 
 // cube is the tangential spherical cube TSC or the quadrilateralized one QSC (WCS
@@ -10,7 +12,7 @@ import (
 // equator at native longitude 0, 90, 180, 270, 5 is the south cap.
 type cube struct{ quad bool }
 
-func (cube) theta0() float64 { return 0 }
+func (cube) Theta0() float64 { return 0 }
 
 // faceX and faceY are the middles of the faces in units of 45 degrees.
 var (
@@ -53,9 +55,9 @@ func fromFace(face int, xi, eta, zeta float64) (l, m, n float64) {
 	return eta, xi, -zeta
 }
 
-func (p cube) toPlane(phi, theta float64) (x, y float64, ok bool) {
-	st, ct := sincosd(theta)
-	sp, cp := sincosd(phi)
+func (p cube) ToPlane(phi, theta float64) (x, y float64, ok bool) {
+	st, ct := angle.Sincosd(theta)
+	sp, cp := angle.Sincosd(phi)
 	l, m, n := ct*cp, ct*sp, st
 	face, top := 0, n
 	for i, v := range [...]float64{l, m, -l, -m, -n} {
@@ -71,7 +73,7 @@ func (p cube) toPlane(phi, theta float64) (x, y float64, ok bool) {
 	return 45 * (faceX[face] + u), 45 * (faceY[face] + v), true
 }
 
-func (p cube) toSphere(x, y float64) (phi, theta float64, ok bool) {
+func (p cube) ToSphere(x, y float64) (phi, theta float64, ok bool) {
 	const tol = 1e-12
 	x, y = x/45, y/45
 	in := func(v float64) bool { return math.Abs(v) <= 1+tol }
@@ -93,7 +95,7 @@ func (p cube) toSphere(x, y float64) (phi, theta float64, ok bool) {
 		xi, eta, zeta = quadUnface(u, v)
 	}
 	l, m, n := fromFace(face, xi, eta, zeta)
-	return direction(m, l), atan2d(n, math.Hypot(l, m)), true
+	return angle.Direction(m, l), angle.Atan2d(n, math.Hypot(l, m)), true
 }
 
 // quadFace is the equal-area map of a face of QSC to the square −1 … 1.
@@ -109,7 +111,7 @@ func quadFace(xi, eta float64) (u, v float64) {
 	r2 := xi*xi + eta*eta
 	z := r2 / (1 + math.Sqrt(math.Max(0, 1-r2))) // 1 − ζ without cancellation
 	u = math.Copysign(math.Sqrt(z/(1-1/math.Sqrt(2+w*w))), xi)
-	return u, u / 15 * (math.Atan(w) - math.Asin(w/math.Sqrt(2*(1+w*w)))) / deg
+	return u, u / 15 * (math.Atan(w) - math.Asin(w/math.Sqrt(2*(1+w*w)))) / angle.Deg
 }
 
 // quadUnface is the inverse of quadFace.
@@ -121,7 +123,7 @@ func quadUnface(u, v float64) (xi, eta, zeta float64) {
 	if u == 0 {
 		return 0, 0, 1
 	}
-	s, c := sincosd(15 * v / u)
+	s, c := angle.Sincosd(15 * v / u)
 	w := s / (c - 1/math.Sqrt2)
 	z := u * u * (1 - 1/math.Sqrt(2+w*w)) // 1 − ζ
 	xi = math.Copysign(math.Sqrt(z*(2-z)/(1+w*w)), u)
@@ -136,14 +138,14 @@ type hpx struct {
 	thetaX float64 // latitude where the polar part begins
 }
 
-func newHPX(h, k float64) (projection, error) {
+func newHPX(h, k float64) (Projection, error) {
 	if h <= 0 || k <= 0 || h > 1000 || k > 1000 || k != math.Trunc(k) {
 		return nil, fmt.Errorf("HPX with H = %g, K = %g", h, k)
 	}
-	return hpx{h: h, k: k, odd: math.Mod(k, 2) == 1, thetaX: asind((k - 1) / k)}, nil
+	return hpx{h: h, k: k, odd: math.Mod(k, 2) == 1, thetaX: angle.Asind((k - 1) / k)}, nil
 }
 
-func (hpx) theta0() float64 { return 0 }
+func (hpx) Theta0() float64 { return 0 }
 
 // centre gives the native longitude of the middle of the polar facet that holds
 // phi.
@@ -155,28 +157,28 @@ func (p hpx) centre(phi float64, north bool) float64 {
 	return -180 + (2*math.Floor((phi+180)*p.h/360+(1-w)/2)+w)*180/p.h
 }
 
-func (p hpx) toPlane(phi, theta float64) (x, y float64, ok bool) {
-	s := sind(theta)
+func (p hpx) ToPlane(phi, theta float64) (x, y float64, ok bool) {
+	s := angle.Sind(theta)
 	if math.Abs(s) <= (p.k-1)/p.k {
 		return phi, 90 * p.k / p.h * s, true
 	}
-	phi = wrap180(phi)
+	phi = angle.Wrap180(phi)
 	if phi == 180 {
 		phi = math.Nextafter(180, 0)
 	}
 	half := (90 - math.Abs(theta)) / 2
-	sh := sind(half)
+	sh := angle.Sind(half)
 	sigma := math.Sqrt(p.k * 2 * sh * sh) // √(K(1 − |sin θ|)) without cancellation
 	c := p.centre(phi, theta > 0)
 	y = math.Copysign(180/p.h*((p.k+1)/2-sigma), theta)
 	return c + (phi-c)*sigma, y, true
 }
 
-func (p hpx) toSphere(x, y float64) (phi, theta float64, ok bool) {
+func (p hpx) ToSphere(x, y float64) (phi, theta float64, ok bool) {
 	edge := 90 * (p.k - 1) / p.h
 	ay := math.Abs(y)
 	if ay <= edge {
-		theta = asind(y * p.h / (90 * p.k))
+		theta = angle.Asind(y * p.h / (90 * p.k))
 		return x, theta, onSphere(x, theta)
 	}
 	sigma := (p.k+1)/2 - ay*p.h/180
@@ -198,6 +200,6 @@ func (p hpx) toSphere(x, y float64) (phi, theta float64, ok bool) {
 	}
 	// θ from cos: near the pole asin(1 − σ²/K) would lose digits.
 	u := sigma * sigma / p.k
-	theta = math.Copysign(atan2d(1-u, math.Sqrt(u*(2-u))), y)
+	theta = math.Copysign(angle.Atan2d(1-u, math.Sqrt(u*(2-u))), y)
 	return phi, theta, true
 }
