@@ -109,14 +109,32 @@ func meshBackground(data []float32, use []bool, h, w, mesh int) background {
 		}
 	}
 	b := background{level: ClippedLevel(all, 3), boxes: ny * nx}
-	repairMesh(sky, sig, ny, nx, b.level)
+	repairMesh(sky, sig, b.level)
 	b.sky = interpolateMesh(medianMesh(sky, ny, nx), ny, nx, h, w)
-	b.sigma = interpolateMesh(medianMesh(sig, ny, nx), ny, nx, h, w)
+	sig = medianMesh(sig, ny, nx)
+	b.sigma = interpolateMesh(sig, ny, nx, h, w)
+	floor := slices.Min(sig) // the extrapolation must not make noise vanish
+	for i, v := range b.sigma {
+		b.sigma[i] = math.Max(v, 0.5*floor)
+	}
+	b.level.Sigma = b.scatter(data, use)
 	return b
 }
 
+// scatter is the clipped σ of the pixels in use about the sky map, so that a
+// gradient does not count as noise.
+func (b *background) scatter(data []float32, use []bool) float64 {
+	var v []float64
+	for i, u := range use {
+		if u {
+			v = append(v, float64(data[i])-b.sky[i])
+		}
+	}
+	return ClippedLevel(v, 3).Sigma
+}
+
 // repairMesh gives boxes without enough sky the median of the others.
-func repairMesh(sky, sig []float64, ny, nx int, level Level) {
+func repairMesh(sky, sig []float64, level Level) {
 	var good, goodSig []float64
 	for i, v := range sky {
 		if !math.IsNaN(v) && sig[i] > 0 {
@@ -137,15 +155,17 @@ func repairMesh(sky, sig []float64, ny, nx int, level Level) {
 }
 
 // medianMesh is the 3×3 median of a mesh, which removes boxes spoilt by a large
-// source.
+// source. At the edges the window shrinks to stay symmetric: a one-sided median
+// would flatten a gradient.
 func medianMesh(m []float64, ny, nx int) []float64 {
 	out := make([]float64, len(m))
 	var v []float64
 	for j := range ny {
 		for i := range nx {
 			v = v[:0]
-			for y := max(0, j-1); y <= min(ny-1, j+1); y++ {
-				for x := max(0, i-1); x <= min(nx-1, i+1); x++ {
+			dy, dx := min(1, j, ny-1-j), min(1, i, nx-1-i)
+			for y := j - dy; y <= j+dy; y++ {
+				for x := i - dx; x <= i+dx; x++ {
 					v = append(v, m[y*nx+x])
 				}
 			}
@@ -156,13 +176,17 @@ func medianMesh(m []float64, ny, nx int) []float64 {
 	return out
 }
 
-// interpolateMesh is bilinear between box centres and constant beyond them.
+// interpolateMesh is bilinear between box centres and goes on linearly for the
+// half box beyond them.
 func interpolateMesh(m []float64, ny, nx, h, w int) []float64 {
 	out := make([]float64, h*w)
 	locate := func(p, n, boxes int) (i int, t float64) {
 		u := (float64(p)+0.5)*float64(boxes)/float64(n) - 0.5
 		i = min(max(int(math.Floor(u)), 0), max(boxes-2, 0))
-		return i, min(max(u-float64(i), 0), 1)
+		if boxes == 1 {
+			return 0, 0
+		}
+		return i, u - float64(i)
 	}
 	for y := range h {
 		j, ty := locate(y, h, ny)

@@ -25,7 +25,8 @@ func stackStars(stamps []stamp, n int) (stack, errs []float64) {
 		}
 		slices.Sort(column)
 		med := sortedMedian(column)
-		spread := math.Max(mad(column, med, make([]float64, len(column)))*madToSigma, 0.05*math.Abs(med))
+		scatter := mad(column, med, make([]float64, len(column))) * madToSigma
+		spread := math.Max(scatter, 0.05*math.Abs(med))
 		var sum, wsum float64
 		for _, s := range stamps {
 			tol := 4 * math.Hypot(spread, s.sigma[i])
@@ -38,7 +39,8 @@ func stackStars(stamps []stamp, n int) (stack, errs []float64) {
 		}
 		stack[i], errs[i] = med, math.Inf(1)
 		if wsum > 0 {
-			stack[i], errs[i] = sum/wsum, 1/math.Sqrt(wsum)
+			// neighbours' light scatters the stars beyond their noise
+			stack[i], errs[i] = sum/wsum, math.Max(1/math.Sqrt(wsum), scatter/math.Sqrt(float64(len(column))))
 		}
 	}
 	return stack, errs

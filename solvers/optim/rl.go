@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"limpid/engine"
 	"limpid/solvers"
@@ -109,7 +110,9 @@ func (k *RichardsonLucy) fill() {
 	s.Upload(k.inv, sens)
 }
 
-// Init starts from x0, or from a flat scene of the data's mean.
+// Init starts from x0, or from a flat scene: of the data's mean, or with damping,
+// which would never correct a start within T σ of the data, of their median or a
+// tenth of the noise.
 func (k *RichardsonLucy) Init(_ context.Context, x0 *engine.Tensor) (*solvers.State, error) {
 	s := k.stream
 	k.state = solvers.State{Stream: s, X: k.x.Reshape(append(engine.Shape{1}, k.x.Shape()...)...)}
@@ -128,6 +131,9 @@ func (k *RichardsonLucy) Init(_ context.Context, x0 *engine.Tensor) (*solvers.St
 			}
 		}
 		level := float32(math.Max(sum, 1e-30) / math.Max(count, 1))
+		if k.cfg.Damping > 0 {
+			level = k.lowLevel(c, n)
+		}
 		for i := c * d[1] * d[2]; i < (c+1)*d[1]*d[2]; i++ {
 			flat[i] = level
 		}
@@ -137,6 +143,22 @@ func (k *RichardsonLucy) Init(_ context.Context, x0 *engine.Tensor) (*solvers.St
 	s.Map(k.corr, engine.Recip, k.inv)
 	s.Mul(k.x, k.x, k.corr)
 	return &k.state, s.Err()
+}
+
+// lowLevel is the median of a band's data, at least a tenth of its median noise.
+func (k *RichardsonLucy) lowLevel(c, n int) float32 {
+	var v, sigma []float64
+	for i := c * n; i < (c+1)*n; i++ {
+		if w := k.cfg.Weights.Pix[i]; w > 0 {
+			v, sigma = append(v, float64(k.cfg.Data.Pix[i])), append(sigma, 1/math.Sqrt(float64(w)))
+		}
+	}
+	if len(v) == 0 {
+		return 1e-30
+	}
+	slices.Sort(v)
+	slices.Sort(sigma)
+	return float32(math.Max(v[len(v)/2], 0.1*sigma[len(v)/2]))
 }
 
 // Step is one iteration.
