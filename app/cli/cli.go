@@ -76,7 +76,11 @@ func report(e *Env, args []string, err error) int {
 			return code
 		}
 	}
-	fmt.Fprintf(e.Err, "limpid-cli: %s\n", f.What)
+	what := f.What
+	if f.Where != "" && !strings.Contains(what, f.Where) {
+		what = f.Where + ": " + what
+	}
+	fmt.Fprintf(e.Err, "limpid-cli: %s\n", what)
 	if f.Advice != "" {
 		fmt.Fprintf(e.Err, "  → %s\n", f.Advice)
 	}

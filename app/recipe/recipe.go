@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"limpid/solvers/deconv"
@@ -85,11 +86,10 @@ type Draw struct {
 const (
 	MaxSamples    = 100000
 	MaxIterations = 100000
-	chains        = 4
 )
 
 // Chains is how many chains draws are dealt to for R-hat.
-const Chains = chains
+const Chains = 4
 
 // Default is what a user gets who changes nothing but the file.
 func Default(file string) Recipe {
@@ -118,7 +118,8 @@ func bad(format string, a ...any) error { return invalid{fmt.Sprintf(format, a..
 // maxBytes bounds a recipe file.
 const maxBytes = 1 << 20
 
-// Load reads a recipe from a file.
+// Load reads a recipe from a file. Relative paths in it are relative to its
+// folder.
 func Load(path string) (Recipe, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -129,7 +130,17 @@ func Load(path string) (Recipe, error) {
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", path, err)
 	}
+	for _, p := range r.Paths() {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(filepath.Dir(path), filepath.FromSlash(*p))
+		}
+	}
 	return r, nil
+}
+
+// Paths are the files a recipe names; some are empty.
+func (r *Recipe) Paths() []*string {
+	return []*string{&r.Input.File, &r.PSF.File, &r.Noise.File, &r.Mask.File, &r.Prior.File}
 }
 
 // Decode reads JSON strictly: unknown fields and later versions are errors, what

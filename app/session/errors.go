@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"limpid"
 	"limpid/app/recipe"
@@ -21,9 +22,26 @@ var (
 	ErrChanged   = errors.New("the input file has changed")
 )
 
+// plain takes package names off the front of a message: they help us, not the
+// user.
+func plain(msg string) string {
+	for {
+		head, rest, ok := strings.Cut(msg, ": ")
+		if !ok {
+			return msg
+		}
+		switch head {
+		case "session", "observe", "recipe", "deconv", "solvers", "optim", "mcmc", "operator", "gaussian", "summary":
+			msg = rest
+		default:
+			return msg
+		}
+	}
+}
+
 // classify maps an error to an exit code and to words with advice.
 func classify(err error) (int, limpid.Finding) {
-	f := limpid.Finding{Severity: limpid.Problem, Code: "error", What: err.Error()}
+	f := limpid.Finding{Severity: limpid.Problem, Code: "error", What: plain(err.Error())}
 	is := func(targets ...error) bool {
 		for _, t := range targets {
 			if errors.Is(err, t) {
@@ -46,7 +64,7 @@ func classify(err error) (int, limpid.Finding) {
 	case is(ErrMemory) || errors.As(err, &memory):
 		f.Code, f.Advice = "memory", "work on a cut-out, or keep fewer samples"
 		return ExitMemory, f
-	case is(ErrShape):
+	case is(ErrShape, fitsio.ErrNoImage, fitsio.ErrNoHDU):
 		f.Code, f.Advice = "shape", "choose another HDU or one plane: limpid-cli info lists them"
 		return ExitInput, f
 	case is(ErrChanged):

@@ -162,7 +162,7 @@ func (r *Result) portableRecipe(dir string) recipe.Recipe {
 		}
 		return a
 	}
-	for _, p := range []*string{&out.Input.File, &out.PSF.File, &out.Noise.File, &out.Mask.File, &out.Prior.File} {
+	for _, p := range out.Paths() {
 		*p = rel(*p)
 	}
 	return out
@@ -172,7 +172,7 @@ func (r *Result) portableRecipe(dir string) recipe.Recipe {
 // file, which must not depend on where things lay.
 func (r *Result) archivedRecipe() recipe.Recipe {
 	out := r.Recipe
-	for _, p := range []*string{&out.Input.File, &out.PSF.File, &out.Noise.File, &out.Mask.File, &out.Prior.File} {
+	for _, p := range out.Paths() {
 		*p = fileName(*p)
 	}
 	return out
@@ -242,13 +242,13 @@ func (r *Result) writeFITS(o ExportOptions) error {
 	if err := add("PSF", psfShape, r.PSF.Pix, psf); err != nil {
 		return err
 	}
-	text := r.archivedRecipe().JSON()
 	words := &fitsio.Header{}
-	words.AddComment("The recipe of this file as JSON, one byte per pixel.")
-	if hdu, err = fitsio.NewImage("RECIPE", []int{len(text)}, text, words); err != nil {
+	words.AddComment("The recipe of this file as JSON: limpid-cli run carries it out.")
+	table, err := fitsio.NewTable("RECIPE", []fitsio.NewColumn{{Name: "JSON", Data: []string{string(r.archivedRecipe().JSON())}}}, words)
+	if err != nil {
 		return err
 	}
-	hdus = append(hdus, hdu)
+	hdus = append(hdus, table)
 	return fitsio.WriteFile(o.FITS, fitsio.WriteOptions{Checksum: true}, hdus...)
 }
 
