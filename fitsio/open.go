@@ -233,5 +233,5 @@ func looksLikeCard(card []byte) bool {
 			odd++
 		}
 	}
-	return odd <= 2 || strings.Trim(string(card), "\x00") == ""
+	return odd <= 2
 }

@@ -1,0 +1,188 @@
+package fitsio
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func cards(lines ...string) []byte {
+	var b bytes.Buffer
+	for _, l := range append(lines, "END") {
+		b.WriteString(pad80(l))
+	}
+	for b.Len()%blockSize != 0 {
+		b.WriteByte(' ')
+	}
+	return b.Bytes()
+}
+
+func imageCards(extra ...string) []byte {
+	return cards(append([]string{"SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 10", "NAXIS2  = 20"}, extra...)...)
+}
+
+func readFirst(data []byte, o Options) error {
+	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "bad.fits", o)
+	if err != nil {
+		return err
+	}
+	h, err := f.FirstImage()
+	if err != nil {
+		return err
+	}
+	_, err = h.ReadFloat32(context.Background())
+	return err
+}
+
+func gz(b []byte) []byte {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, _ = z.Write(b)
+	_ = z.Close()
+	return out.Bytes()
+}
+
+func TestOpen_BadInput_IsAClearError(t *testing.T) {
+	full := append(imageCards(), make([]byte, blockSize)...)
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+		text string
+	}{
+		"empty":              {nil, ErrNotFITS, "empty"},
+		"html":               {[]byte("<!DOCTYPE html><html>404"), ErrNotFITS, "web page"},
+		"png":                {[]byte("\x89PNG\r\n\x1a\n0000"), ErrNotFITS, "picture"},
+		"text":               {[]byte("hello"), ErrNotFITS, "SIMPLE"},
+		"zip":                {[]byte("PK\x03\x04aaaa"), ErrNotFITS, "zip"},
+		"half a header":      {full[:400], ErrTruncated, "END"},
+		"no END":             {bytes.Replace(full, []byte("END "), []byte("XXX "), 1), ErrHeader, "END"},
+		"truncated":          {full[:blockSize+399], ErrTruncated, "400 bytes"},
+		"no NAXIS2":          {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 10"), ErrHeader, `card "NAXIS2": missing`},
+		"text NAXIS1":        {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 'abc'"), ErrHeader, `card "NAXIS1"`},
+		"negative NAXIS1":    {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = -3"), ErrHeader, "negative"},
+		"overflowing axes":   {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 9000000000000000000", "NAXIS2  = 9"), ErrTooLarge, "too large"},
+		"huge NAXIS":         {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 1000"), ErrHeader, "NAXIS"},
+		"BITPIX 24":          {cards("SIMPLE  = T", "BITPIX  = 24", "NAXIS   = 0"), ErrHeader, "BITPIX"},
+		"no image":           {cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"), ErrNoImage, "no image"},
+		"large but absent":   {cards("SIMPLE  = T", "BITPIX  = -32", "NAXIS   = 2", "NAXIS1  = 30000", "NAXIS2  = 30000"), ErrTruncated, "download"},
+		"gzip cut short":     {gz(full)[:30], ErrTruncated, "truncated"},
+		"gzip of nothing":    {gz(nil), ErrNotFITS, "empty"},
+		"damaged gzip":       {append([]byte{0x1f, 0x8b}, 0xff, 1, 2, 3), ErrCorrupt, "gzip"},
+		"damaged bzip2":      {[]byte("BZh9xxxxxxxxxxxxxxxxxx"), nil, "bzip2"},
+		"damaged compress":   {[]byte{0x1f, 0x9d, 0xff, 0}, ErrCorrupt, "compress"},
+		"HTML inside a gzip": {gz([]byte("<html>")), nil, ""},
+	} {
+		err := readFirst(c.data, Options{})
+		if err == nil || c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s: error %v, want %v", name, err, c.want)
+			continue
+		}
+		f := AsFinding(err)
+		if !strings.HasPrefix(err.Error(), "fitsio: read bad.fits: ") || !strings.Contains(err.Error()+f.Advice, c.text) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if f.Advice == "" && c.want != nil {
+			t.Errorf("%s: no advice for %v", name, err)
+		}
+	}
+}
+
+func TestOpen_MissingOrFolder_IsAClearError(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Open(filepath.Join(dir, "no.fits")); !errors.Is(err, fs.ErrNotExist) || AsFinding(err).Advice == "" {
+		t.Errorf("missing: %v", err)
+	}
+	if _, err := Open(dir); !errors.Is(err, ErrNotFITS) {
+		t.Errorf("folder: %v", err)
+	}
+}
+
+func TestReadFloat32_LimitAndCancel_StopBeforeMemory(t *testing.T) {
+	data := append(imageCards(), make([]byte, blockSize)...)
+	if err := readFirst(data, Options{MaxBytes: 799}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("limit: %v", err)
+	}
+	if err := readFirst(gz(make([]byte, 1<<20)), Options{MaxBytes: 1000}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("limit of unpacking: %v", err)
+	}
+	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "x.fits", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := f.HDUs[0].ReadFloat32(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancel: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "x.fits.gz")
+	if err := os.WriteFile(path, gz(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenWith(ctx, path, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancel while unpacking: %v", err)
+	}
+}
+
+func TestSection_OutOfRange_IsAnError(t *testing.T) {
+	data := append(imageCards(), make([]byte, blockSize)...)
+	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "x.fits", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	for _, s := range [][2][]int{{{0}, {1}}, {{0, 0}, {21, 1}}, {{-1, 0}, {1, 1}}, {{5, 0}, {4, 1}}} {
+		if _, err := f.HDUs[0].Section(ctx, s[0], s[1]); !errors.Is(err, ErrRange) {
+			t.Errorf("%v: %v", s, err)
+		}
+	}
+	if p, err := f.HDUs[0].Section(ctx, []int{3, 3}, []int{3, 9}); err != nil || len(p) != 0 {
+		t.Errorf("empty section: %v %v", p, err)
+	}
+	if _, err := f.HDUs[0].ReadPlane(ctx, 1); !errors.Is(err, ErrRange) {
+		t.Errorf("plane of an image: %v", err)
+	}
+	if _, err := f.HDU(3); !errors.Is(err, ErrNoHDU) {
+		t.Errorf("HDU 3: %v", err)
+	}
+}
+
+func TestSection_TruncatedFile_GivesWhatIsThere(t *testing.T) {
+	data := append(imageCards(), make([]byte, 200)...) // half of the pixels
+	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "x.fits", Options{})
+	if err != nil || len(f.Findings) != 1 || f.Findings[0].Code != "fits.truncated" {
+		t.Fatalf("%v %v", err, f.Findings)
+	}
+	if _, err := f.HDUs[0].Section(context.Background(), []int{0, 0}, []int{10, 10}); err != nil {
+		t.Errorf("the half that is there: %v", err)
+	}
+	if _, err := f.HDUs[0].Section(context.Background(), []int{0, 0}, []int{11, 10}); !errors.Is(err, ErrTruncated) {
+		t.Errorf("beyond: %v", err)
+	}
+}
+
+func TestOpen_OddFiles_AreReadWithFindings(t *testing.T) {
+	data := append(imageCards("BLANK   = 0", "BSCALE  = 0.0"), make([]byte, blockSize)...)
+	ext := cards("XTENSION= 'FOREIGN '", "BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = 5", "PCOUNT  = 0", "GCOUNT  = 1")
+	data = append(append(data, ext...), make([]byte, blockSize)...)
+	data = append(data, []byte("XTENSION= 'IMAGE' but broken")...)
+	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "odd.fits", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, x := range f.Findings {
+		codes = append(codes, x.Code)
+	}
+	if got := strings.Join(codes, " "); got != "fits.bscale fits.extension fits.truncated" {
+		t.Errorf("findings %s", got)
+	}
+	if len(f.HDUs) != 2 || f.HDUs[1].Kind != Unknown {
+		t.Errorf("HDUs %v", f.HDUs)
+	}
+}
