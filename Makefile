@@ -48,7 +48,7 @@ screenshots: build ## docs/screens and the picture of the README
 	$(GO) run -tags $(TAGS) ./tests/window/screens
 
 long: build      ## slow physics, run before an issue is resolved
-	$(GO) test -tags $(TAGS) -timeout 2h ./... -args -long
+	$(GO) test -tags $(TAGS) -v -timeout 2h ./tests/physics -args -long
 
 clean:
 	rm -rf bin out
