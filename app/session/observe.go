@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -339,17 +338,8 @@ func (o *Observed) readPSF(ctx context.Context, s *Session, doc *Document) (*sol
 
 // readKeywords takes gain, read noise and saturation from the header.
 func (o *Observed) readKeywords(in *observe.Input) {
-	first := func(keys ...string) float64 {
-		for _, k := range keys {
-			if v, ok := o.Header.Float(k); ok && v > 0 && !math.IsInf(v, 0) {
-				return v
-			}
-		}
-		return 0
-	}
-	in.Gain = first("GAIN", "EGAIN", "CCDGAIN")
-	in.ReadNoise = first("RDNOISE", "READNOIS", "RON")
-	in.Saturation = first("SATURATE", "SATLEVEL")
+	k := KeywordsOf(o.Header)
+	in.Gain, in.ReadNoise, in.Saturation = k.Gain, k.ReadNoise, k.Saturation
 }
 
 // fileName is what results say about an input: its base name, so that they do
