@@ -1,0 +1,267 @@
+package form
+
+import (
+	"strconv"
+	"strings"
+
+	"limpid/app/recipe"
+	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
+)
+
+// Draft is a recipe being edited: every field as typed. The zero value is not
+// useful; use FromRecipe.
+type Draft struct {
+	values map[ID]string
+	rest   recipe.Recipe // what the form does not show: notes, device, points of a spectrum
+}
+
+// Values that are chosen from lists and are no values of a recipe.
+const (
+	AllPlanes  = ""       // Plane: every plane is a band
+	ThisFile   = ""       // a source: found in the image's own file by name
+	Found      = "auto"   // MaskSource: a mask HDU of the file, if it has one
+	True       = "true"   // a Toggle that is on
+	spectFit   = "fit"    //
+	spectFile  = "file"   //
+	spectPoint = "points" //
+)
+
+// FromRecipe fills the form.
+func FromRecipe(r recipe.Recipe) Draft {
+	d := Draft{values: map[ID]string{}, rest: r}
+	d.set(HDU, integer(r.Input.HDU))
+	d.set(Plane, integer(r.Input.Plane))
+	if c := r.Input.Cutout; c != nil {
+		d.set(Cutout, CutoutText(*c))
+	}
+	p := r.PSF
+	d.set(PSFKind, string(p.Kind))
+	d.set(PSFSource, source(p.File, p.HDU))
+	d.set(FWHM, number(p.FWHM))
+	d.set(FWHMUnit, orElse(p.Unit, "px"))
+	d.set(Beta, number(p.Beta))
+	d.set(Recenter, toggle(p.Recenter))
+	if p.Error != nil {
+		d.set(PSFError, exact(*p.Error))
+	}
+	d.fromNoise(r)
+	d.set(Method, string(r.Method.Kind))
+	d.set(Iterations, count(r.Method.Iterations))
+	d.set(Damping, number(r.Method.Damping))
+	d.set(StopAtNoise, toggle(r.Method.StopAtNoise))
+	d.set(Spectrum, orElse(r.Prior.Spectrum, spectFit))
+	d.set(SpectrumFile, r.Prior.File)
+	d.set(Samples, strconv.Itoa(r.Draw.Samples))
+	d.set(Seed, strconv.FormatUint(r.Draw.Seed, 10))
+	return d
+}
+
+func (d *Draft) fromNoise(r recipe.Recipe) {
+	n := r.Noise
+	d.set(NoiseKind, orElse(string(n.Kind), string(observe.NoiseAuto)))
+	d.set(NoiseSource, source(n.File, n.HDU))
+	d.set(Gain, number(n.Gain))
+	d.set(ReadNoise, number(n.ReadNoise))
+	d.set(Sigma, number(n.Sigma))
+	d.set(SkyKind, orElse(string(r.Sky.Kind), string(observe.SkyAuto)))
+	if r.Sky.Value != nil {
+		d.set(SkyLevel, exact(*r.Sky.Value))
+	}
+	d.set(SkyMesh, count(r.Sky.Mesh))
+	d.set(MaskSource, Found)
+	if r.Mask.File != "" || r.Mask.HDU != nil {
+		d.set(MaskSource, source(r.Mask.File, r.Mask.HDU))
+	}
+	if s := r.Mask.Saturation; s != nil {
+		d.set(Saturation, exact(*s))
+	}
+}
+
+func (d *Draft) set(id ID, v string) {
+	if v == "" {
+		delete(d.values, id)
+	} else {
+		d.values[id] = v
+	}
+}
+
+// Get is a field as typed.
+func (d Draft) Get(id ID) string { return d.values[id] }
+
+// File is the image's path.
+func (d Draft) File() string { return d.rest.Input.File }
+
+// With is the draft with a field changed. Fields that only make sense with a
+// former choice are emptied.
+func (d Draft) With(id ID, value string) Draft {
+	out := Draft{values: make(map[ID]string, len(d.values)+1), rest: d.rest}
+	for k, v := range d.values {
+		out.values[k] = v
+	}
+	if id == Checksum {
+		out.rest.Input.SHA256 = value
+		return out
+	}
+	was := out.values[id]
+	out.set(id, strings.TrimSpace(value))
+	if out.values[id] == was {
+		return out
+	}
+	switch id {
+	case HDU:
+		out.set(Plane, "")
+		out.set(Cutout, "")
+	case NoiseKind:
+		out.set(NoiseSource, "")
+	case Spectrum:
+		if value != spectPoint {
+			out.rest.Prior.K, out.rest.Prior.P = nil, nil
+		}
+	}
+	return out
+}
+
+// Errors says which fields cannot be understood, and why.
+type Errors map[ID]string
+
+// In says whether a step has one.
+func (e Errors) In(s Step) bool {
+	for id := range e {
+		if stepOf(id) == s {
+			return true
+		}
+	}
+	return false
+}
+
+// First is the first one in the order of the form, for a line beside Run.
+func (e Errors) First() (ID, string) {
+	for _, s := range Steps() {
+		for _, id := range order {
+			if msg, bad := e[id]; bad && stepOf(id) == s {
+				return id, msg
+			}
+		}
+	}
+	return "", ""
+}
+
+var order = []ID{
+	HDU, Plane, Cutout, PSFKind, PSFSource, FWHM, FWHMUnit, Beta, PSFError,
+	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, MaskSource, Saturation,
+	Method, Spectrum, SpectrumFile, Iterations, Damping, Samples, Seed,
+}
+
+// Recipe is what the form asks for. With errors it holds what could be
+// understood.
+func (d Draft) Recipe() (recipe.Recipe, Errors) {
+	p := parser{d: d, errs: Errors{}}
+	r := d.rest
+	r.Version = recipe.Version
+	r.Input.HDU, r.Input.Plane = p.index(HDU), p.index(Plane)
+	r.Input.Cutout = nil
+	if text := d.Get(Cutout); text != "" {
+		c, err := recipe.ParseCutout(text)
+		p.fail(Cutout, err)
+		r.Input.Cutout = c
+	}
+	r.PSF = p.psf()
+	r.Noise = p.noise()
+	r.Sky = p.sky()
+	r.Mask = recipe.Mask{Saturation: p.optional(Saturation)}
+	if d.Get(MaskSource) != Found {
+		r.Mask.File, r.Mask.HDU = p.source(MaskSource)
+	}
+	r.Method = p.method()
+	r.Prior.Spectrum, r.Prior.File = d.Get(Spectrum), ""
+	if r.Prior.Spectrum == spectFile {
+		if r.Prior.File = d.Get(SpectrumFile); r.Prior.File == "" && r.Method.Kind == deconv.Gaussian {
+			p.errs[SpectrumFile] = "choose a text file of k (cycles/px) and P"
+		}
+	}
+	r.Draw.Samples = p.whole(Samples, 0, recipe.MaxSamples)
+	r.Draw.Seed = p.seed()
+	return r, p.errs
+}
+
+type parser struct {
+	d    Draft
+	errs Errors
+}
+
+func (p *parser) fail(id ID, err error) {
+	if err != nil {
+		p.errs[id] = strings.TrimPrefix(err.Error(), "recipe: ")
+	}
+}
+
+func (p *parser) psf() recipe.PSF {
+	d := p.d
+	out := recipe.PSF{Kind: observe.PSFKind(d.Get(PSFKind))}
+	switch out.Kind {
+	case observe.PSFFile:
+		out.File, out.HDU = p.source(PSFSource)
+		out.Recenter = d.Get(Recenter) == True
+	case observe.PSFGaussian, observe.PSFMoffat, observe.PSFAiry:
+		out.FWHM, out.Unit = p.positive(FWHM, "type the FWHM"), d.Get(FWHMUnit)
+		if out.Kind == observe.PSFMoffat && d.Get(Beta) != "" {
+			if out.Beta = p.positive(Beta, ""); out.Beta <= 1 && p.errs[Beta] == "" {
+				p.errs[Beta] = "must be above 1: a Moffat profile has infinite light otherwise"
+			}
+		}
+	}
+	if out.Error = p.optional(PSFError); out.Error != nil && !(*out.Error >= 0 && *out.Error < 1) {
+		p.errs[PSFError] = "a share between 0 and 1, as 0.02 for 2 %"
+	}
+	return out
+}
+
+func (p *parser) noise() recipe.Noise {
+	d := p.d
+	out := recipe.Noise{Kind: observe.NoiseKind(d.Get(NoiseKind))}
+	if d.Get(Gain) != "" && (out.Kind == observe.NoiseAuto || out.Kind == observe.NoiseSky || out.Kind == observe.NoiseGain) {
+		out.Gain = p.positive(Gain, "")
+	}
+	switch out.Kind {
+	case observe.NoiseAuto:
+		_, out.HDU = p.source(NoiseSource)
+	case observe.NoiseGain:
+		if d.Get(ReadNoise) != "" {
+			out.ReadNoise = p.notNegative(ReadNoise)
+		}
+	case observe.NoiseSigma:
+		out.Sigma = p.positive(Sigma, "type the standard deviation of a pixel")
+	case observe.NoiseWeights, observe.NoiseVariance, observe.NoiseStd:
+		out.File, out.HDU = p.source(NoiseSource)
+	}
+	return out
+}
+
+func (p *parser) sky() recipe.Sky {
+	out := recipe.Sky{Kind: observe.SkyKind(p.d.Get(SkyKind))}
+	switch out.Kind {
+	case observe.SkyConstant:
+		out.Value = p.optional(SkyLevel)
+	case observe.SkyMesh:
+		if p.d.Get(SkyMesh) != "" {
+			out.Mesh = p.whole(SkyMesh, 8, 1<<20)
+		}
+	}
+	return out
+}
+
+func (p *parser) method() recipe.Method {
+	out := recipe.Method{Kind: deconv.Method(p.d.Get(Method))}
+	if out.Kind != deconv.RichardsonLucy {
+		return out
+	}
+	if p.d.Get(Iterations) != "" {
+		out.Iterations = p.whole(Iterations, 1, recipe.MaxIterations)
+	}
+	if p.d.Get(Damping) != "" {
+		out.Damping = p.notNegative(Damping)
+	}
+	out.StopAtNoise = p.d.Get(StopAtNoise) == True
+	return out
+}

@@ -1,0 +1,261 @@
+package form
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"limpid/app/figure"
+	"limpid/app/session"
+	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
+)
+
+// Verdict says in one line what a step has come to. o is the observation as last
+// measured; nil: not yet. Without it the line says what was chosen.
+func (d Draft) Verdict(s Step, c Context, o *session.Observed) string {
+	switch s {
+	case StepData:
+		return d.dataVerdict(c, o)
+	case StepPSF:
+		return d.psfVerdict(o)
+	case StepNoise:
+		return d.noiseVerdict(c, o)
+	case StepPrior:
+		return d.priorVerdict()
+	case StepDraw:
+		if d.Get(Method) == string(deconv.RichardsonLucy) {
+			return "one estimate, no samples"
+		}
+		return fmt.Sprintf("%s samples, seed %s", d.Get(Samples), d.Get(Seed))
+	}
+	return ""
+}
+
+func (d Draft) dataVerdict(c Context, o *session.Observed) string {
+	h, ok := d.Image(c.This)
+	if !ok {
+		return "no image in this file"
+	}
+	n := len(h.Shape)
+	w, hh := h.Shape[n-1], h.Shape[n-2]
+	name := h.Name
+	if name == "" || name == "PRIMARY" {
+		name = fmt.Sprintf("HDU %d", h.Index)
+	}
+	r, _ := d.Recipe()
+	if cut := r.Input.Cutout; cut != nil {
+		w, hh = cut[1]-cut[0], cut[3]-cut[2]
+		name += " cut-out"
+	}
+	parts := []string{fmt.Sprintf("%s %d×%d px", name, w, hh)}
+	switch p := h.Planes(); {
+	case p > 1 && r.Input.Plane != nil:
+		parts = append(parts, fmt.Sprintf("plane %d of %d", *r.Input.Plane, p))
+	case p > 1:
+		parts = append(parts, fmt.Sprintf("%d bands", p))
+	}
+	if o != nil && o.WCS != nil {
+		parts = append(parts, scaleText(o.WCS.PixelScale())+"/px")
+	}
+	if h.Unit != "" {
+		parts = append(parts, h.Unit)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// scaleText is an angle with the unit that suits it.
+func scaleText(arcsec float64) string {
+	switch {
+	case arcsec < 0.1:
+		return fmt.Sprintf("%.3g mas", 1000*arcsec)
+	case arcsec < 120:
+		return fmt.Sprintf("%.3g″", arcsec)
+	}
+	return fmt.Sprintf("%.3g′", arcsec/60)
+}
+
+func (d Draft) psfVerdict(o *session.Observed) string {
+	r, _ := d.Recipe()
+	var width string
+	if o != nil && o.Report != nil && len(o.Report.FWHM) > 0 {
+		width = widthText(o)
+	}
+	switch r.PSF.Kind {
+	case observe.PSFNone:
+		return "none: noise is taken out, nothing is sharpened"
+	case observe.PSFMeasure:
+		if width == "" {
+			return "to be measured from stars"
+		}
+		return fmt.Sprintf("Moffat β %s, %s, from %s stars", spread(o, func(p observe.StarPSF) float64 { return p.Beta }, "%.1f"),
+			width, spread(o, func(p observe.StarPSF) float64 { return float64(p.Used) }, "%.0f"))
+	case observe.PSFFile:
+		name := "PSF HDU"
+		if r.PSF.File != "" {
+			name = sourceLabel(r.PSF.File)
+		} else if r.PSF.HDU != nil {
+			name = fmt.Sprintf("HDU %d", *r.PSF.HDU)
+		}
+		if width == "" {
+			return name
+		}
+		text := fmt.Sprintf("%s, %s, %d×%d px", name, width, o.Obs.PSF.W, o.Obs.PSF.H)
+		if r.PSF.Recenter {
+			text += ", recentred"
+		}
+		return text
+	}
+	name := map[observe.PSFKind]string{observe.PSFGaussian: "Gaussian", observe.PSFMoffat: "Moffat", observe.PSFAiry: "Airy"}[r.PSF.Kind]
+	if r.PSF.Kind == observe.PSFMoffat {
+		name += " β " + orElse(d.Get(Beta), "3")
+	}
+	if width == "" {
+		width = fmt.Sprintf("FWHM %s %s", d.Get(FWHM), d.Get(FWHMUnit))
+	}
+	return name + ", " + width
+}
+
+// widthText is the FWHM over the bands in pixels and on the sky.
+func widthText(o *session.Observed) string {
+	lo, hi := slices.Min(o.Report.FWHM), slices.Max(o.Report.FWHM)
+	text := "FWHM " + rangeText(lo, hi, "%.2g") + " px"
+	if o.WCS != nil {
+		k := o.WCS.PixelScale()
+		text += fmt.Sprintf(" (%s)", strings.TrimSuffix(rangeText(lo*k, hi*k, "%.2g"), " ")+"″")
+	}
+	return text
+}
+
+func rangeText(lo, hi float64, format string) string {
+	a, b := fmt.Sprintf(format, lo), fmt.Sprintf(format, hi)
+	if a == b {
+		return a
+	}
+	return a + "–" + b
+}
+
+func spread(o *session.Observed, of func(observe.StarPSF) float64, format string) string {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, p := range o.Report.PSF {
+		lo, hi = min(lo, of(p)), max(hi, of(p))
+	}
+	if lo > hi {
+		return "?"
+	}
+	return rangeText(lo, hi, format)
+}
+
+func (d Draft) noiseVerdict(c Context, o *session.Observed) string {
+	if o == nil || o.Obs == nil {
+		return map[observe.NoiseKind]string{
+			observe.NoiseAuto: "automatic", observe.NoiseSky: "scatter of the sky", observe.NoiseSigma: "σ " + d.Get(Sigma) + " " + c.Unit,
+			observe.NoiseGain: "gain and read noise", observe.NoiseWeights: "weight map", observe.NoiseVariance: "variance map", observe.NoiseStd: "σ map",
+		}[observe.NoiseKind(d.Get(NoiseKind))]
+	}
+	lo, hi := sigmaRange(o)
+	text := "σ " + Range(lo, hi, c.Unit) + " " + noiseOrigin(o)
+	masked := 0
+	for _, n := range o.Report.Masked {
+		masked += n
+	}
+	levels := o.Report.SkyLevel
+	if len(levels) > 0 && slices.ContainsFunc(levels, func(v float64) bool { return v != 0 }) {
+		text += "; sky " + Range(slices.Min(levels)/o.Scale, slices.Max(levels)/o.Scale, "") + " subtracted"
+	}
+	if masked > 0 {
+		text += fmt.Sprintf("; %d px masked", masked)
+	}
+	return text
+}
+
+func noiseOrigin(o *session.Observed) string {
+	n := o.Recipe.Noise
+	switch o.Report.Noise {
+	case observe.NoiseSky:
+		if n.Gain > 0 {
+			return "from the sky and the gain"
+		}
+		return "from the sky"
+	case observe.NoiseSigma:
+		return "as given"
+	case observe.NoiseGain:
+		return "from gain and read noise"
+	}
+	where := "a " + string(o.Report.Noise) + " map"
+	if n.HDU != nil {
+		where = fmt.Sprintf("HDU %d (%s)", *n.HDU, o.Report.Noise)
+	}
+	if n.File != "" {
+		where = sourceLabel(n.File)
+	}
+	return "from " + where
+}
+
+// sigmaRange is the median noise of a pixel over the bands.
+func sigmaRange(o *session.Observed) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for c := range o.Obs.Weights.C {
+		if s := medianSigma(o.Obs.Weights.Plane(c)) / o.Scale; s > 0 {
+			lo, hi = min(lo, s), max(hi, s)
+		}
+	}
+	if lo > hi {
+		return 0, 0
+	}
+	return lo, hi
+}
+
+func medianSigma(weights []float32) float64 {
+	const most = 50000 // enough for a line of text
+	step := max(1, len(weights)/most)
+	var v []float64
+	for i := 0; i < len(weights); i += step {
+		if w := float64(weights[i]); w > 0 {
+			v = append(v, 1/math.Sqrt(w))
+		}
+	}
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// Range writes one number, or two where they differ, with a unit.
+func Range(lo, hi float64, unit string) string {
+	text := short(lo)
+	if b := short(hi); b != text {
+		text += " to " + b
+	}
+	if unit != "" {
+		text += " " + unit
+	}
+	return text
+}
+
+// short writes a number with three digits for a line of text.
+func short(v float64) string {
+	if a := math.Abs(v); a != 0 && (a >= 1e5 || a < 1e-3) {
+		e := int(math.Floor(math.Log10(a)))
+		return figure.Minus(fmt.Sprintf("%.3g", v/math.Pow(10, float64(e)))) + "×10" + figure.Superscript(e)
+	}
+	return figure.Minus(fmt.Sprintf("%.3g", v))
+}
+
+func (d Draft) priorVerdict() string {
+	r, _ := d.Recipe()
+	if r.Method.Kind == deconv.RichardsonLucy {
+		text := fmt.Sprintf("Richardson–Lucy, %s iterations", orElse(d.Get(Iterations), "50"))
+		if r.Method.Damping > 0 {
+			text += fmt.Sprintf(", damped at %s σ", d.Get(Damping))
+		}
+		if r.Method.StopAtNoise {
+			text += ", at most"
+		}
+		return text + ": no uncertainty"
+	}
+	spectrum := map[string]string{spectFit: "spectrum fitted to the data", spectFile: "spectrum of " + sourceLabel(d.Get(SpectrumFile)), spectPoint: "spectrum of the recipe"}
+	return "exact posterior, Gaussian prior, " + spectrum[r.Prior.Spectrum]
+}
