@@ -151,7 +151,8 @@ func parseGain(s string) (Noise, error) {
 func ParseCutout(s string) (*[4]int, error) {
 	var c [4]int
 	fields := strings.FieldsFunc(s, func(r rune) bool { return r == ':' || r == ',' })
-	if len(fields) != 4 || strings.Count(s, ":") != 2 || strings.Count(s, ",") != 1 {
+	columns, rows, _ := strings.Cut(s, ",")
+	if len(fields) != 4 || strings.Count(columns, ":") != 1 || strings.Count(rows, ":") != 1 {
 		return nil, bad("cut-out %q: expected x0:x1,y0:y1", s)
 	}
 	for i, f := range fields {
