@@ -1,9 +1,10 @@
 package deconv
 
 import (
+	"cmp"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 
 	"limpid/engine"
 	"limpid/priors/gaussian"
@@ -21,6 +22,10 @@ type periodogram struct {
 	power     []float64 // (h, w/2+1) |FFT(u y)|² / Σu²
 	transfer2 []float64 // (h, w/2+1) |H|²
 	leak      []float64 // (h, w/2+1) expectation beyond |H|² P + N
+
+	logK   []float64 // (h, w/2+1)
+	member []int32   // group of every mode, −1: none
+	count  int       // of groups
 
 	// on the doubled grid (2h, 2w); nil for large images
 	window2 []float32 // autocorrelation of the window over Σu²
@@ -180,50 +185,65 @@ func (p *periodogram) updateLeak(sp gaussian.Spectrum) error {
 	return nil
 }
 
-// groups averages the modes within rings of |k|, each ring split by |H|².
-func (p *periodogram) groups() []group {
-	type mode struct{ k, n, leak, t2, power float64 }
-	rings := map[int][]mode{}
+// makeGroups assigns every mode to a group: rings of |k|, each cut into sets of
+// equal |H|². It runs once; groups then only averages.
+func (p *periodogram) makeGroups() {
+	half := p.w/2 + 1
 	kMin := 1 / float64(max(p.h, p.w))
 	scale := float64(radialGroups) / math.Log(0.71/kMin)
-	half := p.w/2 + 1
+	rings := map[int][]int32{}
+	p.logK, p.member = make([]float64, len(p.power)), make([]int32, len(p.power))
 	for y := range p.h {
 		ky := gaussian.Frequency(y, p.h)
 		for x := range half {
-			k := math.Hypot(ky, float64(x)/float64(p.w))
-			if k == 0 {
-				continue
-			}
 			i := y*half + x
-			ring := int(math.Log(k/kMin) * scale)
-			rings[ring] = append(rings[ring], mode{
-				k: k, n: gaussian.ModeWeight(x, p.w) / 2,
-				leak: p.leak[i], t2: p.transfer2[i], power: p.power[i],
-			})
+			p.member[i] = -1
+			if k := math.Hypot(ky, float64(x)/float64(p.w)); k > 0 {
+				p.logK[i] = math.Log(k)
+				ring := int((p.logK[i] - math.Log(kMin)) * scale)
+				rings[ring] = append(rings[ring], int32(i))
+			}
 		}
 	}
 	keys := make([]int, 0, len(rings))
 	for r := range rings {
 		keys = append(keys, r)
 	}
-	sort.Ints(keys)
-	var out []group
+	slices.Sort(keys)
 	for _, r := range keys {
 		ring := rings[r]
-		sort.SliceStable(ring, func(a, b int) bool { return ring[a].t2 < ring[b].t2 })
+		slices.SortStableFunc(ring, func(a, b int32) int { return cmp.Compare(p.transfer2[a], p.transfer2[b]) })
 		sets := min(transferSets, max(1, len(ring)/8))
 		for s := range sets {
-			var g group
-			for _, m := range ring[s*len(ring)/sets : (s+1)*len(ring)/sets] {
-				g.n += m.n
-				g.logK += m.n * math.Log(m.k)
-				g.transfer2 += m.n * m.t2
-				g.power += m.n * m.power
-				g.noise += m.n * (p.noise + m.leak)
+			for _, i := range ring[s*len(ring)/sets : (s+1)*len(ring)/sets] {
+				p.member[i] = int32(p.count)
 			}
-			g.logK, g.transfer2, g.power, g.noise = g.logK/g.n, g.transfer2/g.n, g.power/g.n, g.noise/g.n
-			out = append(out, g)
+			p.count++
 		}
+	}
+}
+
+// groups averages the modes of every group.
+func (p *periodogram) groups() []group {
+	if p.member == nil {
+		p.makeGroups()
+	}
+	out := make([]group, p.count)
+	half := p.w/2 + 1
+	for i, m := range p.member {
+		if m < 0 {
+			continue
+		}
+		g, n := &out[m], gaussian.ModeWeight(i%half, p.w)/2
+		g.n += n
+		g.logK += n * p.logK[i]
+		g.transfer2 += n * p.transfer2[i]
+		g.power += n * p.power[i]
+		g.noise += n * (p.noise + p.leak[i])
+	}
+	for i := range out {
+		g := &out[i]
+		g.logK, g.transfer2, g.power, g.noise = g.logK/g.n, g.transfer2/g.n, g.power/g.n, g.noise/g.n
 	}
 	return out
 }

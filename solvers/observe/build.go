@@ -202,7 +202,11 @@ func buildPlane(in Input, set Settings, o *solvers.Observation, rep *Report, c i
 	rep.Masked = append(rep.Masked, len(weights)-usable)
 	level := 0.0
 	if sky != nil {
-		level = ClippedLevel(append([]float64(nil), sky...), 3).Median
+		thin := make([]float64, 0, 2*enough)
+		for i := 0; i < len(sky); i += stride(len(sky)) {
+			thin = append(thin, sky[i])
+		}
+		level = ClippedLevel(thin, 3).Median
 	}
 	rep.SkyLevel = append(rep.SkyLevel, level)
 	return nil

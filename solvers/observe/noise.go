@@ -159,8 +159,9 @@ func compareWithSky(data, weights []float32, b background, h, w int, where strin
 		return limpid.Finding{}, false
 	}
 	var z []float64
-	for i, free := range sourceFree(data, weights, h, w, b) {
-		if free {
+	free := sourceFree(data, weights, h, w, b)
+	for i := 0; i < len(free); i += stride(len(free)) {
+		if free[i] {
 			z = append(z, (float64(data[i])-b.sky[i])*math.Sqrt(float64(weights[i])))
 		}
 	}

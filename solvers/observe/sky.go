@@ -56,9 +56,9 @@ func measureBackground(data, weights []float32, h, w, mesh int) background {
 			}
 		}
 	}
-	const enough = 0.1 // with less sky than this the mask hides more than it helps
+	const enoughSky = 0.1 // with less the mask hides more than it helps
 	share := float64(n) / math.Max(1, float64(total))
-	if share < enough {
+	if share < enoughSky {
 		first.free = share
 		return first
 	}
@@ -89,10 +89,11 @@ func sourceFree(data, weights []float32, h, w int, b background) []bool {
 func meshBackground(data []float32, use []bool, h, w, mesh int) background {
 	ny, nx := max(1, (h+mesh/2)/mesh), max(1, (w+mesh/2)/mesh)
 	sky, sig := make([]float64, ny*nx), make([]float64, ny*nx)
-	var all []float64
+	var all, v []float64
+	step := stride(h * w)
 	for j := range ny {
 		for i := range nx {
-			var v []float64
+			v = v[:0]
 			for y := j * h / ny; y < (j+1)*h/ny; y++ {
 				for x := i * w / nx; x < (i+1)*w/nx; x++ {
 					if use[y*w+x] {
@@ -100,7 +101,9 @@ func meshBackground(data []float32, use []bool, h, w, mesh int) background {
 					}
 				}
 			}
-			all = append(all, v...)
+			for k := (j*nx + i) % step; k < len(v); k += step {
+				all = append(all, v[k])
+			}
 			l := ClippedLevel(v, 3)
 			sky[j*nx+i], sig[j*nx+i] = l.Mode(), l.Sigma
 			if l.Kept < mesh*mesh/20 {
@@ -125,8 +128,8 @@ func meshBackground(data []float32, use []bool, h, w, mesh int) background {
 // gradient does not count as noise.
 func (b *background) scatter(data []float32, use []bool) float64 {
 	var v []float64
-	for i, u := range use {
-		if u {
+	for i := 0; i < len(use); i += stride(len(use)) {
+		if use[i] {
 			v = append(v, float64(data[i])-b.sky[i])
 		}
 	}
