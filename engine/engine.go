@@ -94,6 +94,8 @@ type Stream interface {
 	// CScale multiplies complex x (…, 2) by real y without the last dimension.
 	CScale(dst, x, y *Tensor)
 
+	Nets
+
 	Normal(dst *Tensor, key Key)  // N(0, 1), the same numbers on every device
 	Uniform(dst *Tensor, key Key) // (0, 1), likewise
 
@@ -107,7 +109,8 @@ type Unary int
 // The functions Map knows. Log and Sqrt of what is not positive give 0, so that
 // masked pixels stay finite; callers check their data before.
 const (
-	Exp Unary = iota
+	Identity Unary = iota
+	Exp
 	Log
 	Sqrt
 	Square

@@ -91,7 +91,7 @@ func (e *elementwise) repeat(lo, hi int, w *par.Worker) {
 
 func (s *stream) binary(op string, f kern.Binary, dst, x, y *engine.Tensor) {
 	engine.CheckRepeat(op, dst, x, y)
-	s.elementwise(elementwise{binary: s.k.Binary[f], dst: s.data(dst), x: s.data(x), y: s.data(y), width: 1})
+	s.elementwise(elementwise{binary: s.k.Binary[f], dst: s.out(dst), x: s.data(x), y: s.data(y), width: 1})
 }
 
 // Add does dst = x + y.
@@ -124,19 +124,19 @@ func (s *stream) CMulConj(dst, x, y *engine.Tensor) {
 // CScale does dst = x y with complex x and real y.
 func (s *stream) CScale(dst, x, y *engine.Tensor) {
 	engine.CheckComplexScale("CScale", dst, x, y)
-	s.elementwise(elementwise{binary: s.k.Binary[kern.CScale], dst: s.data(dst), x: s.data(x), y: s.data(y), width: 2})
+	s.elementwise(elementwise{binary: s.k.Binary[kern.CScale], dst: s.out(dst), x: s.data(x), y: s.data(y), width: 2})
 }
 
 // Map does dst = f(x).
 func (s *stream) Map(dst *engine.Tensor, f engine.Unary, x *engine.Tensor) {
 	engine.CheckSame("Map", dst, x)
-	s.elementwise(elementwise{kind: ewUnary, unary: s.k.Unary[f], dst: s.data(dst), x: s.data(x)})
+	s.elementwise(elementwise{kind: ewUnary, unary: s.k.Unary[f], dst: s.out(dst), x: s.data(x)})
 }
 
 // MapGrad does dst = f′(x) g.
 func (s *stream) MapGrad(dst *engine.Tensor, f engine.Unary, x, g *engine.Tensor) {
 	engine.CheckSame("MapGrad", dst, x, g)
-	s.elementwise(elementwise{binary: s.k.Grad[f], dst: s.data(dst), x: s.data(x), y: s.data(g), width: 1})
+	s.elementwise(elementwise{binary: s.k.Grad[f], dst: s.out(dst), x: s.data(x), y: s.data(g), width: 1})
 }
 
 // Scale does dst = a x.
@@ -145,28 +145,28 @@ func (s *stream) Scale(dst *engine.Tensor, a float32, x *engine.Tensor) { s.Affi
 // Affine does dst = a x + b.
 func (s *stream) Affine(dst *engine.Tensor, a float32, x *engine.Tensor, b float32) {
 	engine.CheckSame("Affine", dst, x)
-	s.elementwise(elementwise{kind: ewAffine, dst: s.data(dst), x: s.data(x), a: a, b: b})
+	s.elementwise(elementwise{kind: ewAffine, dst: s.out(dst), x: s.data(x), a: a, b: b})
 }
 
 // Axpy does dst += a x.
 func (s *stream) Axpy(dst *engine.Tensor, a float32, x *engine.Tensor) {
 	engine.CheckSame("Axpy", dst, x)
-	s.elementwise(elementwise{kind: ewAxpy, dst: s.data(dst), x: s.data(x), a: a})
+	s.elementwise(elementwise{kind: ewAxpy, dst: s.out(dst), x: s.data(x), a: a})
 }
 
 // Clamp does dst = min(max(x, lo), hi).
 func (s *stream) Clamp(dst, x *engine.Tensor, lo, hi float32) {
 	engine.CheckSame("Clamp", dst, x)
-	s.elementwise(elementwise{kind: ewClamp, dst: s.data(dst), x: s.data(x), a: lo, b: hi})
+	s.elementwise(elementwise{kind: ewClamp, dst: s.out(dst), x: s.data(x), a: lo, b: hi})
 }
 
 // Copy does dst = src.
 func (s *stream) Copy(dst, src *engine.Tensor) {
 	engine.CheckSame("Copy", dst, src)
-	s.elementwise(elementwise{kind: ewCopy, dst: s.data(dst), x: s.data(src)})
+	s.elementwise(elementwise{kind: ewCopy, dst: s.out(dst), x: s.data(src)})
 }
 
 // Fill sets every element to v.
 func (s *stream) Fill(dst *engine.Tensor, v float32) {
-	s.elementwise(elementwise{kind: ewFill, dst: s.data(dst), a: v})
+	s.elementwise(elementwise{kind: ewFill, dst: s.out(dst), a: v})
 }

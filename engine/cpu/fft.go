@@ -21,13 +21,13 @@ func (s *stream) plan(img *engine.Tensor) *fft.Real {
 // RFFT2 transforms images to half-plane spectra.
 func (s *stream) RFFT2(dst, src *engine.Tensor) {
 	if n := engine.CheckSpectrum("RFFT2", dst, src); src.Len() > 0 {
-		s.job.Forward(s.plan(src), s.data(dst), s.data(src), n)
+		s.job.Forward(s.plan(src), s.out(dst), s.data(src), n)
 	}
 }
 
 // IRFFT2 transforms them back.
 func (s *stream) IRFFT2(dst, src *engine.Tensor) {
 	if n := engine.CheckSpectrum("IRFFT2", src, dst); dst.Len() > 0 {
-		s.job.Inverse(s.plan(dst), s.data(dst), s.data(src), n)
+		s.job.Inverse(s.plan(dst), s.out(dst), s.data(src), n)
 	}
 }

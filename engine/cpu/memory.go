@@ -3,6 +3,7 @@ package cpu
 import (
 	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	"limpid/engine"
 	"limpid/engine/internal/par"
@@ -22,9 +23,13 @@ type memory struct {
 
 // buffer is the storage of a tensor.
 type buffer struct {
-	mem  *memory
-	data []float32 // nil once freed
-	full []float32 // data's whole block
+	mem     *memory
+	data    []float32     // nil once freed
+	full    []float32     // data's whole block
+	version atomic.Uint64 // counts writes
+
+	packing sync.Mutex
+	packs   map[packKey]*packed // forms of the weights that live here, see pack.go
 }
 
 // Len is the number of elements.
@@ -32,6 +37,10 @@ func (b *buffer) Len() int { return len(b.data) }
 
 // Free gives the block back. A second Free does nothing.
 func (b *buffer) Free() {
+	for _, p := range b.packs {
+		p.buf.Free()
+	}
+	b.packs = nil
 	m := b.mem
 	m.mu.Lock()
 	defer m.mu.Unlock()

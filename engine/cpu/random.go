@@ -13,7 +13,7 @@ type filler struct {
 }
 
 func (s *stream) random(dst *engine.Tensor, key engine.Key, normal bool) {
-	s.fill = filler{dst: s.data(dst), key: key, normal: normal}
+	s.fill = filler{dst: s.out(dst), key: key, normal: normal}
 	s.team.Run(chunks(len(s.fill.dst)), &s.fill)
 	s.fill = filler{}
 }

@@ -31,7 +31,7 @@ type reduction struct {
 func (s *stream) reduce(op string, kind redKind, dst, x, y *engine.Tensor) {
 	b := engine.CheckSlices(op, x, dst)
 	r := &s.red
-	out := s.data(dst)
+	out := s.out(dst)
 	if x.Len() == 0 {
 		clear(out)
 		return
@@ -115,7 +115,7 @@ const (
 func (s *stream) SumLeading(dst, x *engine.Tensor) {
 	engine.CheckLeading("SumLeading", dst, x)
 	t := &s.lead
-	t.dst, t.x, t.k = s.data(dst), s.data(x), s.k
+	t.dst, t.x, t.k = s.out(dst), s.data(x), s.k
 	n := len(t.dst)
 	t.reps, t.parts = len(t.x)/n, 1
 	if n <= leadBlock {
@@ -176,7 +176,7 @@ func (s *stream) bySlice(op string, dst *engine.Tensor, sign float32, num, den, 
 	if dst.Len() == 0 {
 		return
 	}
-	s.slices = bySlice{dst: s.data(dst), x: s.data(x), num: s.data(num), sign: sign, add: add, k: s.k}
+	s.slices = bySlice{dst: s.out(dst), x: s.data(x), num: s.data(num), sign: sign, add: add, k: s.k}
 	if den != nil {
 		s.slices.den = s.data(den)
 	}

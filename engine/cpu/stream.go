@@ -25,7 +25,36 @@ type stream struct {
 	slices bySlice
 	fill   filler
 
+	netTasks
+
 	plans map[[2]int]*fft.Real // this stream's view of dev.plans, without its lock
+	room  *buffer              // scratch for operations that need more than a worker's
+	err   error
+}
+
+// scratch returns n floats with undefined contents until the next call, or nil after
+// a failure.
+func (s *stream) scratch(n int) []float32 {
+	if s.room != nil && len(s.room.data) >= n {
+		return s.room.data[:n]
+	}
+	if s.room != nil {
+		s.room.Free()
+		s.room = nil
+	}
+	b, err := s.dev.mem.get(engine.Shape{n}, 4*int64(n))
+	if err != nil {
+		s.fail(err)
+		return nil
+	}
+	s.room = b
+	return b.data
+}
+
+func (s *stream) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
 }
 
 // data is the storage of t, or a panic where t is not of this device or was freed.
@@ -43,12 +72,21 @@ func (s *stream) data(t *engine.Tensor) []float32 {
 	return b.data[t.Offset() : t.Offset()+t.Len()]
 }
 
+// out is data for writing: what was derived from the old contents is stale.
+func (s *stream) out(t *engine.Tensor) []float32 {
+	d := s.data(t)
+	if b := t.Buffer().(*buffer); d != nil {
+		b.version.Add(1)
+	}
+	return d
+}
+
 // Upload copies host memory to dst.
 func (s *stream) Upload(dst *engine.Tensor, src []float32) {
 	if len(src) != dst.Len() {
 		panic(fmt.Sprintf("engine: Upload: %d numbers to %v", len(src), dst.Shape()))
 	}
-	copy(s.data(dst), src)
+	copy(s.out(dst), src)
 }
 
 // Download copies src to host memory.
@@ -67,5 +105,5 @@ func (s *stream) Sync(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Err is nil: what can fail on this device fails in Alloc.
-func (s *stream) Err() error { return nil }
+// Err is the first failure: memory for packed weights or for an intermediate result.
+func (s *stream) Err() error { return s.err }

@@ -27,7 +27,7 @@ func (s *stream) window(op string, dst, src *engine.Tensor, row, col int, add bo
 	}
 	t := &s.win
 	*t = window{
-		dst: s.data(dst), src: s.data(src), dh: dh, dw: dw, sh: sh, sw: sw,
+		dst: s.out(dst), src: s.data(src), dh: dh, dw: dw, sh: sh, sw: sw,
 		row: row, col: col, add: add, rows: dh, per: max(1, chunk/dw), k: s.k,
 	}
 	if add {

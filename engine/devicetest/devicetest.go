@@ -5,7 +5,6 @@
 package devicetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -25,7 +24,7 @@ type check struct {
 func checks() []check {
 	var c []check
 	for _, f := range []func() []check{
-		movementChecks, elementwiseChecks, reductionChecks, fourierChecks, randomChecks, memoryChecks,
+		movementChecks, elementwiseChecks, reductionChecks, fourierChecks, randomChecks, memoryChecks, convChecks, netChecks,
 	} {
 		c = append(c, f()...)
 	}
@@ -87,7 +86,7 @@ func runCheck(dev engine.Device, c check, short bool) (err error) {
 		}
 	}()
 	c.run(b)
-	return b.s.Sync(context.Background())
+	return b.s.Sync(ctx)
 }
 
 func (b *bench) fail(format string, a ...any) { panic(failure{fmt.Errorf(format, a...)}) }
@@ -117,7 +116,7 @@ func (b *bench) upload(x []float64, shape ...int) *engine.Tensor {
 func (b *bench) download(t *engine.Tensor) []float32 {
 	v := make([]float32, t.Len())
 	b.s.Download(v, t)
-	if err := b.s.Sync(context.Background()); err != nil {
+	if err := b.s.Sync(ctx); err != nil {
 		panic(failure{err})
 	}
 	return v
@@ -168,7 +167,7 @@ func memoryChecks() []check {
 				}
 				b.near("new tensor", t, make([]float64, t.Len()), 0, 0)
 				b.s.Fill(t, 3)
-				b.s.Sync(context.Background())
+				b.s.Sync(ctx)
 				t.Free()
 			}
 		}},

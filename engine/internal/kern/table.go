@@ -26,7 +26,7 @@ const (
 type Unary int
 
 // NumUnary is the number of unary functions.
-const NumUnary = 12
+const NumUnary = 13
 
 // Table is the set of inner loops for one instruction set.
 type Table struct {
@@ -59,6 +59,32 @@ type Table struct {
 	MaxAbs func(x []float32) float32
 	// AddTo accumulates x in float64.
 	AddTo func(acc []float64, x []float32)
+
+	Gemm   func(g Gemm)
+	Finish func(f Finish)
+	// Winograd is nil where only direct convolutions pay.
+	Winograd *Winograd
+
+	// DepthRow writes one row of a depthwise convolution, DepthWeights adds one row to
+	// the gradient dw (taps, C).
+	DepthRow     func(d DepthRow)
+	DepthWeights func(d DepthRow)
+
+	// ChannelMap does dst = act(x a + b) over pixels of C = len(a) channels.
+	ChannelMap func(dst, x, a, b []float32, act int)
+	// ChannelSums adds Σ h, Σ h x to s1, s2 (C) over pixels, h = g act′(x a + b). An
+	// empty a means act is Identity, an empty x that only s1 is wanted.
+	ChannelSums func(s1, s2 []float64, x, g, a, b []float32, act int)
+	// ChannelBack does dst = h p + x q + r with h as above and p, q, r (C).
+	ChannelBack func(dst, x, g, a, b, p, q, r []float32, act int)
+	PixelNorm   func(n PixelNorm)
+	// PixelBack is the gradient of PixelNorm: Dst from G, with G's sums added to S1
+	// (for β) and S2 (for γ).
+	PixelBack func(n PixelNorm)
+
+	Softmax     func(dst, x []float32, n int)
+	SoftmaxGrad func(dst, y, g []float32, n int)
+	Adam        func(p, m, v, g []float32, a Adam)
 }
 
 // Portable is plain Go.
@@ -70,9 +96,13 @@ func Portable() *Table {
 			MaxRadix: 38},
 		FFT: fftPortable, LoadCols: loadCols, StoreCols: storeCols, RowsForward: rowsForward, RowsBackward: rowsBackward,
 		Binary: [NumBinary]func(dst, x, y []float32){add, sub, mul, div, mulAdd, cmul, cmulConj, cscale},
-		Unary:  [NumUnary]func(dst, x []float32){exp, log, sqrt, square, recip, abs, relu, tanh, sigmoid, silu, gelu, softplus},
+		Unary:  [NumUnary]func(dst, x []float32){identity, exp, log, sqrt, square, recip, abs, relu, tanh, sigmoid, silu, gelu, softplus},
 		Grad:   grads(),
 		Affine: affine, Axpy: axpy, Clamp: clampTo,
 		Dot: dot, Sum: sum, MaxAbs: maxAbs, AddTo: addTo,
+		Gemm: gemm, Finish: finish, DepthRow: depthRow, DepthWeights: depthWeights,
+		ChannelMap: channelMap, ChannelSums: channelSums, ChannelBack: channelBack,
+		PixelNorm: pixelNorm, PixelBack: pixelBack,
+		Softmax: softmax, SoftmaxGrad: softmaxGrad, Adam: adam,
 	}
 }

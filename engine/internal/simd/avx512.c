@@ -3,6 +3,9 @@
 #include "vec_avx512.h"
 #include "fft.inc.h"
 #include "elementwise.inc.h"
+#include "gemm.inc.h"
+#include "winograd.inc.h"
+#include "norm.inc.h"
 #define TABLE kernels_avx512
 #include "table.inc.h"
 #if defined(__clang__)

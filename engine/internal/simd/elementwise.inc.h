@@ -1,5 +1,4 @@
 // Elementwise functions and reductions.
-#include <math.h>
 #include <stdint.h>
 
 // eˣ, 2 units in the last place: x = n ln 2 + r, the series of eʳ to r⁷. The power
@@ -88,6 +87,7 @@ FN vf vsoftplus(vf x) { // ln(1 + eˣ) = max(x, 0) + ln(1 + e^(−|x|)), and t w
 			stn(d + i, expr, (int)(n - i));                          \
 		}                                                            \
 	}
+UNARY(identity, v)
 UNARY(exp, vexp(v))
 UNARY(log, vlog(v))
 UNARY(sqrt, keep(gt(v, zero()), vsqrt(v)))
@@ -107,10 +107,12 @@ UNARY(softplus, vsoftplus(v))
 		int64_t i = 0;                                                             \
 		for (; i + VW <= n; i += VW) {                                             \
 			vf v = ld(x + i), w = ld(g + i);                                       \
+			(void)v;                                                               \
 			st(d + i, w * (expr));                                                 \
 		}                                                                          \
 		if (i < n) {                                                               \
 			vf v = ldn(x + i, (int)(n - i)), w = ldn(g + i, (int)(n - i));         \
+			(void)v;                                                               \
 			stn(d + i, w * (expr), (int)(n - i));                                  \
 		}                                                                          \
 	}
@@ -131,6 +133,7 @@ FN vf drecip(vf x) {
 	vf r = keep(ne(x, zero()), bc(1) / x);
 	return zero() - r * r;
 }
+GRAD(identity, bc(1))
 GRAD(exp, vexp(v))
 GRAD(log, keep(gt(v, zero()), bc(1) / v))
 GRAD(sqrt, keep(gt(v, zero()), bc(0.5f) / vsqrt(v)))
@@ -143,6 +146,31 @@ GRAD(sigmoid, dsigmoid(v))
 GRAD(silu, dsilu(v))
 GRAD(gelu, fma_(v, vdensity(v), vphi(v)))
 GRAD(softplus, vsigmoid(v))
+
+// The functions an operation may end with, and their slopes; the numbers are
+// engine.Unary's.
+FN vf activate(vf x, int act) {
+	switch (act) {
+	case 7: return vmax(zero(), x);
+	case 8: return vtanh(x);
+	case 9: return vsigmoid(x);
+	case 10: return x * vsigmoid(x);
+	case 11: return x * vphi(x);
+	case 12: return vsoftplus(x);
+	}
+	return x;
+}
+FN vf slope(vf x, int act) {
+	switch (act) {
+	case 7: return keep(gt(x, zero()), bc(1));
+	case 8: return dtanh_(x);
+	case 9: return dsigmoid(x);
+	case 10: return dsilu(x);
+	case 11: return fma_(x, vdensity(x), vphi(x));
+	case 12: return vsigmoid(x);
+	}
+	return bc(1);
+}
 
 #define BINARY(name, expr)                                                         \
 	static void bi_##name(float *d, const float *x, const float *y, int64_t n) {   \

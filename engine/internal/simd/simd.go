@@ -36,46 +36,35 @@ package simd
 #cgo nocallback call_maxabs
 #cgo noescape call_addto
 #cgo nocallback call_addto
-#include "platform.h"
 #include "kernels.h"
 
-// Which table: the index that Go keeps.
-static const kernels *const tables[] = {
-#ifdef HAVE_X86_KERNELS
-	&kernels_avx512, &kernels_avx2, 0,
-#elif defined(HAVE_NEON_KERNELS)
-	0, 0, &kernels_neon,
-#else
-	0, 0, 0,
-#endif
-};
-static int have(int t) { return tables[t] != 0; }
+static int have(int t) { return kernel_tables[t] != 0; }
 
 static void call_fft(int t, const int32_t *pr, const float *tab, float *d, int64_t ds, int dm, const float *s, int64_t ss, int sm, float *w) {
-	tables[t]->fft(pr, tab, d, ds, dm, s, ss, sm, w);
+	kernel_tables[t]->fft(pr, tab, d, ds, dm, s, ss, sm, w);
 }
 static void call_rowsforward(int t, const int32_t *pr, const float *tab, const float *rot, float *d, int64_t ds, const float *s, int64_t ss, int lanes, float *w) {
-	tables[t]->rowsforward(pr, tab, rot, d, ds, s, ss, lanes, w);
+	kernel_tables[t]->rowsforward(pr, tab, rot, d, ds, s, ss, lanes, w);
 }
 static void call_rowsbackward(int t, const int32_t *pr, const float *tab, const float *rot, float *d, int64_t ds, int lanes, float scale, float *w) {
-	tables[t]->rowsbackward(pr, tab, rot, d, ds, lanes, scale, w);
+	kernel_tables[t]->rowsbackward(pr, tab, rot, d, ds, lanes, scale, w);
 }
 static void call_loadcols(int t, float *d, const float *s, int64_t n, int64_t stride, int lanes, int swap) {
-	tables[t]->loadcols(d, s, n, stride, lanes, swap);
+	kernel_tables[t]->loadcols(d, s, n, stride, lanes, swap);
 }
 static void call_storecols(int t, float *d, const float *s, int64_t n, int64_t stride, int lanes, int swap, float scale) {
-	tables[t]->storecols(d, s, n, stride, lanes, swap, scale);
+	kernel_tables[t]->storecols(d, s, n, stride, lanes, swap, scale);
 }
-static void call_unary(int t, int f, float *d, const float *x, int64_t n) { tables[t]->unary[f](d, x, n); }
-static void call_grad(int t, int f, float *d, const float *x, const float *g, int64_t n) { tables[t]->grad[f](d, x, g, n); }
-static void call_binary(int t, int f, float *d, const float *x, const float *y, int64_t n) { tables[t]->binary[f](d, x, y, n); }
-static void call_affine(int t, float *d, const float *x, float a, float b, int64_t n) { tables[t]->affine(d, x, a, b, n); }
-static void call_axpy(int t, float *d, const float *x, float a, int64_t n) { tables[t]->axpy(d, x, a, n); }
-static void call_clamp(int t, float *d, const float *x, float lo, float hi, int64_t n) { tables[t]->clamp(d, x, lo, hi, n); }
-static double call_dot(int t, const float *x, const float *y, int64_t n) { return tables[t]->dot(x, y, n); }
-static double call_sum(int t, const float *x, int64_t n) { return tables[t]->sum(x, n); }
-static float call_maxabs(int t, const float *x, int64_t n) { return tables[t]->maxabs(x, n); }
-static void call_addto(int t, double *acc, const float *x, int64_t n) { tables[t]->addto(acc, x, n); }
+static void call_unary(int t, int f, float *d, const float *x, int64_t n) { kernel_tables[t]->unary[f](d, x, n); }
+static void call_grad(int t, int f, float *d, const float *x, const float *g, int64_t n) { kernel_tables[t]->grad[f](d, x, g, n); }
+static void call_binary(int t, int f, float *d, const float *x, const float *y, int64_t n) { kernel_tables[t]->binary[f](d, x, y, n); }
+static void call_affine(int t, float *d, const float *x, float a, float b, int64_t n) { kernel_tables[t]->affine(d, x, a, b, n); }
+static void call_axpy(int t, float *d, const float *x, float a, int64_t n) { kernel_tables[t]->axpy(d, x, a, n); }
+static void call_clamp(int t, float *d, const float *x, float lo, float hi, int64_t n) { kernel_tables[t]->clamp(d, x, lo, hi, n); }
+static double call_dot(int t, const float *x, const float *y, int64_t n) { return kernel_tables[t]->dot(x, y, n); }
+static double call_sum(int t, const float *x, int64_t n) { return kernel_tables[t]->sum(x, n); }
+static float call_maxabs(int t, const float *x, int64_t n) { return kernel_tables[t]->maxabs(x, n); }
+static void call_addto(int t, double *acc, const float *x, int64_t n) { kernel_tables[t]->addto(acc, x, n); }
 */
 import "C"
 
@@ -143,6 +132,7 @@ func table(name string, index int) *kern.Table {
 		C.call_storecols(i, ptr(dst), ptr(src), C.int64_t(n), C.int64_t(stride), C.int(lanes), C.int(swap), C.float(scale))
 	}
 	elementwise(t, i)
+	nets(t, i)
 	return t
 }
 
