@@ -43,7 +43,8 @@ Inference
   --damping T           of Richardson-Lucy, in sigma
   --stop-at-noise       end Richardson-Lucy when the residual reaches the noise
 Output
-  -o OUT.fits           MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, RECIPE; beside it
+  -o OUT.fits           MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, STARS (if
+                        measured), RECIPE; beside it
                         OUT.png, OUT.recipe.json and OUT.bib unless --fits-only
   --no-samples          leave the samples out of the FITS file
   --device D            auto, cpu
@@ -212,6 +213,7 @@ func printResult(e *Env, res *session.Result, run *session.Run, written []string
 			fmt.Fprintln(e.Out, f)
 		}
 	}
+	printStars(e, res)
 	for c, fit := range res.Fits {
 		name := ""
 		if len(res.Fits) > 1 {
@@ -228,12 +230,28 @@ func printResult(e *Env, res *session.Result, run *session.Run, written []string
 		fmt.Fprintf(e.Out, "%s%s · flux in %.6g, model %.6g, scene %s %s\n", name, chi, fit.FluxData, fit.FluxModel, flux, res.Unit)
 	}
 	if res.Draws > 0 {
-		fmt.Fprintf(e.Out, "%d samples · R-hat %.3f · ESS %.0f · seed %d\n", res.Draws, res.Convergence.RHat, res.Convergence.ESS, res.Recipe.Draw.Seed)
+		line := fmt.Sprintf("%d samples · seed %d", res.Draws, res.Recipe.Draw.Seed)
+		if c := res.Convergence; c.RHat == c.RHat { // not NaN
+			line += fmt.Sprintf(" · R-hat %.3f (worst of the probes %.3f) · ESS %.0f", c.RHat, c.WorstRHat, c.ESS)
+		}
+		fmt.Fprintln(e.Out, line)
 	}
 	fmt.Fprintf(e.Out, "%s.\n", res.Sentence())
 	fmt.Fprintf(e.Out, "%.1f s on %s\n", run.Status().Elapsed.Seconds(), res.Device)
 	for _, w := range written {
 		fmt.Fprintln(e.Out, "wrote", w)
+	}
+}
+
+// printStars lists the stars a PSF was measured from, in FITS pixels.
+func printStars(e *Env, res *session.Result) {
+	for c, p := range res.Report.PSF {
+		fmt.Fprintf(e.Out, "PSF of %s: FWHM %.2f px, Moffat β %.1f, from %d of %d candidates:\n", res.Bands[c], res.Report.FWHM[c], p.Beta, p.Used, len(p.Stars))
+		for _, s := range p.Stars {
+			if s.Used {
+				fmt.Fprintf(e.Out, "  star at (%.1f, %.1f), S/N %.0f, half-light radius %.2f px\n", s.X+1, s.Y+1, s.SNR, s.HalfLight)
+			}
+		}
 	}
 }
 

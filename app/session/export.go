@@ -21,7 +21,7 @@ import (
 
 // ExportOptions name what to write. Empty paths are left out.
 type ExportOptions struct {
-	FITS       string // MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, RECIPE
+	FITS       string // MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, STARS if measured, RECIPE
 	Figure     string // .png, .pdf or .svg; with several bands the band's name is put before the ending
 	Recipe     string // JSON
 	References string // BibTeX
@@ -241,6 +241,13 @@ func (r *Result) writeFITS(o ExportOptions) error {
 	hdus = append(hdus, hdu)
 	if err := add("PSF", psfShape, r.PSF.Pix, psf); err != nil {
 		return err
+	}
+	if len(r.Report.PSF) > 0 {
+		stars, err := r.starTable()
+		if err != nil {
+			return err
+		}
+		hdus = append(hdus, stars)
 	}
 	words := &fitsio.Header{}
 	words.AddComment("The recipe of this file as JSON: limpid-cli run carries it out.")
