@@ -35,25 +35,29 @@ func isCommentary(key string) bool { return key == "COMMENT" || key == "HISTORY"
 func parseCard(raw string) (c Card, note string) {
 	c.raw = raw
 	key := strings.TrimRight(raw[:8], " \x00\t")
-	if up := strings.ToUpper(key); up != key {
-		key, note = up, "keyword in lower case"
+	value := raw[8:]
+	if i := strings.IndexByte(key, '='); i > 0 { // "GAIN=2.5"
+		key, value, note = strings.TrimRight(key[:i], " "), "= "+raw[i+1:], "'=' is not in column 9"
 	}
-	c.Key = strings.TrimLeft(key, " ")
+	if up := strings.ToUpper(key); up != key {
+		key, note = up, join(note, "keyword in lower case")
+	}
+	c.Key = strings.TrimSpace(key)
 	if c.Key == "HIERARCH" {
-		if eq := strings.IndexByte(raw, '='); eq > 8 {
-			c.Key, c.hier = strings.ToUpper(strings.TrimSpace(raw[8:eq])), true
+		if eq := strings.IndexByte(raw, '='); eq > 8 && strings.TrimSpace(raw[8:eq]) != "" {
+			c.Key, c.hier = normalKey(raw[8:eq]), true
 			n := c.parseValue(raw[eq+1:])
 			return c, join(note, n)
 		}
 	}
-	if isCommentary(c.Key) || c.Key == "CONTINUE" || raw[8] != '=' {
+	if isCommentary(c.Key) || c.Key == "CONTINUE" || value[0] != '=' {
 		c.Comment = strings.TrimRight(raw[8:], " \x00")
 		return c, note
 	}
-	if raw[9] != ' ' {
+	if value[1] != ' ' {
 		note = join(note, "no blank after '='")
 	}
-	return c, join(note, c.parseValue(raw[9:]))
+	return c, join(note, c.parseValue(value[1:]))
 }
 
 func join(a, b string) string {

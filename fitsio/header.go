@@ -37,7 +37,10 @@ func (h *Header) Clone() *Header {
 
 func normalKey(key string) string {
 	key = strings.ToUpper(strings.TrimSpace(key))
-	return strings.TrimSpace(strings.TrimPrefix(key, "HIERARCH "))
+	for strings.HasPrefix(key, "HIERARCH ") {
+		key = strings.TrimSpace(key[len("HIERARCH "):])
+	}
+	return key
 }
 
 func (h *Header) find(key string) int {
@@ -224,7 +227,7 @@ func (h *Header) filter(keep func(*Card) bool) {
 
 // newCard normalises key and value.
 func newCard(key string, value any, comment string) Card {
-	c := Card{Key: normalKey(ascii(key)), Comment: ascii(comment)}
+	c := Card{Key: strings.ReplaceAll(normalKey(ascii(key)), "=", "_"), Comment: ascii(comment)}
 	switch v := value.(type) {
 	case nil, bool, int64, float64, complex128:
 		c.Value = v
@@ -272,13 +275,19 @@ func ParseHeader(text []byte) (*Header, []limpid.Finding) {
 	for len(text) >= cardSize {
 		raw := string(text[:cardSize])
 		text = text[cardSize:]
-		if strings.HasPrefix(raw, "END") && strings.TrimRight(raw[3:], " \x00") == "" {
+		if isEnd(raw) {
 			break
 		}
 		p.card(h, raw)
 	}
 	p.duplicates(h)
 	return h, p.findings
+}
+
+// isEnd recognises the END card; what follows the keyword is not looked at unless
+// it makes a value.
+func isEnd(card string) bool {
+	return strings.HasPrefix(card, "END") && strings.Trim(card[3:8], " \x00\t\r\n") == "" && card[8] != '='
 }
 
 type headerParser struct{ findings []limpid.Finding }
@@ -335,12 +344,13 @@ func (p *headerParser) proceed(last *Card, raw string) bool {
 
 // duplicates reports keywords that come twice with different values.
 func (p *headerParser) duplicates(h *Header) {
+	h.find("") // the index exists from here on
 	for i := range h.cards {
 		c := &h.cards[i]
 		if isCommentary(c.Key) || c.Key == "CONTINUE" || c.Value == nil {
 			continue
 		}
-		if first := h.find(c.Key); first != i && h.cards[first].Value != c.Value {
+		if first := h.index[c.Key]; first != i && h.cards[first].Value != c.Value {
 			p.note(c.Key, fmt.Sprintf("the keyword comes twice, first %v then %v; the first is used",
 				h.cards[first].Value, c.Value))
 		}

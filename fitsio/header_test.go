@@ -68,6 +68,7 @@ func TestParseHeader_Violations_AreRepairedWithFindings(t *testing.T) {
 		value      any
 	}{
 		{"exptime = 3.5", "lower case", 3.5},
+		{"EXPTIME=3.5 / s", "column 9", 3.5},
 		{"EXPTIME = 'no end", "closing quote", "no end"},
 		{"EXPTIME = NaN", "not allowed", nil},
 		{"EXPTIME = 12:30:00", "neither number", "12:30:00"},

@@ -207,7 +207,7 @@ func (f *File) readHeader(off int64) (*Header, []limpid.Finding, int64, error) {
 		text = append(text, buf[:n]...)
 		for p := start; p < len(text); p += cardSize {
 			card := text[p : p+cardSize]
-			if string(card[:3]) == "END" && strings.TrimRight(string(card[3:]), " \x00") == "" {
+			if card[0] == 'E' && isEnd(string(card)) {
 				h, findings := ParseHeader(text[:p])
 				size := int64(p/blockSize+1) * blockSize
 				return h, findings, off + size, nil

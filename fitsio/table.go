@@ -29,7 +29,10 @@ func (h *HDU) Table() (*Table, error) {
 	if err != nil {
 		return nil, h.fail(err)
 	}
-	if h.rows > math.MaxInt32 && math.MaxInt == math.MaxInt32 {
+	if h.rowLen == 0 {
+		h.rows = 0 // rows of nothing; their number means nothing either
+	}
+	if h.rows > math.MaxInt/32 || h.rows > h.file.opt.maxBytes()/32 { // a slice header per row
 		return nil, h.fail(fmt.Errorf("%d rows: %w", h.rows, ErrTooLarge))
 	}
 	if have := h.file.src.Size() - h.off; h.rows*h.rowLen > have {
