@@ -1,0 +1,114 @@
+package fitsio
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"testing"
+	"time"
+)
+
+// watchHeap samples the heap until stop is called, which gives its peak above the
+// start.
+func watchHeap() (stop func() uint64) {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	read := func() uint64 {
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	runtime.GC()
+	base, peak := read(), uint64(0)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			if v := read(); v > base {
+				peak = max(peak, v-base)
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(100 * time.Microsecond):
+			}
+		}
+	})
+	return func() uint64 {
+		close(done)
+		wg.Wait()
+		return peak
+	}
+}
+
+// readStreaming reads all images in sections of at most 4 MiB and all columns of
+// all tables.
+func readStreaming(path string) error {
+	f, err := Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	ctx := context.Background()
+	for _, h := range f.HDUs {
+		if h.Kind == BinaryTable || h.Kind == ASCIITable {
+			t, err := h.Table()
+			if err != nil {
+				return err
+			}
+			for i := range t.Columns {
+				_, _ = t.Arrays(ctx, t.Columns[i].Name)
+				_, _ = t.Strings(ctx, t.Columns[i].Name)
+			}
+			continue
+		}
+		if h.Kind != Image || h.Pixels() == 0 {
+			continue
+		}
+		hi := append([]int(nil), h.Shape...)
+		lo := make([]int, len(hi))
+		step := max(1, int(1<<20*int64(h.Shape[0])/h.Pixels()))
+		for lo[0] = 0; lo[0] < h.Shape[0]; lo[0] += step {
+			hi[0] = min(lo[0]+step, h.Shape[0])
+			if _, err := h.Section(ctx, lo, hi); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func TestOpen_ConformanceFiles_StayWithinMemoryAndTime(t *testing.T) {
+	dir := dataDir(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(20)) // so that the heap is what is in use
+	var worst uint64
+	var worstName, slowName string
+	var slow time.Duration
+	for name := range loadExpected(t, dir) {
+		path := filepath.Join(dir, name)
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := watchHeap()
+		start := time.Now()
+		_ = readStreaming(path) // errors are the business of the other test
+		took := time.Since(start)
+		peak := stop()
+		if limit := uint64(2*st.Size() + 64<<20); peak > limit {
+			t.Errorf("%s: %d bytes of heap, the limit is %d", name, peak, limit)
+		}
+		if took > 2*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+		if peak > worst {
+			worst, worstName = peak, name
+		}
+		if took > slow {
+			slow, slowName = took, name
+		}
+	}
+	t.Logf("largest heap %.1f MiB (%s), longest time %v (%s)", float64(worst)/(1<<20), worstName, slow.Round(time.Millisecond), slowName)
+}
