@@ -128,7 +128,7 @@ type Errors map[ID]string
 // In says whether a step has one.
 func (e Errors) In(s Step) bool {
 	for id := range e {
-		if stepOf(id) == s {
+		if StepFor(id) == s {
 			return true
 		}
 	}
@@ -139,7 +139,7 @@ func (e Errors) In(s Step) bool {
 func (e Errors) First() (ID, string) {
 	for _, s := range Steps() {
 		for _, id := range order {
-			if msg, bad := e[id]; bad && stepOf(id) == s {
+			if msg, bad := e[id]; bad && StepFor(id) == s {
 				return id, msg
 			}
 		}

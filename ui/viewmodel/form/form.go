@@ -97,8 +97,8 @@ func (s Step) About() string {
 	return ""
 }
 
-// stepOf tells where a field stands.
-func stepOf(id ID) Step {
+// StepFor tells where a field stands.
+func StepFor(id ID) Step {
 	switch id {
 	case HDU, Plane, Cutout:
 		return StepData

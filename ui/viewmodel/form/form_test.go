@@ -26,9 +26,13 @@ func recipes() map[string]recipe.Recipe {
 			r.Input.HDU, r.Input.Plane, r.Input.Cutout = ptr(2), ptr(0), &[4]int{1, 40, 0, 30}
 			r.Input.SHA256 = "abc"
 		}),
-		"psf file":     base(func(r *recipe.Recipe) { r.PSF = recipe.PSF{Kind: observe.PSFFile, File: "p.fits", HDU: ptr(1), Recenter: true} }),
-		"psf own HDU":  base(func(r *recipe.Recipe) { r.PSF = recipe.PSF{Kind: observe.PSFFile, HDU: ptr(3), Error: ptr(0.02)} }),
-		"moffat":       base(func(r *recipe.Recipe) { r.PSF = recipe.PSF{Kind: observe.PSFMoffat, FWHM: 0.7, Unit: "arcsec", Beta: 2.5} }),
+		"psf file": base(func(r *recipe.Recipe) {
+			r.PSF = recipe.PSF{Kind: observe.PSFFile, File: "p.fits", HDU: ptr(1), Recenter: true}
+		}),
+		"psf own HDU": base(func(r *recipe.Recipe) { r.PSF = recipe.PSF{Kind: observe.PSFFile, HDU: ptr(3), Error: ptr(0.02)} }),
+		"moffat": base(func(r *recipe.Recipe) {
+			r.PSF = recipe.PSF{Kind: observe.PSFMoffat, FWHM: 0.7, Unit: "arcsec", Beta: 2.5}
+		}),
 		"auto map":     base(func(r *recipe.Recipe) { r.Noise = recipe.Noise{Kind: observe.NoiseAuto, HDU: ptr(2)} }),
 		"sky and gain": base(func(r *recipe.Recipe) { r.Noise = recipe.Noise{Kind: observe.NoiseSky, Gain: 2.1} }),
 		"gain":         base(func(r *recipe.Recipe) { r.Noise = recipe.Noise{Kind: observe.NoiseGain, Gain: 2, ReadNoise: 5} }),
@@ -95,7 +99,7 @@ func TestDraft_Typed_IsUnderstoodOrNamed(t *testing.T) {
 			}
 			continue
 		}
-		if errs[c.bad] == "" || len(errs) != 1 || !errs.In(stepOf(c.bad)) {
+		if errs[c.bad] == "" || len(errs) != 1 || !errs.In(StepFor(c.bad)) {
 			t.Errorf("%s: errors are %v, expected one at %q", c.name, errs, c.bad)
 		}
 		if id, msg := errs.First(); id != c.bad || msg == "" {

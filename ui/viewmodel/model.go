@@ -1,0 +1,220 @@
+// Package viewmodel is the window without its widgets: which files are open, what
+// the panes show, the recipe being edited, runs and their results, and what can
+// be done about all of it. It imports no Fyne, so that it can be tested without a
+// display.
+//
+// A Model belongs to one goroutine (the window's main one): call its methods
+// there. What takes long happens on other goroutines and comes back through
+// Options.Post.
+package viewmodel
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"limpid"
+	"limpid/app/session"
+	"limpid/ui/viewmodel/form"
+	"limpid/ui/viewmodel/store"
+)
+
+// Change says which parts of the state are different, as a set of bits.
+type Change uint
+
+// The parts.
+const (
+	Files   Change = 1 << iota // files, their HDUs and results
+	View                       // panes and what they show
+	Recipe                     // the form, verdicts, findings
+	Running                    // status of runs, the result's summary
+	Notices                    // errors to be shown
+	Exports                    // the export under way
+	end
+
+	All = end - 1
+)
+
+// Options are what a Model is made from.
+type Options struct {
+	Session *session.Session
+	// Post runs a function on the Model's goroutine, soon and in order. It may be
+	// called from any goroutine.
+	Post func(func())
+	// Changed is called on the Model's goroutine after something changed.
+	Changed func(Change)
+	// Store remembers files and settings; nil remembers nothing.
+	Store *store.Store
+	// Debounce is how long the recipe must rest before it is measured again.
+	Debounce time.Duration
+	// Interval is the shortest time between two updates from runs.
+	Interval time.Duration
+	// Play is the time one sample is shown.
+	Play time.Duration
+}
+
+// Model is the state of the window.
+type Model struct {
+	o    Options
+	ses  *session.Session
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+	pump *pump
+	unsb func()
+
+	files   []*File
+	file    *File // whose recipe is shown; nil: none
+	hdu     int   // shown in pane Data while no result is chosen
+	entry   *Entry
+	nextID  int
+	pane    Pane
+	band    int
+	sample  int
+	playing bool
+	player  *time.Timer
+	panes   panes
+	open    map[form.Step]bool
+	focus   form.ID // field that wants the keyboard, once
+	stars   bool    // marked on the image
+	notices []Notice
+	active  *Entry // running
+	export  ExportState
+	closed  bool
+}
+
+// Notice is an error or remark that needs no more than to be read.
+type Notice struct {
+	ID int
+	limpid.Finding
+}
+
+// New makes an empty Model.
+func New(o Options) *Model {
+	if o.Debounce == 0 {
+		o.Debounce = 250 * time.Millisecond
+	}
+	if o.Interval == 0 {
+		o.Interval = 100 * time.Millisecond
+	}
+	if o.Play == 0 {
+		o.Play = 160 * time.Millisecond
+	}
+	if o.Store == nil {
+		o.Store = store.None()
+	}
+	m := &Model{o: o, ses: o.Session, open: map[form.Step]bool{}, stars: true}
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	m.panes = newPanes()
+	m.pump = newPump(o.Interval, o.Post, m.follow)
+	m.unsb = m.ses.Subscribe(func(session.Event) { m.pump.notify() })
+	return m
+}
+
+// Close cancels what is under way and waits for it. The session stays the
+// caller's. Nothing is posted any more when Close returns.
+func (m *Model) Close() {
+	m.closed = true
+	m.setPlaying(false)
+	m.unsb()
+	m.stop()
+	if m.active != nil {
+		m.active.run.Cancel()
+		<-m.active.run.Done()
+	}
+	for _, f := range m.files {
+		f.stopMeasuring()
+	}
+	m.pump.stop()
+	m.wg.Wait()
+	for _, f := range m.files {
+		f.doc.Close()
+	}
+	m.o.Store.Save()
+}
+
+// changed tells the view.
+func (m *Model) changed(c Change) {
+	if m.o.Changed != nil && !m.closed {
+		m.o.Changed(c)
+	}
+}
+
+// background runs work on another goroutine and then what it returns on the
+// Model's. After Close the answer is dropped.
+func (m *Model) background(work func(ctx context.Context) func()) {
+	m.wg.Add(1)
+	go func() {
+		defer m.wg.Done()
+		if answer := work(m.ctx); answer != nil {
+			m.answer(answer)
+		}
+	}()
+}
+
+// answer posts f unless the Model is closed; for background work with several
+// answers.
+func (m *Model) answer(f func()) {
+	if m.ctx.Err() != nil {
+		return
+	}
+	m.o.Post(func() {
+		if !m.closed {
+			f()
+		}
+	})
+}
+
+// maxNotices bounds how many errors stand in the window at once.
+const maxNotices = 4
+
+// notify shows a finding until it is dismissed.
+func (m *Model) notify(f limpid.Finding) {
+	for _, n := range m.notices {
+		if n.Finding == f {
+			return
+		}
+	}
+	m.nextID++
+	m.notices = append(m.notices, Notice{m.nextID, f})
+	if extra := len(m.notices) - maxNotices; extra > 0 {
+		m.notices = m.notices[extra:]
+	}
+	m.changed(Notices)
+}
+
+// fail shows an error in the words of the session.
+func (m *Model) fail(err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	m.notify(session.Problem(err))
+}
+
+// Notices are the errors to be shown, the oldest first.
+func (m *Model) Notices() []Notice { return m.notices }
+
+// Dismiss takes a notice away; 0: the newest. It reports whether there was one.
+func (m *Model) Dismiss(id int) bool {
+	for i := len(m.notices) - 1; i >= 0; i-- {
+		if id == 0 || m.notices[i].ID == id {
+			m.notices = append(m.notices[:i:i], m.notices[i+1:]...)
+			m.changed(Notices)
+			return true
+		}
+	}
+	return false
+}
+
+// Store is what is remembered between sessions.
+func (m *Model) Store() *store.Store { return m.o.Store }
+
+// Device says where computations run, as "AMD EPYC, 1 thread".
+func (m *Model) Device() string {
+	i := m.ses.Device().Info()
+	if i.Detail == "" {
+		return i.Name
+	}
+	return i.Name + " (" + i.Detail + ")"
+}

@@ -1,0 +1,250 @@
+package viewmodel
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"limpid"
+	"limpid/app/recipe"
+	"limpid/app/session"
+	"limpid/solvers/deconv"
+	"limpid/ui/viewmodel/form"
+)
+
+// Entry is a run and what it has found, as it stands under its file.
+type Entry struct {
+	ID      int
+	File    *File
+	Name    string // "Posterior 14:02"
+	Recipe  recipe.Recipe
+	Status  session.Status
+	Result  *session.Result // the latest snapshot; nil before the first
+	Problem *limpid.Finding // what it ended with; nil: it finished or runs
+	HDU     int             // of the data
+	Origin  [2]int          // of a cut-out in the file's image
+	Written []string        // files it was exported to
+
+	run *session.Run
+}
+
+// Running says whether it is under way.
+func (e *Entry) Running() bool {
+	switch e.Status.Phase {
+	case session.PhaseFinished, session.PhaseCanceled, session.PhaseFailed:
+		return false
+	}
+	return true
+}
+
+// Active is the run under way; nil: none.
+func (m *Model) Active() *Entry { return m.active }
+
+// CanRun says whether Run would start one, and if not, why.
+func (m *Model) CanRun() (ok bool, why string) {
+	switch {
+	case m.file == nil:
+		return false, "open an image first"
+	case m.active != nil:
+		return false, "a run is under way"
+	case m.file.Problem != nil:
+		return false, m.file.Problem.What
+	}
+	if _, errs := m.file.draft.Recipe(); len(errs) > 0 {
+		_, msg := errs.First()
+		return false, msg
+	}
+	if p := m.file.measure.problem; p != nil && m.measuredAsIs(m.file) {
+		return false, p.What
+	}
+	return true, ""
+}
+
+// Run carries the current recipe out.
+func (m *Model) Run() {
+	if m.file == nil || m.active != nil {
+		return
+	}
+	f := m.file
+	r, errs := f.draft.Recipe()
+	if id, _ := errs.First(); id != "" {
+		m.Reveal(id)
+		return
+	}
+	run, err := m.ses.Start(m.ctx, r)
+	if err != nil {
+		m.fail(err)
+		return
+	}
+	m.nextID++
+	name := "Posterior "
+	if r.Method.Kind == deconv.RichardsonLucy {
+		name = "Richardson–Lucy "
+	}
+	e := &Entry{ID: m.nextID, File: f, Name: name + time.Now().Format("15:04:05"), Recipe: r, run: run, Status: run.Status()}
+	if h, ok := f.draft.Image(f.openFile()); ok {
+		e.HDU = h.Index
+	}
+	if c := r.Input.Cutout; c != nil {
+		e.Origin = [2]int{c[0], c[2]}
+	}
+	f.Results = append(f.Results, e)
+	m.active = e
+	m.SelectResult(e)
+	m.changed(Files | Running | Recipe)
+}
+
+// Cancel stops the run under way at its next step and keeps what is there. It
+// reports whether there was one.
+func (m *Model) Cancel() bool {
+	if m.active == nil {
+		return false
+	}
+	m.active.run.Cancel()
+	m.changed(Running)
+	return true
+}
+
+// follow takes over what the run has done since. The pump calls it.
+func (m *Model) follow() {
+	e := m.active
+	if e == nil {
+		return
+	}
+	e.Status = e.run.Status()
+	change := Running
+	if res := e.run.Result(); res != e.Result {
+		e.Result = res
+		if m.entry == e {
+			m.band = min(m.band, max(0, m.bands()-1))
+			m.refresh()
+		}
+	}
+	if !e.Running() {
+		m.ended(e)
+		change |= Files | Recipe
+	}
+	m.changed(change)
+}
+
+func (m *Model) ended(e *Entry) {
+	m.active = nil
+	if err := e.run.Err(); err != nil {
+		p := session.Problem(err)
+		if e.Status.Phase == session.PhaseCanceled {
+			p.What = "cancelled"
+			if e.Result != nil {
+				p.What = fmt.Sprintf("cancelled after %d of %d %s; what was computed is kept", e.Status.Done, e.Status.Total, e.unit())
+			}
+		}
+		e.Problem = &p
+		if e.Status.Phase == session.PhaseFailed {
+			m.notify(p)
+		}
+	}
+	if m.entry == e {
+		m.refresh()
+	}
+}
+
+func (e *Entry) unit() string {
+	if e.Recipe.Method.Kind == deconv.RichardsonLucy {
+		return "iterations"
+	}
+	return "samples"
+}
+
+// Progress says in one line how far the entry is; done and total are 0 before
+// they are known.
+func (e *Entry) Progress() (done, total int, text string) {
+	s := e.Status
+	done, total = s.Done, s.Total
+	switch s.Phase {
+	case session.PhaseFinished:
+		return done, total, fmt.Sprintf("finished: %d %s in %s", s.Done, e.unit(), Seconds(s.Elapsed))
+	case session.PhaseCanceled:
+		return done, total, fmt.Sprintf("cancelled: %d of %d %s kept", s.Done, s.Total, e.unit())
+	case session.PhaseFailed:
+		return done, total, "failed"
+	case session.PhaseDrawing, session.PhaseIterate:
+		text = fmt.Sprintf("%d of %d %s", s.Done, s.Total, e.unit())
+		if s.Left > 0 {
+			text += ", " + Seconds(s.Left) + " left"
+		}
+		return done, total, text
+	}
+	return done, total, string(s.Phase) + " …"
+}
+
+// Seconds writes a duration for people: "0.8 s", "12 s", "3 min 20 s".
+func Seconds(d time.Duration) string {
+	switch s := d.Seconds(); {
+	case s < 9.95:
+		return fmt.Sprintf("%.1f s", s)
+	case s < 99.5:
+		return fmt.Sprintf("%.0f s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min %02d s", int(s)/60, int(s)%60)
+	default:
+		return fmt.Sprintf("%d h %02d min", int(s)/3600, int(s)%3600/60)
+	}
+}
+
+// Row is one line of a summary.
+type Row struct{ Label, Value string }
+
+// Summary is what a result says about itself, in lines; the sentence comes first
+// in a window. Empty before there is a result.
+func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
+	r := e.Result
+	if r == nil || len(r.Fits) == 0 {
+		return "", Unknown, nil
+	}
+	band = min(band, len(r.Fits)-1)
+	f := r.Fits[band]
+	number := func(v float64, format string) string {
+		if math.IsNaN(v) {
+			return "–"
+		}
+		return fmt.Sprintf(format, v)
+	}
+	if r.Draws > 0 {
+		rows = append(rows, Row{"χ²/pixel of samples", number(f.Chi2Draws, "%.3f") + "  (expect 1)"})
+	}
+	rows = append(rows, Row{"χ²/pixel of the mean", number(f.Chi2, "%.3f")})
+	flux := number(f.FluxScene, "%.6g")
+	if r.Draws > 1 {
+		flux += number(r.FluxStd[band], " ± %.2g")
+	}
+	rows = append(rows,
+		Row{"Flux of the data", number(f.FluxData, "%.6g") + " " + r.Unit},
+		Row{"Flux of the scene", flux + " " + r.Unit})
+	if r.Draws > 0 {
+		rows = append(rows, Row{"R-hat, ESS", number(r.Convergence.RHat, "%.3f") + ", " + number(r.Convergence.ESS, "%.0f")})
+	}
+	level = Fine
+	for _, x := range e.Findings() {
+		if x.Severity != limpid.Info {
+			level = Doubtful
+		}
+	}
+	return r.Sentence(), level, rows
+}
+
+// Findings are those about the result as a whole: how well it fits.
+func (e *Entry) Findings() []Finding {
+	if e.Result == nil {
+		return nil
+	}
+	var out []Finding
+	for _, x := range e.Result.Findings {
+		if _, placed := form.StepOf(x); !placed {
+			item := Finding{Finding: x}
+			if fix, ok := e.File.draft.FixFor(x, e.File.measure.observed); ok {
+				item.Fix = &fix
+			}
+			out = append(out, item)
+		}
+	}
+	return out
+}
