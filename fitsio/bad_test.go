@@ -10,14 +10,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"limpid/fitsio/header"
 )
+
+func pad80(s string) string { return (s + strings.Repeat(" ", 80))[:80] }
 
 func cards(lines ...string) []byte {
 	var b bytes.Buffer
 	for _, l := range append(lines, "END") {
 		b.WriteString(pad80(l))
 	}
-	for b.Len()%blockSize != 0 {
+	for b.Len()%header.BlockSize != 0 {
 		b.WriteByte(' ')
 	}
 	return b.Bytes()
@@ -49,7 +53,7 @@ func gz(b []byte) []byte {
 }
 
 func TestOpen_BadInput_IsAClearError(t *testing.T) {
-	full := append(imageCards(), make([]byte, blockSize)...)
+	full := append(imageCards(), make([]byte, header.BlockSize)...)
 	for name, c := range map[string]struct {
 		data []byte
 		want error
@@ -62,7 +66,7 @@ func TestOpen_BadInput_IsAClearError(t *testing.T) {
 		"zip":                {[]byte("PK\x03\x04aaaa"), ErrNotFITS, "zip"},
 		"half a header":      {full[:400], ErrTruncated, "END"},
 		"no END":             {bytes.Replace(full, []byte("END "), []byte("XXX "), 1), ErrHeader, "END"},
-		"truncated":          {full[:blockSize+399], ErrTruncated, "400 bytes"},
+		"truncated":          {full[:header.BlockSize+399], ErrTruncated, "400 bytes"},
 		"no NAXIS2":          {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 10"), ErrHeader, `card "NAXIS2": missing`},
 		"text NAXIS1":        {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 'abc'"), ErrHeader, `card "NAXIS1"`},
 		"negative NAXIS1":    {cards("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = -3"), ErrHeader, "negative"},
@@ -104,7 +108,7 @@ func TestOpen_MissingOrFolder_IsAClearError(t *testing.T) {
 }
 
 func TestReadFloat32_LimitAndCancel_StopBeforeMemory(t *testing.T) {
-	data := append(imageCards(), make([]byte, blockSize)...)
+	data := append(imageCards(), make([]byte, header.BlockSize)...)
 	if err := readFirst(data, Options{MaxBytes: 799}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("limit: %v", err)
 	}
@@ -130,7 +134,7 @@ func TestReadFloat32_LimitAndCancel_StopBeforeMemory(t *testing.T) {
 }
 
 func TestSection_OutOfRange_IsAnError(t *testing.T) {
-	data := append(imageCards(), make([]byte, blockSize)...)
+	data := append(imageCards(), make([]byte, header.BlockSize)...)
 	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "x.fits", Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -167,9 +171,9 @@ func TestSection_TruncatedFile_GivesWhatIsThere(t *testing.T) {
 }
 
 func TestOpen_OddFiles_AreReadWithFindings(t *testing.T) {
-	data := append(imageCards("BLANK   = 0", "BSCALE  = 0.0"), make([]byte, blockSize)...)
+	data := append(imageCards("BLANK   = 0", "BSCALE  = 0.0"), make([]byte, header.BlockSize)...)
 	ext := cards("XTENSION= 'FOREIGN '", "BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = 5", "PCOUNT  = 0", "GCOUNT  = 1")
-	data = append(append(data, ext...), make([]byte, blockSize)...)
+	data = append(append(data, ext...), make([]byte, header.BlockSize)...)
 	data = append(data, []byte("XTENSION= 'IMAGE' but broken")...)
 	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "odd.fits", Options{})
 	if err != nil {

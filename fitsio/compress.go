@@ -7,6 +7,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"limpid/fitsio/internal/pixels"
 	"limpid/fitsio/tile"
 )
 
@@ -55,7 +56,7 @@ func NewCompressedImage[T Pixel](name string, shape []int, data []T, header *Hea
 		return nil, err
 	}
 	p := &tilePacker[T]{c: c, shape: slices.Clone(shape), data: data, level: gzipLevel}
-	p.bitpix, p.zero = pixelType[T]()
+	p.bitpix, p.zero = pixels.Type[T]()
 	if err := p.settle(); err != nil {
 		return nil, fmt.Errorf("fitsio: compress: %w", err)
 	}
@@ -93,7 +94,7 @@ func (p *tilePacker[T]) settle() error {
 		c.Quantize = 0
 	}
 	if math.IsNaN(c.Quantize) || math.IsInf(c.Quantize, 0) || c.Dither < -1 || c.Dither > 2 || c.Seed < 0 || c.Seed > 10000 {
-		return fmt.Errorf("Quantize %g, Dither %d, Seed %d: %w", c.Quantize, c.Dither, c.Seed, ErrRange)
+		return fmt.Errorf("settings Quantize %g, Dither %d, Seed %d: %w", c.Quantize, c.Dither, c.Seed, ErrRange)
 	}
 	if c.Dither == 0 {
 		c.Dither = 1
@@ -157,7 +158,7 @@ func (p *tilePacker[T]) pack(i int64) (packedTile, error) {
 		b, err := tile.EncodeRice(nil, ints, 32, p.bitpix/8)
 		return packedTile{data: b}, err
 	}
-	b, err := p.gzip(p.bigEndian(pix), abs(p.bitpix)/8)
+	b, err := p.gzip(p.bigEndian(pix), pixels.Abs(p.bitpix)/8)
 	return packedTile{data: b}, err
 }
 
@@ -178,9 +179,9 @@ func (p *tilePacker[T]) bigEndian(pix []T) []byte {
 	b := make([]byte, len(pix)*int(unsafe.Sizeof(T(0))))
 	flip := uint64(0)
 	if p.zero != nil {
-		flip = 1 << (abs(p.bitpix) - 1)
+		flip = 1 << (pixels.Abs(p.bitpix) - 1)
 	}
-	putPixels(b, pix, p.bitpix, flip)
+	pixels.Put(b, pix, p.bitpix, flip)
 	return b
 }
 
@@ -245,7 +246,7 @@ func (p *tilePacker[T]) quantise(i int64, pix []T, cols int) (t packedTile, ok b
 		return t, true, err
 	}
 	b := make([]byte, 4*len(ints))
-	putPixels(b, ints, 32, 0)
+	pixels.Put(b, ints, 32, 0)
 	t.data, err = p.gzip(b, 4)
 	return t, true, err
 }
@@ -334,6 +335,6 @@ func (p *tilePacker[T]) cards(h *Header, blank bool) {
 	}
 	if p.zero != nil {
 		h.Append("BSCALE", 1, "")
-		h.cards = append(h.cards, Card{Key: "BZERO", Value: p.zero, Comment: "offset of the integer type"})
+		h.AppendCard(Card{Key: "BZERO", Value: p.zero, Comment: "offset of the integer type"})
 	}
 }

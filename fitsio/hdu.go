@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"limpid"
+	"limpid/fitsio/header"
+	"limpid/fitsio/internal/pixels"
 )
 
 // Kind says what an HDU holds.
@@ -45,7 +47,7 @@ type HDU struct {
 	start   int64 // of the header
 	off     int64 // of the data
 	size    int64 // of the data, without padding
-	scale   scaling
+	scale   pixels.Scaling
 	rows    int64 // tables: NAXIS2
 	rowLen  int64 // tables: NAXIS1
 	heap    int64 // tables: offset of the heap from off
@@ -132,7 +134,7 @@ func isTrue(h *Header, key string) bool {
 // checkEnd reports data that end too early and gives the offset of the next HDU.
 func (f *File) checkEnd(h *HDU) int64 {
 	have := f.src.Size() - h.off
-	padded := (h.size + blockSize - 1) / blockSize * blockSize
+	padded := (h.size + header.BlockSize - 1) / header.BlockSize * header.BlockSize
 	switch {
 	case have < h.size:
 		f.find(limpid.Problem, h.Index, "fits.truncated", "Copy or download the file again; HDUs before this one are complete",
@@ -274,8 +276,8 @@ func (h *HDU) sizes(naxes []int64) error {
 		ok = false
 	}
 	n, ok = mul(n, gcount, ok)
-	h.size, ok = mul(n, int64(abs(h.Bitpix)/8), ok)
-	if !ok || h.size > math.MaxInt64-h.off-blockSize {
+	h.size, ok = mul(n, int64(pixels.Abs(h.Bitpix)/8), ok)
+	if !ok || h.size > math.MaxInt64-h.off-header.BlockSize {
 		return fmt.Errorf("the axes %v give more than 2⁶³ bytes: %w", naxes, ErrTooLarge)
 	}
 	if h.Kind == BinaryTable || h.Kind == ASCIITable {
@@ -311,13 +313,6 @@ func mul(a, b int64, ok bool) (int64, bool) {
 	return a * b, true
 }
 
-func abs(i int) int {
-	if i < 0 {
-		return -i
-	}
-	return i
-}
-
 // readAt fills buf from offset off of the data.
 func (h *HDU) readAt(buf []byte, off int64) error {
 	n, err := h.file.src.ReadAt(buf, h.off+off)
@@ -329,4 +324,30 @@ func (h *HDU) readAt(buf []byte, off int64) error {
 			h.size, max(h.file.src.Size()-h.off, 0), ErrTruncated)
 	}
 	return err
+}
+
+// imageScaling reads BSCALE, BZERO and BLANK.
+func (f *File) imageScaling(h *HDU) pixels.Scaling {
+	s := pixels.Scaling{Scale: 1}
+	if v, ok := h.Header.Float("BSCALE"); ok {
+		s.Scale = v
+	}
+	if v, ok := h.Header.Float("BZERO"); ok {
+		s.Zero = v
+	}
+	if math.IsNaN(s.Scale+s.Zero) || s.Scale == 0 {
+		f.find(limpid.Warning, h.Index, "fits.bscale", "Check BSCALE and BZERO in the header",
+			"BSCALE %g and BZERO %g make every pixel the same; they were used as they are", s.Scale, s.Zero)
+	}
+	if v, ok := h.Header.Int("BLANK"); ok {
+		if h.Bitpix > 0 {
+			s.Blank, s.HasBlank = v, true
+		} else {
+			f.find(limpid.Info, h.Index, "fits.blank", "", "BLANK has no meaning for floating point pixels and was ignored")
+		}
+	}
+	if s.Scale == 1 {
+		s.Flip = h.Bitpix > 0 && s.Zero == pixels.Offsets[h.Bitpix]
+	}
+	return s
 }

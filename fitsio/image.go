@@ -7,6 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"limpid/fitsio/internal/pixels"
+	"limpid/fitsio/internal/source"
 )
 
 // ReadFloat32 reads the whole image as physical values, BSCALE and BZERO
@@ -74,7 +77,7 @@ func readSection[T Float](ctx context.Context, h *HDU, lo, hi []int) ([]T, error
 		}
 		return dst, nil
 	}
-	size := int64(abs(h.Bitpix) / 8)
+	size := int64(pixels.Abs(h.Bitpix) / 8)
 	if last := h.off + (b.last()+1)*size; last > h.file.src.Size() {
 		return nil, h.fail(fmt.Errorf("the data should take %d bytes, but the file has %d after the header: %w",
 			h.size, max(h.file.src.Size()-h.off, 0), ErrTruncated))
@@ -103,7 +106,7 @@ func (h *HDU) checkSection(lo, hi []int, elem int64) (int64, error) {
 	}
 	bytes, ok := mul(n, elem, ok)
 	if limit := h.file.opt.maxBytes(); !ok || bytes > limit {
-		return 0, fmt.Errorf("%v pixels take more than the limit of %s: %w", spans(lo, hi), bytesText(limit), ErrTooLarge)
+		return 0, fmt.Errorf("%v pixels take more than the limit of %s: %w", spans(lo, hi), source.BytesText(limit), ErrTooLarge)
 	}
 	return n, nil
 }
@@ -165,7 +168,7 @@ const chunkPixels = 1 << 16
 
 // readRuns reads an uncompressed image.
 func readRuns[T Float](ctx context.Context, h *HDU, b box, dst []T) error {
-	size := int64(abs(h.Bitpix) / 8)
+	size := int64(pixels.Abs(h.Bitpix) / 8)
 	perRun := (b.run + chunkPixels - 1) / chunkPixels
 	group := max(1, chunkPixels/b.run) // short runs share a job
 	jobs := perRun * b.runs
@@ -194,12 +197,12 @@ func readRuns[T Float](ctx context.Context, h *HDU, b box, dst []T) error {
 }
 
 func readPixels[T Float](h *HDU, dst []T, first int64, buf []byte) error {
-	size := abs(h.Bitpix) / 8
+	size := pixels.Abs(h.Bitpix) / 8
 	buf = buf[:len(dst)*size]
 	if err := h.readAt(buf, first*int64(size)); err != nil {
 		return err
 	}
-	decode(dst, buf, h.Bitpix, h.scale)
+	pixels.Decode(dst, buf, h.Bitpix, h.scale)
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"limpid"
+	"limpid/fitsio/header"
+	"limpid/fitsio/internal/source"
 )
 
 // DefaultMaxBytes is the largest array, or unpacked file, made unless Options
@@ -40,7 +42,7 @@ type File struct {
 	HDUs     []*HDU
 	Findings []limpid.Finding // what was doubtful or repaired
 
-	src source
+	src source.Source
 	opt Options
 }
 
@@ -71,18 +73,18 @@ func OpenWith(ctx context.Context, path string, o Options) (*File, error) {
 		osf.Close()
 		return nil, &Error{"read", path, -1, err}
 	}
-	return open(ctx, plainFile{osf, st.Size()}, path, o)
+	return open(ctx, source.File(osf, st.Size()), path, o)
 }
 
 // NewFile reads from memory or from anything with random access; name is used
 // in messages. r must stay usable until Close, which does not close it.
 func NewFile(r io.ReaderAt, size int64, name string, o Options) (*File, error) {
-	return open(context.Background(), readerAt{r, size}, name, o)
+	return open(context.Background(), source.Reader(r, size), name, o)
 }
 
-func open(ctx context.Context, src source, path string, o Options) (*File, error) {
+func open(ctx context.Context, src source.Source, path string, o Options) (*File, error) {
 	f := &File{Path: path, opt: o, src: src}
-	plain, findings, err := unpack(ctx, src, o)
+	plain, findings, err := source.Unpack(ctx, src, o.maxBytes())
 	if err == nil {
 		f.addFindings(-1, findings)
 		if plain != src {
@@ -179,7 +181,7 @@ func (f *File) walk() error {
 
 // startsExtension tells an extension from what may follow the last one.
 func (f *File) startsExtension(off int64, i int) bool {
-	var b [cardSize]byte
+	var b [header.CardSize]byte
 	n, _ := f.src.ReadAt(b[:], off)
 	if strings.HasPrefix(string(b[:n]), "XTENSION") {
 		return true
@@ -196,23 +198,23 @@ func (f *File) startsExtension(off int64, i int) bool {
 // readHeader reads blocks up to END and returns the offset of the data.
 func (f *File) readHeader(off int64) (*Header, []limpid.Finding, int64, error) {
 	var text []byte
-	buf := make([]byte, 4*blockSize)
+	buf := make([]byte, 4*header.BlockSize)
 	for {
 		n, err := f.src.ReadAt(buf, off+int64(len(text)))
 		if err != nil && err != io.EOF {
 			return nil, nil, 0, err
 		}
-		n -= n % cardSize
+		n -= n % header.CardSize
 		start := len(text)
 		text = append(text, buf[:n]...)
-		for p := start; p < len(text); p += cardSize {
-			card := text[p : p+cardSize]
-			if card[0] == 'E' && isEnd(string(card)) {
-				h, findings := ParseHeader(text[:p])
-				size := int64(p/blockSize+1) * blockSize
+		for p := start; p < len(text); p += header.CardSize {
+			card := text[p : p+header.CardSize]
+			if card[0] == 'E' && header.IsEnd(string(card)) {
+				h, findings := header.Parse(text[:p])
+				size := int64(p/header.BlockSize+1) * header.BlockSize
 				return h, findings, off + size, nil
 			}
-			if p%blockSize == 0 && !looksLikeCard(card) {
+			if p%header.BlockSize == 0 && !looksLikeCard(card) {
 				return nil, nil, 0, fmt.Errorf("no END card before byte %d: %w", off+int64(p), ErrHeader)
 			}
 		}

@@ -7,6 +7,10 @@ import (
 	"math"
 	"strings"
 	"sync"
+
+	"limpid/fitsio/header"
+	"limpid/fitsio/internal/pixels"
+	"limpid/fitsio/internal/source"
 )
 
 // Table reads the columns of a binary or ASCII table.
@@ -79,7 +83,7 @@ func (t *Table) fixed(ctx context.Context, c *Column) ([]byte, error) {
 	h := t.h
 	size := c.width * h.rows
 	if limit := h.file.opt.maxBytes(); size > limit {
-		return nil, fmt.Errorf("%d rows of %d bytes are more than the limit of %s: %w", h.rows, c.width, bytesText(limit), ErrTooLarge)
+		return nil, fmt.Errorf("%d rows of %d bytes are more than the limit of %s: %w", h.rows, c.width, source.BytesText(limit), ErrTooLarge)
 	}
 	out := make([]byte, 0, size)
 	if h.rowLen == 0 || h.rows == 0 || c.width == 0 {
@@ -127,7 +131,7 @@ func (c *Column) Len() int {
 
 // numeric gives what decode needs: the size of a number as BITPIX, how many
 // numbers one element has, and the scaling. ok is false for text and logicals.
-func (c *Column) numeric() (bitpix, per int, s scaling, ok bool) {
+func (c *Column) numeric() (bitpix, per int, s pixels.Scaling, ok bool) {
 	per = 1
 	switch c.Type {
 	case 'B':
@@ -149,14 +153,10 @@ func (c *Column) numeric() (bitpix, per int, s scaling, ok bool) {
 	default:
 		return 0, 0, s, false
 	}
-	s = scaling{scale: c.Scale, zero: c.Zero, blank: c.Null, hasBlank: c.HasNull && bitpix > 0}
-	s.flip = s.scale == 1 && bitpix > 0 && s.zero == offsets[bitpix]
+	s = pixels.Scaling{Scale: c.Scale, Zero: c.Zero, Blank: c.Null, HasBlank: c.HasNull && bitpix > 0}
+	s.Flip = s.Scale == 1 && bitpix > 0 && s.Zero == pixels.Offsets[bitpix]
 	return bitpix, per, s, true
 }
-
-// offsets are the zero points that turn signed integers into unsigned ones (and
-// bytes into signed ones).
-var offsets = map[int]float64{8: -1 << 7, 16: 1 << 15, 32: 1 << 31, 64: 1 << 63}
 
 // Float64 reads a numeric column, TSCAL, TZERO applied and TNULL as NaN:
 // Rows × Repeat values. Complex numbers give two values each, logicals and bits 1
@@ -178,7 +178,7 @@ func (t *Table) Float64(ctx context.Context, name string) ([]float64, error) {
 		return out, t.fail(c, err)
 	}
 	if limit := t.h.file.opt.maxBytes(); int64(len(raw))*8 > limit {
-		return nil, t.fail(c, fmt.Errorf("more than the limit of %s: %w", bytesText(limit), ErrTooLarge))
+		return nil, t.fail(c, fmt.Errorf("more than the limit of %s: %w", source.BytesText(limit), ErrTooLarge))
 	}
 	out, err := c.floats(raw, t.Rows)
 	return out, t.fail(c, err)
@@ -195,7 +195,7 @@ func (c *Column) floats(raw []byte, rows int) ([]float64, error) {
 				out[i] = 1
 			case 'F':
 			default:
-				out[i] = quietNaN
+				out[i] = pixels.QuietNaN
 			}
 		}
 		return out, nil
@@ -213,8 +213,8 @@ func (c *Column) floats(raw []byte, rows int) ([]float64, error) {
 	if !ok {
 		return nil, fmt.Errorf("type %c is not a number: %w", c.Type, ErrUnsupported)
 	}
-	out := make([]float64, len(raw)/(abs(bitpix)/8))
-	decode(out, raw, bitpix, s)
+	out := make([]float64, len(raw)/(pixels.Abs(bitpix)/8))
+	pixels.Decode(out, raw, bitpix, s)
 	return out, nil
 }
 
@@ -238,7 +238,7 @@ func (t *Table) Int64(ctx context.Context, name string) (values []int64, null []
 		return nil, nil, err
 	}
 	bitpix, _, s, ok := c.numeric()
-	whole := s.scale == math.Trunc(s.scale) && s.zero == math.Trunc(s.zero) && math.Abs(s.scale) < 1<<53
+	whole := s.Scale == math.Trunc(s.Scale) && s.Zero == math.Trunc(s.Zero) && math.Abs(s.Scale) < 1<<53
 	if c.Var != 0 || t.h.Kind == ASCIITable || !ok || bitpix < 0 || !whole {
 		return nil, nil, t.fail(c, fmt.Errorf("format %s is not an integer: %w", c.Form, ErrUnsupported))
 	}
@@ -250,14 +250,14 @@ func (t *Table) Int64(ctx context.Context, name string) (values []int64, null []
 	values = make([]int64, len(raw)/size)
 	for i := range values {
 		v := intAt(raw[i*size:], bitpix)
-		if s.hasBlank && v == s.blank {
+		if s.HasBlank && v == s.Blank {
 			if null == nil {
 				null = make([]bool, len(values))
 			}
 			null[i] = true
 			continue
 		}
-		if s.flip && bitpix == 64 {
+		if s.Flip && bitpix == 64 {
 			u := uint64(v) ^ 1<<63
 			if u > math.MaxInt64 {
 				return nil, nil, t.fail(c, fmt.Errorf("%d does not fit a signed integer: %w", u, ErrTooLarge))
@@ -265,7 +265,7 @@ func (t *Table) Int64(ctx context.Context, name string) (values []int64, null []
 			values[i] = int64(u)
 			continue
 		}
-		values[i] = v*int64(s.scale) + int64(s.zero)
+		values[i] = v*int64(s.Scale) + int64(s.Zero)
 	}
 	return values, null, nil
 }
@@ -404,7 +404,7 @@ func (t *Table) eachArray(ctx context.Context, c *Column, do func(row int, raw [
 		}
 		// Rows may share parts of the heap: count what they ask for together.
 		if used += int64(len(raw)) * 8; used > t.h.file.opt.maxBytes() {
-			return fmt.Errorf("row %d: the arrays take more than the limit of %s: %w", row, bytesText(t.h.file.opt.maxBytes()), ErrTooLarge)
+			return fmt.Errorf("row %d: the arrays take more than the limit of %s: %w", row, source.BytesText(t.h.file.opt.maxBytes()), ErrTooLarge)
 		}
 		n, _ := at.descriptor(d)
 		if err := do(row, raw, int(n)); err != nil {
@@ -426,10 +426,10 @@ func (c *Column) asciiNumbers(raw []byte) ([]float64, error) {
 	for i := range out {
 		s := strings.TrimSpace(strings.ReplaceAll(string(raw[int64(i)*c.width:][:c.width]), "\x00", " "))
 		if s == "" || (c.HasNull && s == c.ascNull) {
-			out[i] = quietNaN
+			out[i] = pixels.QuietNaN
 			continue
 		}
-		v, ok := parseFloat(c.withPoint(s))
+		v, ok := header.ParseFloat(c.withPoint(s))
 		if !ok {
 			return nil, fmt.Errorf("row %d: %q is not a number: %w", i, s, ErrCorrupt)
 		}

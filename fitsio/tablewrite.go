@@ -7,6 +7,9 @@ import (
 	"math"
 	"reflect"
 	"strings"
+
+	"limpid/fitsio/header"
+	"limpid/fitsio/internal/pixels"
 )
 
 // NewColumn is a column to be written. Data holds the values row after row:
@@ -124,7 +127,7 @@ func (t *tableWriter) head(cols []NewColumn) *Header {
 		}
 		if w.zero != nil {
 			h.Append(k("TSCAL"), 1, "")
-			h.add(Card{Key: k("TZERO"), Value: w.zero, Comment: "offset of the integer type"})
+			h.AppendCard(Card{Key: k("TZERO"), Value: w.zero, Comment: "offset of the integer type"})
 		}
 	}
 	if t.extra != nil {
@@ -215,11 +218,11 @@ func newColumnWriter(c NewColumn) (*columnWriter, error) {
 		return anyColumn('L', len(d), per, func(dst []byte, i int) { dst[0] = logicalByte(d[i]) })
 	case []complex64:
 		return anyColumn('C', len(d), per, func(dst []byte, i int) {
-			putPixels(dst, []float32{real(d[i]), imag(d[i])}, -32, 0)
+			pixels.Put(dst, []float32{real(d[i]), imag(d[i])}, -32, 0)
 		})
 	case []complex128:
 		return anyColumn('M', len(d), per, func(dst []byte, i int) {
-			putPixels(dst, []float64{real(d[i]), imag(d[i])}, -64, 0)
+			pixels.Put(dst, []float64{real(d[i]), imag(d[i])}, -64, 0)
 		})
 	case []string:
 		return textColumn(d), nil
@@ -235,12 +238,12 @@ func logicalByte(b bool) byte {
 }
 
 func numbers[T Pixel](code byte, d []T, per int) (*columnWriter, error) {
-	bitpix, zero := pixelType[T]()
+	bitpix, zero := pixels.Type[T]()
 	flip := uint64(0)
 	if zero != nil {
-		flip = 1 << (abs(bitpix) - 1)
+		flip = 1 << (pixels.Abs(bitpix) - 1)
 	}
-	w, err := anyColumn(code, len(d), per, func(dst []byte, i int) { putPixels(dst, d[i:i+1], bitpix, flip) })
+	w, err := anyColumn(code, len(d), per, func(dst []byte, i int) { pixels.Put(dst, d[i:i+1], bitpix, flip) })
 	if err == nil {
 		w.zero = zero
 	}
@@ -266,12 +269,12 @@ func anyColumn(code byte, n, per int, put func(dst []byte, i int)) (*columnWrite
 func textColumn(d []string) *columnWriter {
 	width := 1
 	for _, s := range d {
-		width = max(width, len(ascii(s)))
+		width = max(width, len(header.ASCII(s)))
 	}
 	return &columnWriter{
 		form: fmt.Sprintf("%dA", width), width: width, rows: len(d),
 		put: func(dst []byte, row int) {
-			n := copy(dst[:width], ascii(d[row]))
+			n := copy(dst[:width], header.ASCII(d[row]))
 			for i := n; i < width; i++ {
 				dst[i] = ' '
 			}
@@ -307,13 +310,13 @@ func arrays(data any) (*columnWriter, error) {
 }
 
 func varNumbers[T Pixel](code byte, d [][]T) *columnWriter {
-	bitpix, _ := pixelType[T]()
+	bitpix, _ := pixels.Type[T]()
 	return &columnWriter{code: code, rows: len(d), heap: func(row int) []byte {
 		if b, ok := any(d[row]).([]uint8); ok {
 			return b
 		}
-		b := make([]byte, len(d[row])*abs(bitpix)/8)
-		putPixels(b, d[row], bitpix, 0)
+		b := make([]byte, len(d[row])*pixels.Abs(bitpix)/8)
+		pixels.Put(b, d[row], bitpix, 0)
 		return b
 	}}
 }

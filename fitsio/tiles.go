@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"limpid/fitsio/internal/source"
 )
 
 // tiledImage is what a tile-compressed HDU needs to be read (FITS 4.0, section
@@ -128,7 +130,7 @@ func (t *tiledImage) shape() error {
 		total, ok = mul(total, a, ok)
 		tiles, ok = mul(tiles, int64(t.grid[k]), ok)
 	}
-	if total, ok = mul(total, 8, ok); !ok {
+	if _, ok = mul(total, 8, ok); !ok {
 		return fmt.Errorf("the axes %v give more than 2⁶³ bytes: %w", naxes, ErrTooLarge)
 	}
 	if tiles > h.rows {
@@ -247,7 +249,7 @@ func (t *tiledImage) check() error {
 		area, ok = mul(area, int64(n), ok)
 	}
 	if limit := h.file.opt.maxBytes(); !ok || area > 2*limit {
-		return fmt.Errorf("one tile %v takes more than the limit of %s: %w", t.tile, bytesText(limit), ErrTooLarge)
+		return fmt.Errorf("one tile %v takes more than the limit of %s: %w", t.tile, source.BytesText(limit), ErrTooLarge)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync"
 
+	"limpid/fitsio/internal/pixels"
 	"limpid/fitsio/tile"
 )
 
@@ -252,10 +253,10 @@ func decodePlain[T Float](t *tiledImage, plain []byte, dst []T) error {
 		return err
 	}
 	s := t.hdu.scale
-	if bp != t.hdu.Bitpix && s.flip {
-		s.flip = false // the offset is not half of this size
+	if bp != t.hdu.Bitpix && s.Flip {
+		s.Flip = false // the offset is not half of this size
 	}
-	decode(dst, plain, bp, s)
+	pixels.Decode(dst, plain, bp, s)
 	return nil
 }
 
@@ -326,8 +327,8 @@ func finish[T Float](t *tiledImage, sc *tileScratch[T], row int64, rb []byte, in
 	}
 	if !t.quantised {
 		s := t.hdu.scale
-		s.blank, s.hasBlank = blank, hasBlank
-		convertInts(dst, ints, t.hdu.Bitpix, s)
+		s.Blank, s.HasBlank = blank, hasBlank
+		pixels.ConvertInts(dst, ints, t.hdu.Bitpix, s)
 		return nil
 	}
 	scale, zero := t.scale, t.zero
@@ -355,7 +356,7 @@ func finish[T Float](t *tiledImage, sc *tileScratch[T], row int64, rb []byte, in
 		if hasBlank {
 			for j, v := range q {
 				if int64(v) == blank {
-					w[j] = quietNaN
+					w[j] = pixels.QuietNaN
 				}
 			}
 		}
@@ -366,8 +367,8 @@ func finish[T Float](t *tiledImage, sc *tileScratch[T], row int64, rb []byte, in
 			}
 		}
 	}
-	if s := t.hdu.scale; !s.identity() {
-		rescale(dst, s)
+	if s := t.hdu.scale; !s.Identity() {
+		pixels.Rescale(dst, s)
 	}
 	return nil
 }

@@ -2,21 +2,19 @@ package fitsio
 
 import (
 	"bufio"
-	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
-	"unsafe"
+
+	"limpid/fitsio/header"
+	"limpid/fitsio/internal/pixels"
 )
 
 // Pixel is what an image can be written from. Unsigned types and int8 are stored
 // with BZERO, as the standard says.
-type Pixel interface {
-	~uint8 | ~int8 | ~int16 | ~uint16 | ~int32 | ~uint32 | ~int64 | ~uint64 | ~float32 | ~float64
-}
+type Pixel = pixels.Pixel
 
 // NewHDU is an HDU to be written; NewImage, NewTable and NewEmpty make one.
 type NewHDU struct {
@@ -44,8 +42,8 @@ func NewImage[T Pixel](name string, shape []int, data []T, header *Header) (*New
 	if len(shape) == 0 || len(shape) > 999 || n != len(data) {
 		return nil, fmt.Errorf("fitsio: %d pixels do not fill shape %v: %w", len(data), shape, ErrRange)
 	}
-	bitpix, zero := pixelType[T]()
-	h := &NewHDU{name: name, header: header, size: int64(len(data)) * int64(abs(bitpix)/8)}
+	bitpix, zero := pixels.Type[T]()
+	h := &NewHDU{name: name, header: header, size: int64(len(data)) * int64(pixels.Abs(bitpix)/8)}
 	h.head = func() *Header {
 		var c Header
 		c.Append("BITPIX", bitpix, "array data type")
@@ -55,7 +53,7 @@ func NewImage[T Pixel](name string, shape []int, data []T, header *Header) (*New
 		}
 		if zero != nil {
 			c.Append("BSCALE", 1, "")
-			c.cards = append(c.cards, Card{Key: "BZERO", Value: zero, Comment: "offset of the integer type"})
+			c.AppendCard(Card{Key: "BZERO", Value: zero, Comment: "offset of the integer type"})
 		}
 		return &c
 	}
@@ -66,42 +64,21 @@ func NewImage[T Pixel](name string, shape []int, data []T, header *Header) (*New
 // NewEmpty makes an HDU without data, as the primary HDU of a file of
 // extensions often is.
 func NewEmpty(name string, header *Header) *NewHDU {
-	return &NewHDU{name: name, header: header, body: func(io.Writer) error { return nil },
+	return &NewHDU{
+		name: name, header: header, body: func(io.Writer) error { return nil },
 		head: func() *Header {
 			var c Header
 			c.Append("BITPIX", 8, "array data type")
 			c.Append("NAXIS", 0, "number of array dimensions")
 			return &c
-		}}
-}
-
-// pixelType gives BITPIX and BZERO (nil: none) of a Go type.
-func pixelType[T Pixel]() (bitpix int, zero any) {
-	var z T
-	size := int(unsafe.Sizeof(z))
-	half := T(1) / 2
-	if half != 0 {
-		return -8 * size, nil
+		},
 	}
-	signed := z-1 < z
-	switch {
-	case size == 1 && signed:
-		return 8, int64(-128)
-	case size == 1 || signed:
-		return 8 * size, nil
-	case size == 8:
-		return 64, bigZero("9223372036854775808")
-	}
-	return 8 * size, int64(1) << (8*size - 1)
 }
-
-// bigZero is a number that is written exactly though int64 cannot hold it.
-type bigZero string
 
 // writePixels writes big-endian pixels.
 func writePixels[T Pixel](w io.Writer, data []T) error {
-	bitpix, zero := pixelType[T]()
-	size := abs(bitpix) / 8
+	bitpix, zero := pixels.Type[T]()
+	size := pixels.Abs(bitpix) / 8
 	flip := uint64(0)
 	if zero != nil {
 		flip = 1 << (8*size - 1)
@@ -109,42 +86,13 @@ func writePixels[T Pixel](w io.Writer, data []T) error {
 	buf := make([]byte, 1<<16)
 	for len(data) > 0 {
 		n := min(len(data), len(buf)/size)
-		putPixels(buf, data[:n], bitpix, flip)
+		pixels.Put(buf, data[:n], bitpix, flip)
 		if _, err := w.Write(buf[:n*size]); err != nil {
 			return err
 		}
 		data = data[n:]
 	}
 	return nil
-}
-
-func putPixels[T Pixel](buf []byte, data []T, bitpix int, flip uint64) {
-	switch bitpix {
-	case 8:
-		for i, v := range data {
-			buf[i] = byte(v) ^ byte(flip)
-		}
-	case 16:
-		for i, v := range data {
-			binary.BigEndian.PutUint16(buf[2*i:], uint16(v)^uint16(flip))
-		}
-	case 32:
-		for i, v := range data {
-			binary.BigEndian.PutUint32(buf[4*i:], uint32(v)^uint32(flip))
-		}
-	case 64:
-		for i, v := range data {
-			binary.BigEndian.PutUint64(buf[8*i:], uint64(v)^flip)
-		}
-	case -32:
-		for i, v := range data {
-			binary.BigEndian.PutUint32(buf[4*i:], math.Float32bits(float32(v)))
-		}
-	case -64:
-		for i, v := range data {
-			binary.BigEndian.PutUint64(buf[8*i:], math.Float64bits(float64(v)))
-		}
-	}
 }
 
 // WriteOptions say how to write. The zero value is good.
@@ -243,7 +191,7 @@ func (h *NewHDU) write(w io.Writer, index, count int, o WriteOptions) error {
 	if cw.n != h.size {
 		panic(fmt.Sprintf("fitsio: wrote %d bytes of data for %d", cw.n, h.size))
 	}
-	_, err := w.Write(make([]byte, (blockSize-h.size%blockSize)%blockSize))
+	_, err := w.Write(make([]byte, (header.BlockSize-h.size%header.BlockSize)%header.BlockSize))
 	return err
 }
 

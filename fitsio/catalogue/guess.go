@@ -16,17 +16,36 @@ var pairs = []struct {
 	lon, lat string
 	frame    wcs.Frame
 }{
-	{"ra", "dec", wcs.ICRS}, {"raicrs", "deicrs", wcs.ICRS}, {"raicrs", "decicrs", wcs.ICRS},
-	{"raj2000", "dej2000", wcs.ICRS}, {"raj2000", "decj2000", wcs.ICRS}, {"ra2000", "dec2000", wcs.ICRS},
-	{"alphaj2000", "deltaj2000", wcs.ICRS}, {"radeg", "decdeg", wcs.ICRS}, {"radeg", "dedeg", wcs.ICRS},
-	{"rad", "decd", wcs.ICRS}, {"ra", "de", wcs.ICRS}, {"coordra", "coorddec", wcs.ICRS},
-	{"rightascension", "declination", wcs.ICRS}, {"alphasky", "deltasky", wcs.ICRS},
-	{"alphapeakj2000", "deltapeakj2000", wcs.ICRS}, {"alpha", "delta", wcs.ICRS},
-	{"xworld", "yworld", wcs.ICRS}, {"ramean", "decmean", wcs.ICRS}, {"ramed", "decmed", wcs.ICRS},
-	{"rastack", "decstack", wcs.ICRS}, {"sourcera", "sourcedec", wcs.ICRS}, {"objra", "objdec", wcs.ICRS},
-	{"alphab1950", "deltab1950", wcs.FK4}, {"rab1950", "deb1950", wcs.FK4}, {"rab1950", "decb1950", wcs.FK4},
-	{"glon", "glat", wcs.Galactic}, {"gallon", "gallat", wcs.Galactic}, {"l", "b", wcs.Galactic},
-	{"elon", "elat", wcs.Ecliptic}, {"lon", "lat", wcs.ICRS},
+	{"ra", "dec", wcs.ICRS},
+	{"raicrs", "deicrs", wcs.ICRS},
+	{"raicrs", "decicrs", wcs.ICRS},
+	{"raj2000", "dej2000", wcs.ICRS},
+	{"raj2000", "decj2000", wcs.ICRS},
+	{"ra2000", "dec2000", wcs.ICRS},
+	{"alphaj2000", "deltaj2000", wcs.ICRS},
+	{"radeg", "decdeg", wcs.ICRS},
+	{"radeg", "dedeg", wcs.ICRS},
+	{"rad", "decd", wcs.ICRS},
+	{"ra", "de", wcs.ICRS},
+	{"coordra", "coorddec", wcs.ICRS},
+	{"rightascension", "declination", wcs.ICRS},
+	{"alphasky", "deltasky", wcs.ICRS},
+	{"alphapeakj2000", "deltapeakj2000", wcs.ICRS},
+	{"alpha", "delta", wcs.ICRS},
+	{"xworld", "yworld", wcs.ICRS},
+	{"ramean", "decmean", wcs.ICRS},
+	{"ramed", "decmed", wcs.ICRS},
+	{"rastack", "decstack", wcs.ICRS},
+	{"sourcera", "sourcedec", wcs.ICRS},
+	{"objra", "objdec", wcs.ICRS},
+	{"alphab1950", "deltab1950", wcs.FK4},
+	{"rab1950", "deb1950", wcs.FK4},
+	{"rab1950", "decb1950", wcs.FK4},
+	{"glon", "glat", wcs.Galactic},
+	{"gallon", "gallat", wcs.Galactic},
+	{"l", "b", wcs.Galactic},
+	{"elon", "elat", wcs.Ecliptic},
+	{"lon", "lat", wcs.ICRS},
 }
 
 // pixelPairs count from the number given.
@@ -34,9 +53,16 @@ var pixelPairs = []struct {
 	x, y  string
 	first float64
 }{
-	{"ximage", "yimage", 1}, {"xwinimage", "ywinimage", 1}, {"xpeakimage", "ypeakimage", 1}, {"ximagedbl", "yimagedbl", 1},
-	{"xcentroid", "ycentroid", 0}, {"xcenter", "ycenter", 0}, {"x", "y", 0}, {"xpos", "ypos", 0},
-	{"basesdsscentroidx", "basesdsscentroidy", 0}, {"col", "row", 0},
+	{"ximage", "yimage", 1},
+	{"xwinimage", "ywinimage", 1},
+	{"xpeakimage", "ypeakimage", 1},
+	{"ximagedbl", "yimagedbl", 1},
+	{"xcentroid", "ycentroid", 0},
+	{"xcenter", "ycenter", 0},
+	{"x", "y", 0},
+	{"xpos", "ypos", 0},
+	{"basesdsscentroidx", "basesdsscentroidy", 0},
+	{"col", "row", 0},
 }
 
 func plainName(s string) string {

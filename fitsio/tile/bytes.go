@@ -2,11 +2,10 @@ package tile
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"sync"
-
-	"compress/gzip"
 )
 
 var gzipReaders sync.Pool

@@ -168,8 +168,10 @@ func (h *hdecoder) insert(nodes []byte, off, nx, ny int, plane uint) {
 }
 
 // Nodes whose codes have 4 and 5 bits.
-var huffman4 = [5]byte{3, 5, 10, 12, 15}
-var huffman5 = [5]byte{6, 7, 9, 11, 13}
+var (
+	huffman4 = [5]byte{3, 5, 10, 12, 15}
+	huffman5 = [5]byte{6, 7, 9, 11, 13}
+)
 
 // huffman reads one node by the fixed code of the format.
 func (h *hdecoder) huffman() byte {

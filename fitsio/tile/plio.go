@@ -9,65 +9,82 @@ import (
 // 16-bit words, each an operation in the upper 4 bits and a number in the lower
 // 12. Pixels after the last instruction are 0.
 func PLIO(dst []int32, src []byte) error {
-	words := len(src) / 2
-	word := func(i int) int { return int(int16(binary.BigEndian.Uint16(src[2*i:]))) }
-	if words < 4 {
+	l := lineList{src: src, words: len(src) / 2, dst: dst}
+	if l.words < 4 {
 		return fmt.Errorf("plio: %d bytes: %w", len(src), ErrCorrupt)
 	}
-	first, length := 3, word(2) // the old header
-	if word(2) <= 0 {
-		if words < 7 {
+	first, length := 3, l.word(2) // the old header
+	if l.word(2) <= 0 {
+		if l.words < 7 {
 			return fmt.Errorf("plio: %d bytes: %w", len(src), ErrCorrupt)
 		}
-		first, length = word(1), word(4)<<15|word(3)
+		first, length = l.word(1), l.word(4)<<15|l.word(3)
 	}
-	if first < 3 || length < 0 || length > words {
-		return fmt.Errorf("plio: %d words from %d, of %d: %w", length, first, words, ErrCorrupt)
+	if first < 3 || length < 0 || length > l.words {
+		return fmt.Errorf("plio: %d words from %d, of %d: %w", length, first, l.words, ErrCorrupt)
 	}
-	x, high := 0, int32(1)
-	put := func(n int, v int32) bool {
-		if n > len(dst)-x {
-			return false
-		}
-		for i := range dst[x : x+n] {
-			dst[x+i] = v
-		}
-		x += n
-		return true
+	if err := l.run(first, length); err != nil {
+		return err
 	}
-	ok := true
-	for i := first; i < length && ok; i++ {
-		w := word(i)
-		op, n := w>>12&0xf, w&0xfff
-		switch op {
+	clear(dst[l.x:])
+	return nil
+}
+
+type lineList struct {
+	src   []byte
+	words int
+	dst   []int32
+	x     int // next pixel
+}
+
+func (l *lineList) word(i int) int { return int(int16(binary.BigEndian.Uint16(l.src[2*i:]))) }
+
+// put writes n pixels.
+func (l *lineList) put(n int, v int32) error {
+	if n > len(l.dst)-l.x {
+		return fmt.Errorf("plio: more than %d pixels: %w", len(l.dst), ErrCorrupt)
+	}
+	out := l.dst[l.x : l.x+n]
+	for i := range out {
+		out[i] = v
+	}
+	l.x += n
+	return nil
+}
+
+// run does the instructions in words first to length.
+func (l *lineList) run(first, length int) (err error) {
+	high := int32(1)
+	for i := first; i < length && err == nil; i++ {
+		w := l.word(i)
+		n := w & 0xfff
+		switch op := w >> 12 & 0xf; op {
 		case 0: // zeros
-			ok = put(n, 0)
+			err = l.put(n, 0)
 		case 1: // set the high value from 28 bits
 			if i++; i >= length {
 				return fmt.Errorf("plio: ends inside an instruction: %w", ErrCorrupt)
 			}
-			high = int32(word(i))<<12 + int32(n)
+			high = int32(l.word(i))<<12 + int32(n)
 		case 2:
 			high += int32(n)
 		case 3:
 			high -= int32(n)
 		case 4: // high values
-			ok = put(n, high)
+			err = l.put(n, high)
 		case 5: // zeros, then one high value
-			ok = put(max(n-1, 0), 0) && put(1, high)
+			if err = l.put(max(n-1, 0), 0); err == nil {
+				err = l.put(1, high)
+			}
 		case 6:
 			high += int32(n)
-			ok = put(1, high)
+			err = l.put(1, high)
 		case 7:
 			high -= int32(n)
-			ok = put(1, high)
+			err = l.put(1, high)
 		default:
 			return fmt.Errorf("plio: operation %d: %w", op, ErrCorrupt)
 		}
 	}
-	if !ok {
-		return fmt.Errorf("plio: more than %d pixels: %w", len(dst), ErrCorrupt)
-	}
-	clear(dst[x:])
-	return nil
+	return err
 }

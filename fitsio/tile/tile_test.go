@@ -167,7 +167,8 @@ func TestUnquantize_AfterQuantize_IsWithinHalfAStep(t *testing.T) {
 }
 
 func TestPLIO_EveryInstruction_IsDone(t *testing.T) {
-	words := []uint16{0, 7, 0xff9c, 15, 0, 0, 0, // header: 15 words from 7
+	words := []uint16{
+		0, 7, 0xff9c, 15, 0, 0, 0, // header: 15 words from 7
 		0<<12 | 2, // 2 zeros
 		4<<12 | 2, // 2 of 1
 		2<<12 | 4, // 5

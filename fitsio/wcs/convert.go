@@ -6,8 +6,10 @@ import (
 	"limpid/fitsio/wcs/internal/angle"
 )
 
-type vec [3]float64
-type rot3 [3]vec
+type (
+	vec  [3]float64
+	rot3 [3]vec
+)
 
 func toVec(lon, lat float64) vec {
 	sl, cl := angle.Sincosd(lon)

@@ -161,8 +161,10 @@ func TestFromHeader_Cube_HasSkyAndSpectralAxis(t *testing.T) {
 
 func TestFromHeader_Alternate_IsReadApart(t *testing.T) {
 	h := tanHeader()
-	for k, v := range map[string]any{"CTYPE1B": "GLON-CAR", "CTYPE2B": "GLAT-CAR", "CRVAL1B": 10.0, "CRVAL2B": 0.0,
-		"CRPIX1B": 1.0, "CRPIX2B": 1.0, "CDELT1B": -0.1, "CDELT2B": 0.1, "WCSNAMEB": "galactic"} {
+	for k, v := range map[string]any{
+		"CTYPE1B": "GLON-CAR", "CTYPE2B": "GLAT-CAR", "CRVAL1B": 10.0, "CRVAL2B": 0.0,
+		"CRPIX1B": 1.0, "CRPIX2B": 1.0, "CDELT1B": -0.1, "CDELT2B": 0.1, "WCSNAMEB": "galactic",
+	} {
 		h.Set(k, v, "")
 	}
 	w, err := FromHeader(h, "b")
@@ -207,9 +209,13 @@ func TestParseAngle_UsualForms_AreRead(t *testing.T) {
 		hours bool
 		want  float64
 	}{
-		{"10:21:09.32", true, 155.28883333333333}, {"10h21m09.32s", false, 155.28883333333333},
-		{"-3 19 29.2", false, -3.3247777777777778}, {"-0:00:36", false, -0.01}, {"150.5", true, 150.5},
-		{"+12d30m", false, 12.5}, {"−12°30′", false, -12.5},
+		{"10:21:09.32", true, 155.28883333333333},
+		{"10h21m09.32s", false, 155.28883333333333},
+		{"-3 19 29.2", false, -3.3247777777777778},
+		{"-0:00:36", false, -0.01},
+		{"150.5", true, 150.5},
+		{"+12d30m", false, 12.5},
+		{"−12°30′", false, -12.5},
 	} {
 		got, err := ParseAngle(c.text, c.hours)
 		if err != nil || math.Abs(got-c.want) > 1e-12 {

@@ -1,104 +1,80 @@
-package fitsio
+// Package pixels converts between the numbers of FITS files and those of Go.
+package pixels
 
 import (
 	"encoding/binary"
 	"math"
-
-	"limpid"
 )
 
-// quietNaN has the bits that C and numpy give NaN; math.NaN has others.
-var quietNaN = math.Float64frombits(0x7ff8000000000000)
+// QuietNaN has the bits that C and numpy give NaN; math.NaN has others.
+var QuietNaN = math.Float64frombits(0x7ff8000000000000)
 
 // Float is what pixels are read as.
 type Float interface{ float32 | float64 }
 
-// scaling says how stored numbers become physical values (FITS 4.0, section
+// Scaling says how stored numbers become physical values (FITS 4.0, section
 // 4.4.2.5): value = zero + scale · stored; blank is not a number.
-type scaling struct {
-	scale, zero float64
-	blank       int64
-	hasBlank    bool
-	// flip marks BZERO = 2^(n-1) with BSCALE 1: unsigned integers (signed for 8
+type Scaling struct {
+	Scale, Zero float64
+	Blank       int64
+	HasBlank    bool
+	// Flip marks BZERO = 2^(n-1) with BSCALE 1: unsigned integers (signed for 8
 	// bits), which are then exact.
-	flip bool
+	Flip bool
 }
 
-func (s scaling) identity() bool { return s.flip || (s.scale == 1 && s.zero == 0) }
+// Identity reports that stored numbers are physical values, but for Flip.
+func (s Scaling) Identity() bool { return s.Flip || (s.Scale == 1 && s.Zero == 0) }
 
-func (f *File) imageScaling(h *HDU) scaling {
-	s := scaling{scale: 1}
-	if v, ok := h.Header.Float("BSCALE"); ok {
-		s.scale = v
-	}
-	if v, ok := h.Header.Float("BZERO"); ok {
-		s.zero = v
-	}
-	if math.IsNaN(s.scale+s.zero) || s.scale == 0 {
-		f.find(limpid.Warning, h.Index, "fits.bscale", "Check BSCALE and BZERO in the header",
-			"BSCALE %g and BZERO %g make every pixel the same; they were used as they are", s.scale, s.zero)
-	}
-	if v, ok := h.Header.Int("BLANK"); ok {
-		if h.Bitpix > 0 {
-			s.blank, s.hasBlank = v, true
-		} else {
-			f.find(limpid.Info, h.Index, "fits.blank", "", "BLANK has no meaning for floating point pixels and was ignored")
-		}
-	}
-	if s.scale == 1 {
-		s.flip = h.Bitpix > 0 && s.zero == offsets[h.Bitpix]
-	}
-	return s
-}
-
-// decode turns big-endian stored pixels into physical values; src holds
+// Decode turns big-endian stored pixels into physical values; src holds
 // len(dst) pixels.
 //
 // float32 values of 8, 16 and -32 bit pixels are scaled in float32, multiply
 // first, then add, each rounded, so that they equal what astropy gives bit by
 // bit. Everything else is scaled in float64.
-func decode[T Float](dst []T, src []byte, bitpix int, s scaling) {
+func Decode[T Float](dst []T, src []byte, bitpix int, s Scaling) {
 	var wide [512]float64
 	switch {
-	case s.identity() || !narrows[T](bitpix):
-		unpackPixels(dst, src, bitpix, s.flip)
-		if !s.identity() {
-			rescale(dst, s)
+	case s.Identity() || !narrows[T](bitpix):
+		Unpack(dst, src, bitpix, s.Flip)
+		if !s.Identity() {
+			Rescale(dst, s)
 		}
 	default: // float64 arithmetic, float32 result
-		size := abs(bitpix) / 8
+		size := Abs(bitpix) / 8
 		for i := 0; i < len(dst); i += len(wide) {
 			out := dst[i:min(i+len(wide), len(dst))]
 			w := wide[:len(out)]
-			unpackPixels(w, src[i*size:], bitpix, false)
-			rescale(w, s)
+			Unpack(w, src[i*size:], bitpix, false)
+			Rescale(w, s)
 			for j, v := range w {
 				out[j] = T(v)
 			}
 		}
 	}
-	if s.hasBlank {
-		markBlank(dst, src, bitpix, s.blank)
+	if s.HasBlank {
+		markBlank(dst, src, bitpix, s.Blank)
 	}
 }
 
-// narrows reports whether float32 would lose digits before the scaling.
+// narrows reports whether float32 would lose digits before the Scaling.
 func narrows[T Float](bitpix int) bool {
 	var z T
 	_, is32 := any(z).(float32)
-	return is32 && (bitpix == 32 || abs(bitpix) == 64)
+	return is32 && (bitpix == 32 || Abs(bitpix) == 64)
 }
 
-func rescale[T Float](x []T, s scaling) {
-	a, b := T(s.scale), T(s.zero)
+// Rescale multiplies by Scale and adds Zero, each rounded to T.
+func Rescale[T Float](x []T, s Scaling) {
+	a, b := T(s.Scale), T(s.Zero)
 	for i, v := range x {
 		p := v * a
 		x[i] = T(p) + b // the conversion forbids a fused multiply-add
 	}
 }
 
-// unpackPixels converts stored pixels; flip adds 2^(n-1) exactly.
-func unpackPixels[T Float](dst []T, src []byte, bitpix int, flip bool) {
+// Unpack converts stored pixels; flip adds 2^(n-1) exactly.
+func Unpack[T Float](dst []T, src []byte, bitpix int, flip bool) {
 	switch bitpix {
 	case 8:
 		unpack8(dst, src, flip)
@@ -154,7 +130,7 @@ func unpack8[T Float](dst []T, src []byte, flip bool) {
 
 // markBlank writes NaN where the stored pixel is blank.
 func markBlank[T Float](dst []T, src []byte, bitpix int, blank int64) {
-	nan := T(quietNaN)
+	nan := T(QuietNaN)
 	switch bitpix {
 	case 8:
 		for i := range dst {
@@ -183,14 +159,14 @@ func markBlank[T Float](dst []T, src []byte, bitpix int, blank int64) {
 	}
 }
 
-// convertInts does for decoded integers what decode does for stored bytes.
-func convertInts[T Float](dst []T, src []int32, bitpix int, s scaling) {
+// ConvertInts does for decoded integers what Decode does for stored bytes.
+func ConvertInts[T Float](dst []T, src []int32, bitpix int, s Scaling) {
 	var wide [512]float64
 	off := int64(0)
-	if s.flip {
-		off = int64(s.zero)
+	if s.Flip {
+		off = int64(s.Zero)
 	}
-	direct := s.identity() || !narrows[T](bitpix)
+	direct := s.Identity() || !narrows[T](bitpix)
 	for i := 0; i < len(dst); i += len(wide) {
 		in := src[i:min(i+len(wide), len(dst))]
 		out := dst[i : i+len(in)]
@@ -208,18 +184,18 @@ func convertInts[T Float](dst []T, src []int32, bitpix int, s scaling) {
 			for j, v := range in {
 				w[j] = float64(v)
 			}
-			rescale(w, s)
+			Rescale(w, s)
 			for j, v := range w {
 				out[j] = T(v)
 			}
 		}
-		if direct && !s.identity() {
-			rescale(out, s)
+		if direct && !s.Identity() {
+			Rescale(out, s)
 		}
-		if s.hasBlank {
+		if s.HasBlank {
 			for j, v := range in {
-				if int64(v) == s.blank {
-					out[j] = T(quietNaN)
+				if int64(v) == s.Blank {
+					out[j] = T(QuietNaN)
 				}
 			}
 		}

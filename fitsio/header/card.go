@@ -1,4 +1,4 @@
-package fitsio
+package header
 
 import (
 	"fmt"
@@ -7,10 +7,14 @@ import (
 	"strings"
 )
 
+// CardSize and BlockSize are the units of every FITS file, in bytes.
 const (
-	cardSize  = 80
-	blockSize = 2880
+	CardSize  = 80
+	BlockSize = 2880
 )
+
+// Big is an integer that is written exactly though int64 cannot hold it.
+type Big string
 
 // Card is one entry of a header (FITS 4.0, section 4).
 type Card struct {
@@ -130,7 +134,7 @@ func parseScalar(s string) (v any, note string) {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return i, ""
 	}
-	if f, ok := parseFloat(s); ok {
+	if f, ok := ParseFloat(s); ok {
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			return f, "the value " + s + " is not allowed by FITS"
 		}
@@ -138,8 +142,8 @@ func parseScalar(s string) (v any, note string) {
 	}
 	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") {
 		re, im, _ := strings.Cut(s[1:len(s)-1], ",")
-		a, ok1 := parseFloat(strings.TrimSpace(re))
-		b, ok2 := parseFloat(strings.TrimSpace(im))
+		a, ok1 := ParseFloat(strings.TrimSpace(re))
+		b, ok2 := ParseFloat(strings.TrimSpace(im))
 		if ok1 && ok2 {
 			return complex(a, b), ""
 		}
@@ -147,8 +151,8 @@ func parseScalar(s string) (v any, note string) {
 	return s, "the value is neither number, logical nor quoted"
 }
 
-// parseFloat reads FITS and Fortran numbers: exponents E and D, NaN and Inf.
-func parseFloat(s string) (float64, bool) {
+// ParseFloat reads FITS and Fortran numbers: exponents E and D, NaN and Inf.
+func ParseFloat(s string) (float64, bool) {
 	if s == "" || len(s) > 70 || strings.ContainsAny(s, "xX_pP") {
 		return 0, false
 	}
@@ -162,8 +166,8 @@ func parseFloat(s string) (float64, bool) {
 	return f, true
 }
 
-// text gives the card as one or more 80-character cards.
-func (c *Card) text() string {
+// Text gives the card as one or more lines of 80 characters, as in a file.
+func (c Card) Text() string {
 	if c.raw != "" {
 		return c.raw
 	}
@@ -175,7 +179,7 @@ func (c *Card) text() string {
 		head = "HIERARCH " + c.Key + " = "
 	}
 	if s, ok := c.Value.(string); ok {
-		return stringText(head, ascii(s), ascii(c.Comment))
+		return stringText(head, ASCII(s), ASCII(c.Comment))
 	}
 	v := formatScalar(c.Value)
 	if !c.hier {
@@ -183,24 +187,24 @@ func (c *Card) text() string {
 	}
 	line := head + v
 	if c.Comment != "" {
-		line += " / " + ascii(c.Comment)
+		line += " / " + ASCII(c.Comment)
 	}
 	return pad80(line)
 }
 
 func pad80(s string) string {
-	if len(s) >= cardSize {
-		return s[:cardSize]
+	if len(s) >= CardSize {
+		return s[:CardSize]
 	}
-	return s + strings.Repeat(" ", cardSize-len(s))
+	return s + strings.Repeat(" ", CardSize-len(s))
 }
 
 // commentaryText splits a long text over several cards.
 func commentaryText(key, text string) string {
-	text = ascii(text)
+	text = ASCII(text)
 	var b strings.Builder
 	for first := true; first || text != ""; first = false {
-		n := min(len(text), cardSize-8)
+		n := min(len(text), CardSize-8)
 		b.WriteString(pad80(fmt.Sprintf("%-8s%s", key, text[:n])))
 		text = text[n:]
 	}
@@ -214,7 +218,7 @@ func stringText(head, s, comment string) string {
 	if len(q) < 8 {
 		q += strings.Repeat(" ", 8-len(q))
 	}
-	room := cardSize - len(head) - 2
+	room := CardSize - len(head) - 2
 	if len(q) <= room {
 		line := head + "'" + q + "'"
 		if comment != "" {
@@ -235,7 +239,7 @@ func stringText(head, s, comment string) string {
 		n -= quotes % 2 // never split a doubled quote
 		b.WriteString(pad80(head + "'" + q[:n] + "&'"))
 		q, head = q[n:], "CONTINUE  "
-		room = cardSize - len(head) - 2
+		room = CardSize - len(head) - 2
 	}
 	line := head + "'" + q + "'"
 	if comment != "" {
@@ -258,14 +262,14 @@ func formatScalar(v any) string {
 		return "F"
 	case int64:
 		return strconv.FormatInt(v, 10)
-	case bigZero:
+	case Big:
 		return string(v)
 	case float64:
 		return formatFloat(v)
 	case complex128:
 		return "(" + formatFloat(real(v)) + ", " + formatFloat(imag(v)) + ")"
 	}
-	panic(fmt.Sprintf("fitsio: a card cannot hold %T", v))
+	panic(fmt.Sprintf("header: a card cannot hold %T", v))
 }
 
 // formatFloat gives the shortest text that reads back to the same number.
@@ -284,8 +288,8 @@ func formatFloat(v float64) string {
 	return mant
 }
 
-// ascii replaces what FITS does not allow in a header.
-func ascii(s string) string {
+// ASCII replaces what FITS does not allow in a header.
+func ASCII(s string) string {
 	for i := 0; i < len(s); i++ {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return strings.Map(func(r rune) rune {

@@ -1,4 +1,4 @@
-package fitsio
+package header
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ func parseCards(t *testing.T, lines ...string) (*Header, []string) {
 	for _, l := range lines {
 		b.WriteString(pad80(l))
 	}
-	h, findings := ParseHeader([]byte(b.String()))
+	h, findings := Parse([]byte(b.String()))
 	var notes []string
 	for _, f := range findings {
 		notes = append(notes, f.Where+": "+f.What)
@@ -136,7 +136,7 @@ func TestHeader_Floats_ReadBackExactly(t *testing.T) {
 		var h Header
 		h.Set("X", v, "some comment that is rather long, so that it is cut and the value is not")
 		b := h.Bytes()
-		back, notes := ParseHeader(b)
+		back, notes := Parse(b)
 		got, ok := back.Float("X")
 		if !ok || got != v || len(notes) > 0 || len(b) != 2880 {
 			t.Errorf("%g reads back as %g from %q", v, got, b[:80])
@@ -158,8 +158,23 @@ func TestHeader_LongHistory_BreaksBetweenWords(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	h.AddHistory(strings.Repeat("x", 200))
-	back, _ := ParseHeader(h.Bytes())
+	back, _ := Parse(h.Bytes())
 	if n := len(back.History()); n != h.Len() {
 		t.Errorf("%d cards read back, %d written", n, h.Len())
+	}
+}
+
+func TestHeader_LongString_ContinuesAndReadsBack(t *testing.T) {
+	for n := range 300 {
+		s := ""
+		for i := range n {
+			s += string("ab'c &"[(i*7+n)%6])
+		}
+		var h Header
+		h.Set("LONGSTR", s+"x", "a comment")
+		back, findings := Parse(h.Bytes())
+		if got, _ := back.Str("LONGSTR"); got != s+"x" || len(findings) > 0 {
+			t.Fatalf("length %d: %q, want %q (%v)", n, got, s+"x", findings)
+		}
 	}
 }

@@ -1,4 +1,6 @@
-package fitsio
+// Package source gives random access to the bytes of a FITS file, plain or packed
+// as a whole.
+package source
 
 import (
 	"bufio"
@@ -13,11 +15,13 @@ import (
 	"runtime"
 
 	"limpid"
+	"limpid/fitsio/header"
+	"limpid/fitsio/internal/fail"
 	"limpid/fitsio/tile"
 )
 
-// source is random access to the uncompressed bytes of a file.
-type source interface {
+// Source is random access to the uncompressed bytes of a file.
+type Source interface {
 	io.ReaderAt
 	Size() int64
 	Close() error
@@ -30,6 +34,9 @@ type plainFile struct {
 
 func (p plainFile) Size() int64 { return p.size }
 
+// File wraps an open file of a known size.
+func File(f *os.File, size int64) Source { return plainFile{f, size} }
+
 type readerAt struct {
 	io.ReaderAt
 	size int64
@@ -38,9 +45,12 @@ type readerAt struct {
 func (r readerAt) Size() int64  { return r.size }
 func (r readerAt) Close() error { return nil }
 
-// unpack looks at the first bytes of src and, where the whole file is
+// Reader wraps anything with random access; closing it does nothing.
+func Reader(r io.ReaderAt, size int64) Source { return readerAt{r, size} }
+
+// Unpack looks at the first bytes of src and, where the whole file is
 // compressed (gzip, bzip2, compress), spools the plain bytes.
-func unpack(ctx context.Context, src source, o Options) (source, []limpid.Finding, error) {
+func Unpack(ctx context.Context, src Source, limit int64) (Source, []limpid.Finding, error) {
 	var magic [512]byte
 	n, err := src.ReadAt(magic[:], 0)
 	if err != nil && err != io.EOF {
@@ -64,17 +74,17 @@ func unpack(ctx context.Context, src source, o Options) (source, []limpid.Findin
 		return src, nil, notFITS(head)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w: %w", what, ErrCorrupt, err)
+		return nil, nil, fmt.Errorf("%s: %w: %w", what, fail.Corrupt, err)
 	}
 	s := &spool{}
-	err = s.fill(ctx, plain, o.maxBytes())
+	err = s.fill(ctx, plain, limit)
 	if err == nil {
 		return s, nil, nil
 	}
-	if s.size < blockSize || errors.Is(err, ErrTooLarge) || ctx.Err() != nil {
+	if s.size < header.BlockSize || errors.Is(err, fail.TooLarge) || ctx.Err() != nil {
 		s.Close()
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = ErrTruncated
+			err = fail.Truncated
 		}
 		return nil, nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -110,7 +120,7 @@ func notFITS(head []byte) error {
 	default:
 		what = "it does not begin with SIMPLE"
 	}
-	return fmt.Errorf("%s: %w", what, ErrNotFITS)
+	return fmt.Errorf("%s: %w", what, fail.NotFITS)
 }
 
 const (
@@ -139,7 +149,7 @@ func (s *spool) fill(ctx context.Context, r io.Reader, limit int64) error {
 		}
 		n, err := readUntilFull(r, buf)
 		if s.size+int64(n) > limit {
-			return fmt.Errorf("unpacks to more than %s: %w", bytesText(limit), ErrTooLarge)
+			return fmt.Errorf("unpacks to more than %s: %w", BytesText(limit), fail.TooLarge)
 		}
 		if werr := s.add(buf[:n]); werr != nil {
 			return werr
@@ -220,7 +230,8 @@ func (s *spool) Close() error {
 	return err
 }
 
-func bytesText(n int64) string {
+// BytesText writes a number of bytes for people.
+func BytesText(n int64) string {
 	switch {
 	case n >= 1<<30:
 		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))

@@ -1,4 +1,6 @@
-package fitsio
+// Package header holds the keywords of a FITS HDU (FITS 4.0, section 4): cards that
+// keep their order, their comments and, until they are changed, every byte.
+package header
 
 import (
 	"fmt"
@@ -93,7 +95,7 @@ func (h *Header) Float(key string) (float64, bool) {
 	case int64:
 		return float64(v), true
 	case string:
-		return parseFloat(strings.TrimSpace(v))
+		return ParseFloat(strings.TrimSpace(v))
 	}
 	return 0, false
 }
@@ -180,8 +182,8 @@ func (h *Header) AddHistory(text string) { h.addText("HISTORY", text) }
 func (h *Header) AddComment(text string) { h.addText("COMMENT", text) }
 
 func (h *Header) addText(key, text string) {
-	const width = cardSize - 8
-	text = ascii(text)
+	const width = CardSize - 8
+	text = ASCII(text)
 	for {
 		n := min(len(text), width)
 		if cut := strings.LastIndexByte(text[:n], ' '); n < len(text) && cut > width/2 {
@@ -227,12 +229,12 @@ func (h *Header) filter(keep func(*Card) bool) {
 
 // newCard normalises key and value.
 func newCard(key string, value any, comment string) Card {
-	c := Card{Key: strings.ReplaceAll(normalKey(ascii(key)), "=", "_"), Comment: ascii(comment)}
+	c := Card{Key: strings.ReplaceAll(normalKey(ASCII(key)), "=", "_"), Comment: ASCII(comment)}
 	switch v := value.(type) {
-	case nil, bool, int64, float64, complex128:
+	case nil, bool, int64, float64, complex128, Big:
 		c.Value = v
 	case string:
-		c.Value = ascii(v)
+		c.Value = ASCII(v)
 	case int:
 		c.Value = int64(v)
 	case int32:
@@ -247,7 +249,7 @@ func newCard(key string, value any, comment string) Card {
 		// The shortest decimal of the float32, not its float64 expansion.
 		c.Value, _ = strconv.ParseFloat(strconv.FormatFloat(float64(v), 'g', -1, 32), 64)
 	default:
-		panic(fmt.Sprintf("fitsio: a card cannot hold %T", value))
+		panic(fmt.Sprintf("header: a card cannot hold %T", value))
 	}
 	c.hier = len(c.Key) > 8 || strings.Trim(c.Key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != ""
 	return c
@@ -256,26 +258,26 @@ func newCard(key string, value any, comment string) Card {
 // Bytes is the header as it stands in a file: cards, END, blanks to a multiple
 // of 2880.
 func (h *Header) Bytes() []byte {
-	b := make([]byte, 0, (h.Len()+36)*cardSize)
+	b := make([]byte, 0, (h.Len()+36)*CardSize)
 	for i := range h.Cards() {
-		b = append(b, h.cards[i].text()...)
+		b = append(b, h.cards[i].Text()...)
 	}
 	b = append(b, pad80("END")...)
-	for len(b)%blockSize != 0 {
+	for len(b)%BlockSize != 0 {
 		b = append(b, ' ')
 	}
 	return b
 }
 
-// ParseHeader reads cards of 80 characters up to END or the end of text (a
+// Parse reads cards of 80 characters up to END or the end of text (a
 // multiple of 2880 is not asked for). What it repaired is in the findings.
-func ParseHeader(text []byte) (*Header, []limpid.Finding) {
+func Parse(text []byte) (*Header, []limpid.Finding) {
 	h := &Header{}
 	var p headerParser
-	for len(text) >= cardSize {
-		raw := string(text[:cardSize])
-		text = text[cardSize:]
-		if isEnd(raw) {
+	for len(text) >= CardSize {
+		raw := string(text[:CardSize])
+		text = text[CardSize:]
+		if IsEnd(raw) {
 			break
 		}
 		p.card(h, raw)
@@ -284,9 +286,9 @@ func ParseHeader(text []byte) (*Header, []limpid.Finding) {
 	return h, p.findings
 }
 
-// isEnd recognises the END card; what follows the keyword is not looked at unless
+// IsEnd recognises the END card; what follows the keyword is not looked at unless
 // it makes a value.
-func isEnd(card string) bool {
+func IsEnd(card string) bool {
 	return strings.HasPrefix(card, "END") && strings.Trim(card[3:8], " \x00\t\r\n") == "" && card[8] != '='
 }
 
