@@ -14,7 +14,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"time"
 )
 
 // dataDir finds the test data beside the repository; tests skip without it.
@@ -108,7 +107,6 @@ func TestOpen_ConformanceFiles_NoneWrong(t *testing.T) {
 	sort.Strings(names)
 	var right, refused, wrong int
 	for _, name := range names {
-		start := time.Now()
 		refusal, bad := checkFile(filepath.Join(dir, name), want[name])
 		switch {
 		case len(bad) > 0:
@@ -119,9 +117,6 @@ func TestOpen_ConformanceFiles_NoneWrong(t *testing.T) {
 			t.Logf("refused %-40s %s", name, refusal)
 		default:
 			right++
-		}
-		if d := time.Since(start); d > 2*time.Second {
-			t.Errorf("%s took %v", name, d)
 		}
 	}
 	t.Logf("%d files: right %d, refused %d, wrong %d", len(names), right, refused, wrong)

@@ -68,14 +68,14 @@ type Float = pixels.Float
 // What can be wrong with a file, for errors.Is. Every error of this package
 // that a file causes wraps one of these (or an error of the operating system).
 var (
-	ErrNotFITS     = fail.NotFITS
-	ErrTruncated   = fail.Truncated
-	ErrTooLarge    = fail.TooLarge
+	ErrNotFITS     = fail.ErrNotFITS
+	ErrTruncated   = fail.ErrTruncated
+	ErrTooLarge    = fail.ErrTooLarge
 	ErrNoImage     = errors.New("no image")
 	ErrNoHDU       = errors.New("no such HDU")
 	ErrNoColumn    = errors.New("no such column")
 	ErrHeader      = errors.New("invalid header")
-	ErrCorrupt     = fail.Corrupt
+	ErrCorrupt     = fail.ErrCorrupt
 	ErrUnsupported = errors.New("not supported")
 	ErrRange       = errors.New("out of range")
 )

@@ -4,10 +4,10 @@ package fail
 
 import "errors"
 
-// What can be wrong with a file; fitsio exports them with the prefix Err.
+// What can be wrong with a file; fitsio exports them under the same names.
 var (
-	NotFITS   = errors.New("not a FITS file")
-	Truncated = errors.New("file is truncated")
-	TooLarge  = errors.New("too large")
-	Corrupt   = errors.New("corrupt data")
+	ErrNotFITS   = errors.New("not a FITS file")
+	ErrTruncated = errors.New("file is truncated")
+	ErrTooLarge  = errors.New("too large")
+	ErrCorrupt   = errors.New("corrupt data")
 )

@@ -74,17 +74,17 @@ func Unpack(ctx context.Context, src Source, limit int64) (Source, []limpid.Find
 		return src, nil, notFITS(head)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w: %w", what, fail.Corrupt, err)
+		return nil, nil, fmt.Errorf("%s: %w: %w", what, fail.ErrCorrupt, err)
 	}
 	s := &spool{}
 	err = s.fill(ctx, plain, limit)
 	if err == nil {
 		return s, nil, nil
 	}
-	if s.size < header.BlockSize || errors.Is(err, fail.TooLarge) || ctx.Err() != nil {
+	if s.size < header.BlockSize || errors.Is(err, fail.ErrTooLarge) || ctx.Err() != nil {
 		s.Close()
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fail.Truncated
+			err = fail.ErrTruncated
 		}
 		return nil, nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -120,7 +120,7 @@ func notFITS(head []byte) error {
 	default:
 		what = "it does not begin with SIMPLE"
 	}
-	return fmt.Errorf("%s: %w", what, fail.NotFITS)
+	return fmt.Errorf("%s: %w", what, fail.ErrNotFITS)
 }
 
 const (
@@ -149,7 +149,7 @@ func (s *spool) fill(ctx context.Context, r io.Reader, limit int64) error {
 		}
 		n, err := readUntilFull(r, buf)
 		if s.size+int64(n) > limit {
-			return fmt.Errorf("unpacks to more than %s: %w", BytesText(limit), fail.TooLarge)
+			return fmt.Errorf("unpacks to more than %s: %w", BytesText(limit), fail.ErrTooLarge)
 		}
 		if werr := s.add(buf[:n]); werr != nil {
 			return werr
