@@ -1,0 +1,272 @@
+// Package calibrate judges whether a sampler's error bars can be believed: from
+// pairs of a truth and posterior draws given data simulated from it.
+//
+// It knows nothing of priors, operators or kernels: whoever has pairs can ask.
+package calibrate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"limpid/engine"
+)
+
+// Pair is one simulated experiment: a truth drawn from the prior, and draws of
+// the posterior given data simulated from that truth. All have the same length.
+type Pair struct {
+	Truth []float32
+	Draws [][]float32
+}
+
+// Functional reduces an image to a number whose rank among the draws is
+// uniform if the posterior is right (Talts+2018).
+type Functional struct {
+	Name string
+	Of   func(image []float32) float64
+}
+
+// Options of a Suite.
+type Options struct {
+	Functionals []Functional
+	Level       float64 // of the intervals whose coverage is counted; default .9
+	Bins        int     // of rank histograms; default 10
+	// BrightShare is the share of the brightest true pixels whose coverage is
+	// counted apart; default .01.
+	BrightShare float64
+}
+
+// Suite takes pairs in and reports.
+type Suite struct {
+	opt                       Options
+	ranks                     [][]float64 // per functional, (rank + u)/(L + 1) in (0, 1)
+	tarp                      []float64   // per pair, the share of draws nearer to a reference than the truth
+	inside, total             float64
+	brightInside, brightTotal float64
+	zSum, zCount              float64 // Σ ((truth − mean)/std)²
+	pairs                     int
+}
+
+// NewSuite starts empty.
+func NewSuite(o Options) *Suite {
+	if o.Level == 0 {
+		o.Level = 0.9
+	}
+	if o.Bins == 0 {
+		o.Bins = 10
+	}
+	if o.BrightShare == 0 {
+		o.BrightShare = 0.01
+	}
+	return &Suite{opt: o, ranks: make([][]float64, len(o.Functionals))}
+}
+
+// Add takes one pair in; key breaks ties and places the reference point of TARP.
+// It needs at least 8 draws.
+func (s *Suite) Add(p Pair, key engine.Key) error {
+	if len(p.Draws) < 8 {
+		return fmt.Errorf("calibrate: %d draws, at least 8", len(p.Draws))
+	}
+	for i, d := range p.Draws {
+		if len(d) != len(p.Truth) {
+			return fmt.Errorf("calibrate: draw %d has %d pixels, the truth %d", i, len(d), len(p.Truth))
+		}
+	}
+	for i, f := range s.opt.Functionals {
+		s.ranks[i] = append(s.ranks[i], rank(f.Of, p, uniform(key, uint64(i))))
+	}
+	s.tarp = append(s.tarp, tarpShare(p, key))
+	s.addCoverage(p)
+	s.pairs++
+	return nil
+}
+
+// uniform is a number in (0, 1) from a key.
+func uniform(key engine.Key, i uint64) float64 {
+	return (float64(engine.Philox(key.Seed, key.Counter, i)[0]) + 0.5) / (1 << 32)
+}
+
+// rank is the truth's place among the draws, spread over its cell by u.
+func rank(of func([]float32) float64, p Pair, u float64) float64 {
+	truth, below := of(p.Truth), 0
+	for _, d := range p.Draws {
+		if of(d) < truth {
+			below++
+		}
+	}
+	return (float64(below) + u) / float64(len(p.Draws)+1)
+}
+
+// tarpShare is the statistic of TARP (Lemos+2023, alg. 2): with a random
+// reference θ_r, the share of draws nearer to θ_r than the truth is; uniform if
+// the posterior is right, whatever the reference's distribution. It is placed about
+// the draws' mean with white noise of 1.5 times their spread.
+func tarpShare(p Pair, key engine.Key) float64 {
+	n := len(p.Truth)
+	mean, m2 := make([]float64, n), make([]float64, n)
+	for _, d := range p.Draws {
+		for i, v := range d {
+			mean[i] += float64(v)
+			m2[i] += float64(v) * float64(v)
+		}
+	}
+	var scale float64
+	l := float64(len(p.Draws))
+	for i := range mean {
+		mean[i] /= l
+		scale += math.Max(0, m2[i]/l-mean[i]*mean[i]) / float64(n)
+	}
+	scale = math.Sqrt(scale)
+	ref := make([]float64, n)
+	for i := range ref {
+		w := engine.Philox(key.Seed, key.Counter^0x5bd1e995, uint64(i))
+		u, v := (float64(w[0])+0.5)/(1<<32), float64(w[1])/(1<<32)
+		ref[i] = mean[i] + 1.5*scale*math.Sqrt(-2*math.Log(u))*math.Cos(2*math.Pi*v)
+	}
+	distance := func(x []float32) float64 {
+		var sum float64
+		for i, v := range x {
+			d := float64(v) - ref[i]
+			sum += d * d
+		}
+		return sum
+	}
+	truth, nearer := distance(p.Truth), 0
+	for _, d := range p.Draws {
+		if distance(d) < truth {
+			nearer++
+		}
+	}
+	return (float64(nearer) + uniform(key, 1<<50)) / (l + 1)
+}
+
+// addCoverage counts the pixels whose truth lies in the central interval of the
+// draws, all and the brightest.
+func (s *Suite) addCoverage(p Pair) {
+	n := len(p.Truth)
+	bright := brightest(p.Truth, s.opt.BrightShare)
+	v := make([]float64, len(p.Draws))
+	l := float64(len(v))
+	expect := (1 + 1/l) * (l - 1) / (l - 3) // of z², the std being of l draws
+	for i := range n {
+		var mean, m2 float64
+		for j, d := range p.Draws {
+			v[j] = float64(d[i])
+			mean += v[j] / float64(len(v))
+		}
+		for _, x := range v {
+			m2 += (x - mean) * (x - mean) / float64(len(v)-1)
+		}
+		slices.Sort(v)
+		truth := float64(p.Truth[i])
+		lo, hi := quantile(v, (1-s.opt.Level)/2), quantile(v, (1+s.opt.Level)/2)
+		in := 0.0
+		if truth >= lo && truth <= hi {
+			in = 1
+		}
+		s.inside, s.total = s.inside+in, s.total+1
+		if truth >= bright {
+			s.brightInside, s.brightTotal = s.brightInside+in, s.brightTotal+1
+		}
+		if m2 > 0 {
+			s.zSum, s.zCount = s.zSum+(truth-mean)*(truth-mean)/(m2*expect), s.zCount+1
+		}
+	}
+}
+
+// brightest is the value above which the given share of the pixels lies.
+func brightest(x []float32, share float64) float64 {
+	v := make([]float64, len(x))
+	for i, a := range x {
+		v[i] = float64(a)
+	}
+	slices.Sort(v)
+	return v[min(len(v)-1, int((1-share)*float64(len(v))))]
+}
+
+// quantile places order statistic k of n at k/(n+1), so that a central interval
+// holds a further draw with just its level.
+func quantile(sorted []float64, q float64) float64 {
+	at := q*float64(len(sorted)+1) - 1
+	i := min(max(int(math.Floor(at)), 0), len(sorted)-2)
+	t := min(max(at-float64(i), 0), 1)
+	return sorted[i] + t*(sorted[i+1]-sorted[i])
+}
+
+// Report is the verdict.
+type Report struct {
+	Pairs    int
+	Level    float64
+	Coverage float64 // of all pixels
+	Bright   float64 // of the brightest pixels
+	ZRMS     float64 // rms of (truth − mean)/std, corrected for few draws: 1 if right
+	SBC      []Ranks
+	TARP     []float64 // sorted shares
+	TARPP    float64   // Kolmogorov–Smirnov p of their uniformity
+}
+
+// Ranks is the histogram of one functional and its χ² p value.
+type Ranks struct {
+	Name   string
+	Counts []int
+	P      float64
+}
+
+// WorstP is the smallest p value, times the number of tests (Bonferroni), at
+// most 1.
+func (r Report) WorstP() float64 {
+	worst := r.TARPP
+	for _, s := range r.SBC {
+		worst = math.Min(worst, s.P)
+	}
+	return math.Min(1, worst*float64(len(r.SBC)+1))
+}
+
+// Report computes the verdict of the pairs taken in so far.
+func (s *Suite) Report() (Report, error) {
+	if s.pairs < 2*s.opt.Bins {
+		return Report{}, fmt.Errorf("calibrate: %d pairs, at least %d", s.pairs, 2*s.opt.Bins)
+	}
+	r := Report{
+		Pairs: s.pairs, Level: s.opt.Level, Coverage: s.inside / s.total,
+		Bright: s.brightInside / s.brightTotal, ZRMS: math.Sqrt(s.zSum / s.zCount),
+		TARP: slices.Clone(s.tarp),
+	}
+	slices.Sort(r.TARP)
+	r.TARPP = kolmogorov(r.TARP)
+	for i, f := range s.opt.Functionals {
+		h := Ranks{Name: f.Name, Counts: make([]int, s.opt.Bins)}
+		for _, u := range s.ranks[i] {
+			h.Counts[min(s.opt.Bins-1, int(u*float64(s.opt.Bins)))]++
+		}
+		want, chi2 := float64(s.pairs)/float64(s.opt.Bins), 0.0
+		for _, c := range h.Counts {
+			chi2 += (float64(c) - want) * (float64(c) - want) / want
+		}
+		h.P = distuv.ChiSquared{K: float64(s.opt.Bins - 1)}.Survival(chi2)
+		r.SBC = append(r.SBC, h)
+	}
+	return r, nil
+}
+
+// kolmogorov is the p value of sorted values being uniform on (0, 1)
+// (Stephens 1970: the asymptotic law with a correction for small n).
+func kolmogorov(sorted []float64) float64 {
+	n := float64(len(sorted))
+	var d float64
+	for i, v := range sorted {
+		d = math.Max(d, math.Max(float64(i+1)/n-v, v-float64(i)/n))
+	}
+	x := d * (math.Sqrt(n) + 0.12 + 0.11/math.Sqrt(n))
+	var p float64
+	for k := 1; k < 100; k++ {
+		term := 2 * math.Exp(-2*float64(k*k)*x*x)
+		if k%2 == 0 {
+			term = -term
+		}
+		p += term
+	}
+	return math.Min(1, math.Max(0, p))
+}
