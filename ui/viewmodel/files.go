@@ -59,7 +59,7 @@ func (m *Model) openThen(paths []string, then func()) {
 	opened := func(f *File) {
 		if !shown {
 			shown = true
-			m.showFile(f)
+			m.ShowFile(f)
 			if then != nil {
 				then()
 			}
@@ -165,8 +165,8 @@ func (m *Model) defaultRecipe(f *File) recipe.Recipe {
 	return r
 }
 
-// showFile chooses a file and its first image.
-func (m *Model) showFile(f *File) {
+// ShowFile chooses a file and its first image.
+func (m *Model) ShowFile(f *File) {
 	hdu := 0
 	if h, ok := f.draft.Image(f.openFile()); ok {
 		hdu = h.Index
@@ -269,7 +269,7 @@ func (m *Model) CloseFile(f *File) {
 		if m.file == f {
 			m.file, m.entry, m.hdu, m.pane = nil, nil, 0, PaneData
 			if len(m.files) > 0 {
-				m.showFile(m.files[min(i, len(m.files)-1)])
+				m.ShowFile(m.files[min(i, len(m.files)-1)])
 			}
 		}
 		m.changed(All)
@@ -288,7 +288,7 @@ func (m *Model) RemoveResult(e *Entry) {
 			e.File.Results = append(e.File.Results[:i:i], e.File.Results[i+1:]...)
 			m.panes.forget(func(s slot) bool { return s.entry == e })
 			if m.entry == e {
-				m.showFile(e.File)
+				m.ShowFile(e.File)
 			}
 			m.changed(Files)
 			return

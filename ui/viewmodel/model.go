@@ -11,6 +11,7 @@ package viewmodel
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -216,5 +217,9 @@ func (m *Model) Device() string {
 	if i.Detail == "" {
 		return i.Name
 	}
-	return i.Name + " (" + i.Detail + ")"
+	detail := i.Detail
+	if cut, one := strings.CutSuffix(detail, ", 1 threads"); one {
+		detail = cut + ", 1 thread"
+	}
+	return i.Name + " (" + detail + ")"
 }

@@ -2,6 +2,7 @@ package viewmodel
 
 import (
 	"fmt"
+	"strings"
 
 	"limpid/app/session"
 	"limpid/fitsio/wcs"
@@ -65,6 +66,22 @@ func (t *Tile) Unit() string {
 		return ""
 	}
 	return t.Picture.Unit
+}
+
+// Other says that the tile shows a file other than the one whose recipe is shown.
+func (t *Tile) Other() bool { return strings.HasPrefix(string(t.Source), "file:") }
+
+// ShowsRecipeImage says that what is shown as data is the image the recipe is
+// about.
+func (m *Model) ShowsRecipeImage() bool {
+	if m.file == nil {
+		return false
+	}
+	if m.entry != nil {
+		return true
+	}
+	h, ok := m.file.draft.Image(m.file.openFile())
+	return ok && h.Index == m.hdu
 }
 
 // Pane is the one shown.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"limpid"
+	"limpid/app/figure"
 	"limpid/app/recipe"
 	"limpid/app/session"
 	"limpid/solvers/deconv"
@@ -214,7 +215,7 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 	rows = append(rows, Row{"χ²/pixel of the mean", number(f.Chi2, "%.3f")})
 	flux := number(f.FluxScene, "%.6g")
 	if r.Draws > 1 {
-		flux += number(r.FluxStd[band], " ± %.2g")
+		flux = withError(f.FluxScene, r.FluxStd[band])
 	}
 	rows = append(rows,
 		Row{"Flux of the data", number(f.FluxData, "%.6g") + " " + r.Unit},
@@ -229,6 +230,25 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 		}
 	}
 	return r.Sentence(), level, rows
+}
+
+// withError writes a number and its error, which has two digits.
+func withError(v, std float64) string {
+	if !(std > 0) || math.IsInf(std, 0) {
+		return fmt.Sprintf("%.6g", v)
+	}
+	size := math.Max(math.Abs(v), std)
+	power := 0
+	if e := int(math.Floor(math.Log10(size))); e >= 7 || e < -3 {
+		power = e
+		v, std = v/math.Pow(10, float64(e)), std/math.Pow(10, float64(e))
+	}
+	digits := max(0, 1-int(math.Floor(math.Log10(std))))
+	text := fmt.Sprintf("%.*f ± %.*f", digits, v, digits, std)
+	if power != 0 {
+		text = "(" + text + ")×10" + figure.Superscript(power)
+	}
+	return text
 }
 
 // Findings are those about the result as a whole: how well it fits.

@@ -207,6 +207,24 @@ func (v *ImageView) View() figure.View {
 	return view
 }
 
+// InSight is the part of the image in sight, in its pixels with (0, 0) the centre of
+// the first: left, right, bottom, top edge. ok is false before the first picture.
+func (v *ImageView) InSight() (x0, x1, y0, y1 float64, ok bool) {
+	view, linked := v.view()
+	if v.im == nil || !linked || v.w == 0 || v.h == 0 {
+		return 0, 0, 0, 0, false
+	}
+	ax, ay := view.Image(v.w, v.h, 0, 0)
+	bx, by := view.Image(v.w, v.h, float64(v.w), float64(v.h))
+	w, h := v.im.Size()
+	edge := func(a, b float64, n int) (float64, float64) {
+		return max(min(a, b), -0.5), min(max(a, b), float64(n)-0.5)
+	}
+	x0, x1 = edge(ax, bx, w)
+	y0, y1 = edge(ay, by, h)
+	return x0, x1, y0, y1, x1 > x0 && y1 > y0
+}
+
 func (v *ImageView) view() (figure.View, bool) {
 	return linked(v.link, v.port.view(v.w, v.h))
 }

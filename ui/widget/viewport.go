@@ -84,7 +84,7 @@ func (p *Viewport) Zoom() float64 {
 		return p.zoom
 	}
 	for _, v := range p.panes {
-		if v.w > 0 && v.h > 0 {
+		if v.w > 0 && v.h > 0 && v.Visible() {
 			return p.view(v.w, v.h).Zoom
 		}
 	}

@@ -362,6 +362,9 @@ func (b *Browser) finish(paths []string) {
 
 func (b *Browser) cancel() { call(b.o.OnCancel) }
 
+// Cancel closes the browser without a choice.
+func (b *Browser) Cancel() { b.cancel() }
+
 // Show opens a browser over a window. It closes itself before OnOpen or OnCancel
 // is called; the list has the keyboard.
 func Show(o Options, w fyne.Window) *Browser { return show(o, w, func(f func()) { go f() }) }

@@ -161,6 +161,16 @@ func sizeText(n int64) string {
 	return ""
 }
 
+// Expand makes an absolute path of what was typed: ~ is the home folder, and what
+// is not absolute is meant in the working folder.
+func Expand(typed string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	return expand(typed, dir)
+}
+
 // expand makes a path of what was typed: ~ is the home folder, and what is not
 // absolute is meant in dir.
 func expand(typed, dir string) string {

@@ -1,0 +1,132 @@
+// Command limpid is the window.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"fyne.io/fyne/v2/app"
+
+	"limpid"
+	"limpid/app/session"
+	"limpid/engine"
+	"limpid/engine/cpu"
+	"limpid/ui/view"
+	"limpid/ui/viewmodel/store"
+	"limpid/ui/widget"
+)
+
+const usage = `limpid [options] [FILE …]
+
+Opens FITS images and recipes in a window.
+
+  --theme dark|light  how the window looks; remembered
+  --run RECIPE.json   open a recipe and run it
+  --sample            open and run the sample image
+  --scale F           enlarge letters by a factor
+  --version
+
+Without a window: limpid-cli.
+`
+
+type options struct {
+	theme   string
+	run     string
+	sample  bool
+	scale   float64
+	version bool
+	timing  bool
+	files   []string
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("limpid", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&o.theme, "theme", "", "")
+	f.StringVar(&o.run, "run", "", "")
+	f.BoolVar(&o.sample, "sample", false, "")
+	f.Float64Var(&o.scale, "scale", 1, "")
+	f.BoolVar(&o.version, "version", false, "")
+	f.BoolVar(&o.timing, "timing", false, "") // print the time to the first picture, for benchmarks
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	o.files = f.Args()
+	switch {
+	case o.theme != "" && o.theme != string(widget.Dark) && o.theme != string(widget.Light):
+		return o, fmt.Errorf("--theme %q is not dark or light", o.theme)
+	case !(o.scale >= 0.5 && o.scale <= 4):
+		return o, fmt.Errorf("--scale %g is not between 0.5 and 4", o.scale)
+	}
+	return o, nil
+}
+
+func main() {
+	began := time.Now()
+	o, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Print(usage)
+		return
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "limpid: %v\n\n%s", err, usage)
+		os.Exit(session.ExitUsage)
+	case o.version:
+		fmt.Println("limpid", limpid.Version)
+		return
+	}
+	if !hasDisplay() {
+		fmt.Fprintln(os.Stderr, "limpid: no display: neither DISPLAY nor WAYLAND_DISPLAY is set\n  → limpid-cli does the same without a window: limpid-cli help")
+		os.Exit(session.ExitUsage)
+	}
+	if os.Getenv("LANG") == "" {
+		os.Setenv("LANG", "C.UTF-8") // Fyne asks for it
+	}
+	run(o, began)
+}
+
+func hasDisplay() bool {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return true
+	}
+	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
+}
+
+// newDevice leaves one processor to the window and takes less of the others when
+// they are wanted elsewhere.
+func newDevice() engine.Device {
+	return cpu.New(cpu.Options{Workers: max(1, runtime.GOMAXPROCS(0)-1), Nice: 10})
+}
+
+func run(o options, began time.Time) {
+	dev := newDevice()
+	defer dev.Close()
+	ses := session.New(dev)
+	defer ses.Close()
+	w := view.New(app.NewWithID("io.limpid.Limpid"), view.Options{
+		Session: ses, Store: store.Open(), Theme: widget.Mode(o.theme), Scale: float32(o.scale),
+		Painted: func() {
+			if o.timing {
+				fmt.Fprintf(os.Stderr, "limpid: first picture after %d ms\n", time.Since(began).Milliseconds())
+			}
+		},
+	})
+	m := w.Model()
+	w.Show()
+	switch {
+	case o.run != "":
+		m.OpenAndRun(o.run)
+		m.Open(o.files...)
+	case o.sample:
+		m.OpenSample(m.Samples()[0], true)
+	default:
+		m.Open(o.files...)
+	}
+	w.Run()
+}

@@ -1,0 +1,205 @@
+package view
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"limpid"
+	"limpid/app/session"
+	"limpid/ui/viewmodel/form"
+	"limpid/ui/widget/browse"
+	"limpid/ui/widget/control"
+)
+
+// modal is a dialog over the window; there is one at a time.
+type modal struct {
+	w       *Window
+	pop     *fynewidget.PopUp
+	changed func()               // the export changed
+	key     func(*fyne.KeyEvent) // keys nobody else used
+	closed  func()
+}
+
+// open shows a dialog of a width with a title, a content as high as it needs, and
+// buttons; the last button is the one Return is for.
+func (w *Window) open(title string, width float32, content fyne.CanvasObject, buttons ...fyne.CanvasObject) *modal {
+	if w.modal != nil {
+		w.modal.close()
+	}
+	d := &modal{w: w}
+	head := control.NewText(title, theme.SizeNameSubHeadingText, "")
+	head.Bold = true
+	row := container.NewHBox(append([]fyne.CanvasObject{fyneSpacer()}, buttons...)...)
+	col := control.NewColumn(14, width, head, content, row)
+	d.pop = fynewidget.NewModalPopUp(control.Inset(18, 16, 18, 14, container.New(&fixedHeight{width}, col)), w.win.Canvas())
+	w.modal = d
+	d.pop.Show()
+	return d
+}
+
+// fixedHeight keeps a column at its width in a popup that asks for the smallest
+// size.
+type fixedHeight struct{ w float32 }
+
+func (f *fixedHeight) MinSize(o []fyne.CanvasObject) fyne.Size {
+	o[0].Resize(fyne.NewSize(f.w, o[0].Size().Height))
+	return fyne.NewSize(f.w, o[0].MinSize().Height)
+}
+
+func (f *fixedHeight) Layout(o []fyne.CanvasObject, size fyne.Size) { o[0].Resize(size) }
+
+func fyneSpacer() fyne.CanvasObject {
+	r := canvas.NewRectangle(nil)
+	return container.New(&expand{}, r)
+}
+
+// expand is a spacer that takes what is left in a row.
+type expand struct{}
+
+func (*expand) MinSize([]fyne.CanvasObject) fyne.Size        { return fyne.Size{} }
+func (*expand) Layout(o []fyne.CanvasObject, size fyne.Size) { o[0].Resize(size) }
+
+// refit gives the dialog the height that its content needs now.
+func (d *modal) refit() {
+	d.pop.Content.Refresh()
+	d.pop.Resize(d.pop.MinSize())
+}
+
+func (d *modal) close() {
+	if d.w.modal == d {
+		d.w.modal = nil
+	}
+	d.pop.Hide()
+	if d.closed != nil {
+		d.closed()
+	}
+	d.w.view.Focus(d.w.win.Canvas())
+}
+
+// openDialog lets the user choose files.
+func (w *Window) openDialog() {
+	if w.modal != nil {
+		return
+	}
+	w.browse("", func(paths []string) { w.m.Open(paths...) })
+}
+
+// browse shows the file browser.
+func (w *Window) browse(dir string, f func([]string)) {
+	d := &modal{w: w}
+	done := func() { w.modal = nil }
+	b := browse.Show(browse.Options{
+		Dir: dir, Recent: w.m.Store().Dirs,
+		OnOpen:   func(paths []string) { done(); f(paths) },
+		OnCancel: done,
+	}, w.win)
+	d.pop = fynewidget.NewModalPopUp(canvas.NewRectangle(nil), w.win.Canvas()) // never shown: the browser has its own
+	d.closed = b.Cancel
+	w.modal = d
+}
+
+// browseField looks for a file for a field of the recipe.
+func (w *Window) browseField(id form.ID) {
+	if w.modal != nil || w.m.File() == nil {
+		return
+	}
+	w.browse(filepath.Dir(w.m.File().Path), func(paths []string) {
+		w.m.Set(id, paths[0])
+	})
+}
+
+// helpDialog lists keys and mouse.
+func (w *Window) helpDialog() {
+	const width = 760
+	var columns [2]*fyne.Container
+	for i := range columns {
+		columns[i] = control.NewColumn(4, 0)
+	}
+	half := (len(keysHelp) + 1) / 2
+	for half < len(keysHelp) && keysHelp[half][0] != "" {
+		half++
+	}
+	for i, k := range keysHelp {
+		col := columns[0]
+		if i >= half {
+			col = columns[1]
+		}
+		if k[0] == "" {
+			col.Add(control.Inset(0, 6, 0, 0, heading(k[1])))
+			continue
+		}
+		name := control.NewText(k[0], theme.SizeNameCaptionText, "")
+		name.Bold = true
+		col.Add(control.NewRow(8, []float32{104, -1}, name, control.NewText(k[1], theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)))
+	}
+	body := control.NewRow(24, []float32{-1, -1}, columns[0], columns[1])
+	ok := control.NewButton("Close", "", nil, nil)
+	d := w.open("Keys and mouse", width, body, ok)
+	ok.OnTapped = d.close
+	w.win.Canvas().Focus(ok)
+}
+
+// aboutDialog says what this is and where it computes.
+func (w *Window) aboutDialog() {
+	text := fmt.Sprintf("Bayesian image inference for astronomy.\n\nVersion %s, %s %s/%s.\nComputes on %s.\n\nBSD-3-Clause licence. Methods and their references are written beside every result as references (.bib).\nWithout a window: limpid-cli does the same from recipes.",
+		limpid.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, w.m.Device())
+	ok := control.NewButton("Close", "", nil, nil)
+	d := w.open("Limpid", 460, control.NewText(text, "", ""), ok)
+	ok.OnTapped = d.close
+	w.win.Canvas().Focus(ok)
+}
+
+// confirmQuit asks before results that are not on disk are lost.
+func (w *Window) confirmQuit(running bool, unsaved int) {
+	text := ""
+	if running {
+		text = "A run is under way and will be cancelled. "
+	}
+	switch {
+	case unsaved == 1:
+		text += "One result was not exported and will be lost."
+	case unsaved > 1:
+		text += fmt.Sprintf("%d results were not exported and will be lost.", unsaved)
+	}
+	stay := control.NewButton("Stay", "", nil, nil)
+	quit := control.NewButton("Quit", "", nil, w.close)
+	quit.Importance = fynewidget.DangerImportance
+	d := w.open("Quit Limpid?", 420, control.NewText(text, "", ""), stay, quit)
+	stay.OnTapped = d.close
+	w.win.Canvas().Focus(stay)
+}
+
+// saveRecipeDialog writes the recipe as it is now.
+func (w *Window) saveRecipeDialog() {
+	f := w.m.File()
+	if f == nil {
+		return
+	}
+	path := control.NewEntry(nil)
+	path.Set(session.Stem(f.Path)+".recipe.json", false)
+	said := control.NewText("Runs in this window (File ▸ Open) and with limpid-cli run.", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
+	cancel := control.NewButton("Cancel", "", nil, nil)
+	save := control.NewButton("Save", "", nil, nil)
+	save.Importance = fynewidget.HighImportance
+	d := w.open("Save the recipe", 560, control.NewColumn(6, 0, path, said), cancel, save)
+	cancel.OnTapped = d.close
+	write := func() {
+		if err := w.m.SaveRecipe(path.Text); err != nil {
+			p := session.Problem(err)
+			said.Set(p.What+". "+p.Advice, theme.ColorNameError)
+			d.refit()
+			return
+		}
+		d.close()
+	}
+	save.OnTapped = write
+	path.OnSubmitted = func(string) { write() }
+	w.win.Canvas().Focus(path)
+}

@@ -1,0 +1,144 @@
+package view
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/storage"
+)
+
+// key handles keys without a character that nothing else uses.
+func (w *Window) key(ev *fyne.KeyEvent) {
+	switch ev.Name {
+	case fyne.KeyEscape:
+		w.escape()
+		return
+	case fyne.KeyF1:
+		if w.modal == nil {
+			w.helpDialog()
+		}
+		return
+	case fyne.KeyF9:
+		w.toggleSide(true)
+		return
+	case fyne.KeyF10:
+		w.toggleSide(false)
+		return
+	}
+	if w.modal != nil {
+		if w.modal.key != nil {
+			w.modal.key(ev)
+		}
+		return
+	}
+	switch ev.Name {
+	case fyne.KeyUp, fyne.KeyDown, fyne.KeyLeft, fyne.KeyRight, fyne.KeyHome, fyne.KeyPageUp, fyne.KeyPageDown:
+		if w.win.Canvas().Focused() != fyne.Focusable(w.view.Active()) {
+			w.view.Active().TypedKey(ev)
+		}
+	case fyne.KeyDelete:
+		if e := w.m.Entry(); e != nil {
+			w.m.RemoveResult(e)
+		}
+	}
+}
+
+// escape closes what is open, else cancels the run, else dismisses a notice.
+func (w *Window) escape() {
+	switch {
+	case w.modal != nil:
+		w.modal.close()
+	case w.m.Cancel():
+	case w.m.Dismiss(0):
+	default:
+		w.view.Focus(w.win.Canvas())
+	}
+}
+
+// rune handles letters that nothing else uses.
+func (w *Window) rune(r rune) {
+	if w.modal != nil || len(w.m.Files()) == 0 {
+		return
+	}
+	k, _ := w.m.SampleNumber()
+	band, _ := w.m.Band()
+	switch r {
+	case 'b', 'B':
+		w.m.Blink()
+	case ',':
+		w.m.SetSample(k - 1)
+	case '.':
+		w.m.SetSample(k + 1)
+	case 'p', 'P':
+		w.m.Play()
+	case '<':
+		w.m.SetBand(band - 1)
+	case '>':
+		w.m.SetBand(band + 1)
+	case 's', 'S':
+		w.m.MarkStars(!w.m.StarsMarked())
+	case 'n', 'N':
+		w.view.SetNorthUp(!w.view.NorthUp())
+		w.menu.update()
+	default:
+		if p := w.view.Active(); w.win.Canvas().Focused() != fyne.Focusable(p) {
+			p.TypedRune(r)
+		}
+	}
+}
+
+// keysHelp is what F1 lists.
+var keysHelp = [][2]string{
+	{"", "Files and runs"},
+	{"Ctrl+O", "open images or recipes"},
+	{"Ctrl+R", "run the recipe"},
+	{"Esc", "close a dialog; cancel the run and keep what is there; dismiss a notice"},
+	{"Ctrl+E", "export the result"},
+	{"Ctrl+S", "save the recipe"},
+	{"Ctrl+U", "make what is in view the cut-out"},
+	{"Ctrl+M", "measure PSF, noise and sky again"},
+	{"Ctrl+W  Ctrl+Q", "close the file, quit"},
+	{"Delete", "take the chosen result off the list"},
+	{"", "Panes"},
+	{"Alt+1 … Alt+7", "data, mean, std, sample, residual, data | mean, mean | std"},
+	{"b", "blink between data and mean"},
+	{",  .", "sample before and after"},
+	{"p", "play the samples"},
+	{"<  >", "band before and after"},
+	{"F9  F10", "hide or show the files, the recipe"},
+	{"", "Image"},
+	{"wheel, +  −", "zoom at the cursor"},
+	{"1  f", "one screen pixel per image pixel; all of the image"},
+	{"drag, right-drag", "pan; contrast and bias (0: as they were)"},
+	{"arrows, Home", "move the cursor by a pixel; to the middle"},
+	{"z", "zscale limits"},
+	{"n  s", "north up; mark the stars of the PSF"},
+	{"Ctrl+C", "copy position and value"},
+	{"", "Everywhere"},
+	{"Tab, Shift+Tab", "next and previous control; Space or Return uses it"},
+	{"Alt", "the menu; arrows move in it"},
+	{"F1", "this list"},
+}
+
+// dropped opens what was dropped on the window.
+func (w *Window) dropped(uris []fyne.URI) {
+	var paths []string
+	for _, u := range uris {
+		if u.Scheme() == "file" || u.Scheme() == "" {
+			paths = append(paths, u.Path())
+		}
+	}
+	if len(paths) > 0 {
+		if w.modal != nil {
+			w.modal.close()
+		}
+		w.m.Open(paths...)
+	}
+}
+
+// Drop does what dropping files on the window does; the test driver has no drops.
+func (w *Window) Drop(paths ...string) {
+	var uris []fyne.URI
+	for _, p := range paths {
+		uris = append(uris, storage.NewFileURI(p))
+	}
+	w.dropped(uris)
+}

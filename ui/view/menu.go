@@ -1,0 +1,163 @@
+package view
+
+import (
+	"path/filepath"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+
+	"limpid/ui/viewmodel"
+	"limpid/ui/widget"
+)
+
+// menu is the main menu. Its shortcuts work wherever the keyboard is.
+type menu struct {
+	w      *Window
+	main   *fyne.MainMenu
+	recent *fyne.MenuItem
+	export *fyne.MenuItem
+	save   *fyne.MenuItem
+	close  *fyne.MenuItem
+	run    *fyne.MenuItem
+	cancel *fyne.MenuItem
+	meas   *fyne.MenuItem
+	region *fyne.MenuItem
+	panes  []*fyne.MenuItem
+	match  *fyne.MenuItem
+	stars  *fyne.MenuItem
+	north  *fyne.MenuItem
+	dark   *fyne.MenuItem
+	light  *fyne.MenuItem
+	files  string // recent files shown
+}
+
+func item(label string, key fyne.KeyName, mod fyne.KeyModifier, f func()) *fyne.MenuItem {
+	i := fyne.NewMenuItem(label, f)
+	if key != "" {
+		i.Shortcut = &desktop.CustomShortcut{KeyName: key, Modifier: mod}
+	}
+	return i
+}
+
+const (
+	ctrl = fyne.KeyModifierShortcutDefault
+	alt  = fyne.KeyModifierAlt
+)
+
+func newMenu(w *Window) *menu {
+	x := &menu{w: w}
+	m := w.m
+	free := func(f func()) func() { // nothing happens behind a dialog
+		return func() {
+			if w.modal == nil {
+				f()
+			}
+		}
+	}
+	x.recent = fyne.NewMenuItem("Open recent", nil)
+	x.recent.ChildMenu = fyne.NewMenu("")
+	samples := fyne.NewMenuItem("Sample", nil)
+	samples.ChildMenu = fyne.NewMenu("")
+	for _, s := range m.Samples() {
+		samples.ChildMenu.Items = append(samples.ChildMenu.Items,
+			fyne.NewMenuItem(s.Name+": open", func() { m.OpenSample(s, false) }),
+			fyne.NewMenuItem(s.Name+": open and run", func() { m.OpenSample(s, true) }))
+	}
+	x.save = item("Save recipe …", fyne.KeyS, ctrl, free(w.saveRecipeDialog))
+	x.export = item("Export result …", fyne.KeyE, ctrl, free(w.exportDialog))
+	x.close = item("Close file", fyne.KeyW, ctrl, free(func() {
+		if f := m.File(); f != nil {
+			m.CloseFile(f)
+		}
+	}))
+	quit := item("Quit", fyne.KeyQ, ctrl, w.quit)
+	quit.IsQuit = true
+	file := fyne.NewMenu("File", item("Open …", fyne.KeyO, ctrl, free(w.openDialog)), x.recent, samples,
+		fyne.NewMenuItemSeparator(), x.save, x.export, fyne.NewMenuItemSeparator(), x.close, quit)
+
+	x.run = item("Run", fyne.KeyR, ctrl, free(m.Run))
+	x.cancel = item("Cancel run", fyne.KeyPeriod, ctrl, func() { m.Cancel() })
+	x.meas = item("Measure PSF, noise and sky again", fyne.KeyM, ctrl, free(m.Measure))
+	x.region = item("Cut-out: what is in view", fyne.KeyU, ctrl, free(w.useInView))
+	analyse := fyne.NewMenu("Analyse", x.run, x.cancel, fyne.NewMenuItemSeparator(), x.meas, x.region)
+
+	help := fyne.NewMenu("Help", item("Keys and mouse", fyne.KeyF1, 0, free(w.helpDialog)), fyne.NewMenuItem("About Limpid", free(w.aboutDialog)))
+	x.main = fyne.NewMainMenu(file, x.viewMenu(free), analyse, help)
+	x.update()
+	w.win.SetMainMenu(x.main)
+	return x
+}
+
+func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
+	w, m := x.w, x.w.m
+	view := fyne.NewMenu("View")
+	for i, p := range viewmodel.Panes() {
+		it := item(m.Label(p), fyne.KeyName(rune('1'+i)), alt, free(func() { m.SetPane(p) }))
+		x.panes = append(x.panes, it)
+		view.Items = append(view.Items, it)
+	}
+	x.match = fyne.NewMenuItem("Same scale for data, mean, samples", func() { m.SetMatched(!m.Matched()) })
+	x.stars = fyne.NewMenuItem("Mark stars of the PSF", func() { m.MarkStars(!m.StarsMarked()) })
+	x.north = fyne.NewMenuItem("North up", func() { w.view.SetNorthUp(!w.view.NorthUp()); x.update() })
+	x.dark = fyne.NewMenuItem("Dark", func() { w.switchTheme(widget.Dark) })
+	x.light = fyne.NewMenuItem("Light", func() { w.switchTheme(widget.Light) })
+	view.Items = append(view.Items, fyne.NewMenuItemSeparator(), x.match, x.stars, x.north, fyne.NewMenuItemSeparator(),
+		item("Files panel", fyne.KeyF9, 0, func() { w.toggleSide(true) }),
+		item("Recipe panel", fyne.KeyF10, 0, func() { w.toggleSide(false) }),
+		fyne.NewMenuItemSeparator(), x.dark, x.light)
+	return view
+}
+
+// update brings names, marks and what is possible up to date.
+func (x *menu) update() {
+	m := x.w.m
+	hasFile := m.File() != nil
+	can, _ := m.CanRun()
+	e := m.Entry()
+	for _, s := range []struct {
+		item *fyne.MenuItem
+		on   bool
+	}{
+		{x.save, hasFile}, {x.close, hasFile}, {x.run, can}, {x.cancel, m.Active() != nil}, {x.meas, hasFile}, {x.region, hasFile},
+		{x.export, e != nil && e.Result != nil && !e.Running()},
+	} {
+		s.item.Disabled = !s.on
+	}
+	for i, p := range viewmodel.Panes() {
+		x.panes[i].Label, x.panes[i].Checked = m.Label(p), p == m.Pane() && hasFile
+	}
+	x.match.Checked, x.stars.Checked, x.north.Checked = m.Matched(), m.StarsMarked(), x.w.view.NorthUp()
+	x.dark.Checked, x.light.Checked = x.w.mode == widget.Dark, x.w.mode == widget.Light
+	key := ""
+	var items []*fyne.MenuItem
+	for _, path := range m.Store().Files {
+		key += path + "\n"
+		items = append(items, fyne.NewMenuItem(filepath.Base(path), func() { m.Open(path) }))
+	}
+	x.recent.Disabled = len(items) == 0
+	if key != x.files {
+		x.files = key
+		x.recent.ChildMenu.Items = items
+	}
+}
+
+// handlers of shortcuts that reach a pane instead of the menu: the driver asks the
+// menu first, so there are none left.
+func (w *Window) shortcut(s fyne.Shortcut) {
+	if _, ok := s.(*fyne.ShortcutCopy); ok {
+		w.copyPlace()
+	}
+}
+
+// copyPlace puts what the status line says on the clipboard.
+func (w *Window) copyPlace() {
+	text := ""
+	for _, t := range []string{w.stat.place.Text(), w.stat.value.Text(), w.stat.sky.Text()} {
+		if t != "" {
+			text += t + "  "
+		}
+	}
+	if text != "" {
+		w.app.Clipboard().SetContent(text)
+	}
+}

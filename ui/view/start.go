@@ -1,0 +1,100 @@
+package view
+
+import (
+	"path/filepath"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	fynewidget "fyne.io/fyne/v2/widget"
+
+	"limpid"
+	"limpid/ui/widget/control"
+)
+
+// startPage is what the middle shows before a file is open: where to drop files,
+// files used before, and samples that run in one click.
+type startPage struct {
+	w      *Window
+	recent *fyne.Container
+	box    *fyne.Container
+}
+
+const startWidth = 520
+
+func newStartPage(w *Window) *startPage {
+	s := &startPage{w: w}
+	title := control.NewText("Limpid "+limpid.Version, theme.SizeNameHeadingText, "")
+	title.Bold = true
+	about := control.NewText("From a blurred, noisy image to the scenes that could have made it: their mean, their spread, and samples of them.", "", theme.ColorNamePlaceHolder)
+
+	drop := control.NewText("Drop FITS images here", theme.SizeNameSubHeadingText, "")
+	drop.Align = fyne.TextAlignCenter
+	kinds := control.NewText(".fits .fit .fts, also .gz and .fz, or a recipe .json", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
+	kinds.Align = fyne.TextAlignCenter
+	open := control.NewButton("Open …", "Ctrl+O", theme.FolderOpenIcon(), w.openDialog)
+	open.Importance = fynewidget.HighImportance
+	target := container.NewStack(dashes(), control.Inset(20, 26, 20, 22, control.NewColumn(8, 0, drop, kinds, container.NewCenter(open))))
+
+	samples := control.NewColumn(6, 0, heading("Try it"))
+	for _, x := range w.m.Samples() {
+		run := control.NewButton("Open and run", "deconvolve it: 64 samples, a few seconds", theme.MediaPlayIcon(), func() { w.m.OpenSample(x, true) })
+		look := control.NewButton("Open", "look at it first", nil, func() { w.m.OpenSample(x, false) })
+		name := control.NewText(x.Name, "", "")
+		name.Bold = true
+		samples.Add(control.NewColumn(4, 0, name, control.NewText(x.About, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder), container.NewHBox(run, look)))
+	}
+	s.recent = control.NewColumn(0, 0)
+	col := control.NewColumn(20, startWidth, control.NewColumn(4, 0, title, about), target, s.recent, samples)
+	s.box = container.NewStack(control.Ground(theme.ColorNameBackground, 0, container.NewVScroll(
+		container.New(layout.NewCenterLayout(), container.New(&fixedWidth{startWidth}, col)))))
+	return s
+}
+
+func heading(text string) fyne.CanvasObject {
+	t := control.NewText(text, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
+	t.Bold = true
+	return t
+}
+
+func (s *startPage) update() {
+	s.recent.RemoveAll()
+	list := s.w.m.Store().Files
+	if len(list) > 0 {
+		s.recent.Add(heading("Recent"))
+	}
+	for i, path := range list {
+		if i == 6 {
+			break
+		}
+		b := control.Quiet(filepath.Base(path), path, theme.DocumentIcon(), func() { s.w.m.Open(path) })
+		b.Alignment = fynewidget.ButtonAlignLeading
+		s.recent.Add(b)
+	}
+	s.recent.Hidden = len(list) == 0
+	s.box.Refresh()
+}
+
+// fixedWidth lays one object out at a width, as high as it needs.
+type fixedWidth struct{ w float32 }
+
+func (f *fixedWidth) MinSize(o []fyne.CanvasObject) fyne.Size {
+	o[0].Resize(fyne.NewSize(f.w, o[0].Size().Height))
+	return fyne.NewSize(f.w, o[0].MinSize().Height+48)
+}
+
+func (f *fixedWidth) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	o[0].Resize(fyne.NewSize(f.w, o[0].Size().Height))
+	o[0].Resize(fyne.NewSize(f.w, o[0].MinSize().Height))
+	o[0].Move(fyne.NewPos((size.Width-f.w)/2, 24))
+}
+
+// dashes is the frame of the drop target.
+func dashes() fyne.CanvasObject {
+	r := canvas.NewRectangle(nil)
+	r.StrokeColor = theme.Color(theme.ColorNameInputBorder)
+	r.StrokeWidth, r.CornerRadius = 1.5, 8
+	return r
+}

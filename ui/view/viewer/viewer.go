@@ -1,0 +1,341 @@
+// Package viewer is the middle of the window: tabs, one or two linked image panes,
+// and the tools that say how values become colours.
+package viewer
+
+import (
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+
+	"limpid/app/figure"
+	"limpid/ui/viewmodel"
+	"limpid/ui/widget"
+	"limpid/ui/widget/control"
+)
+
+// Keys are the window's handlers of what a pane does not use: a pane that has the
+// keyboard keeps it from the window.
+type Keys struct {
+	Key      func(*fyne.KeyEvent)
+	Rune     func(rune)
+	Shortcut func(fyne.Shortcut)
+}
+
+// Viewer shows the panes of a Model.
+type Viewer struct {
+	// OnHover is called when the place under the cursor changed: the tile and its
+	// pixel, ok false when there is none.
+	OnHover func(tile int, x, y float64, ok bool)
+	// OnView is called when zoom or position changed.
+	OnView func()
+
+	m     *viewmodel.Model
+	port  *widget.Viewport
+	panes [2]*widget.ImageView
+	heads [2]*control.Select
+	bars  [2]*widget.ColorBar
+	sides [2]*fyne.Container // head, pane, bar
+	tabs  *control.Tabs
+	band  *control.Select
+	steps *stepper
+	tools *tools
+
+	links [2]widget.Link
+	grid  gridKey
+	north bool
+	shown [2]*viewmodel.Tile
+	body  *fyne.Container
+	frame *fyne.Container
+}
+
+// gridKey tells when another image is looked at.
+type gridKey struct {
+	file *viewmodel.File
+	grid viewmodel.Grid
+	hdu  int
+}
+
+// New makes a viewer.
+func New(m *viewmodel.Model, keys Keys) *Viewer {
+	v := &Viewer{m: m, port: widget.NewViewport()}
+	v.port.OnChange = func() {
+		if v.OnView != nil {
+			v.OnView()
+		}
+	}
+	for i := range v.panes {
+		v.panes[i] = v.newPane(i, keys)
+		v.heads[i] = control.NewSelect("what this half shows", func(s string) {
+			m.SetSide(m.Pane(), i, viewmodel.Source(s))
+		})
+		head := control.Inset(4, 2, 4, 2, v.heads[i])
+		v.bars[i] = widget.NewColorBar()
+		v.sides[i] = container.NewBorder(head, control.Inset(8, 5, 8, 1, v.bars[i]), nil, nil, v.panes[i])
+	}
+	v.tabs = control.NewTabs(func(i int) { m.SetPane(viewmodel.Panes()[i]) })
+	v.band = control.NewSelect("band or plane (< and >)", func(s string) {
+		var k int
+		if _, err := fmt.Sscan(s, &k); err == nil {
+			m.SetBand(k)
+		}
+	})
+	v.steps = newStepper(m)
+	v.tools = newTools(m)
+	v.body = container.New(halves{}, v.sides[0], v.sides[1])
+	top := control.Inset(4, 2, 6, 2, control.NewRow(8, []float32{-1, 130}, v.tabs, v.band))
+	v.frame = container.NewBorder(container.NewVBox(top, v.steps.box), v.tools.box, nil, nil, v.body)
+	v.Update()
+	return v
+}
+
+// Object is what to put into the window.
+func (v *Viewer) Object() fyne.CanvasObject { return v.frame }
+
+func (v *Viewer) newPane(i int, keys Keys) *widget.ImageView {
+	p := widget.NewImageView(v.port)
+	p.OnHover = func(h widget.Hover) {
+		if v.OnHover != nil {
+			v.OnHover(i, h.X, h.Y, h.Inside)
+		}
+	}
+	p.OnStyle = func(s figure.Style) { v.styled(i, s) }
+	p.OnTapped = func(widget.Hover, bool, fyne.Position) { v.m.SetActiveTile(i) }
+	p.OnKey = keys.Key
+	p.OnRune = keys.Rune
+	p.OnShortcut = keys.Shortcut
+	return p
+}
+
+// styled takes over what the user did to a pane: contrast and bias, or zscale.
+func (v *Viewer) styled(i int, s figure.Style) {
+	tiles := v.m.Tiles()
+	if i >= len(tiles) {
+		return
+	}
+	if s.Limits != v.m.Style(tiles[i]).Limits {
+		v.m.SetRule(tiles[i], string(figure.ZScale))
+		return
+	}
+	v.m.SetLook(tiles[i], func(l *viewmodel.Look) { l.Contrast, l.Bias = s.Contrast, s.Bias })
+}
+
+// Active is the pane the tools act on.
+func (v *Viewer) Active() *widget.ImageView { return v.panes[min(v.m.ActiveTile(), 1)] }
+
+// Focus gives the active pane the keyboard.
+func (v *Viewer) Focus(c fyne.Canvas) { c.Focus(v.Active()) }
+
+// Zoom is screen pixels per image pixel.
+func (v *Viewer) Zoom() float64 { return v.port.Zoom() }
+
+// Region is the part of the file's image in sight, in its pixels from 0 with upper
+// ends excluded.
+func (v *Viewer) Region() (x0, x1, y0, y1 int, ok bool) {
+	fx0, fx1, fy0, fy1, ok := v.panes[0].InSight()
+	tiles := v.m.Tiles()
+	if !ok || len(tiles) == 0 {
+		return 0, 0, 0, 0, false
+	}
+	o := tiles[0].Grid().Origin
+	round := func(f float64, origin int) int { return int(f+0.5) + origin }
+	return round(fx0+0.5, o[0]), round(fx1+0.5, o[0]), round(fy0+0.5, o[1]), round(fy1+0.5, o[1]), true
+}
+
+// Look centres the panes on a pixel of the file's image and marks it.
+func (v *Viewer) Look(x, y float64) {
+	tiles := v.m.Tiles()
+	if len(tiles) == 0 {
+		return
+	}
+	o := tiles[0].Grid().Origin
+	x, y = x-float64(o[0]), y-float64(o[1])
+	v.port.SetView(x, y, max(4, v.port.Zoom()))
+	v.port.SetCursor(x, y)
+}
+
+// NorthUp says whether pictures are turned so that north is nearly up.
+func (v *Viewer) NorthUp() bool { return v.north }
+
+// SetNorthUp turns them.
+func (v *Viewer) SetNorthUp(on bool) {
+	v.north = on
+	v.Update()
+}
+
+// Update shows the Model as it is now.
+func (v *Viewer) Update() {
+	tiles := v.m.Tiles()
+	v.showTabs()
+	v.showReference(tiles)
+	two := len(tiles) == 2
+	for i := range v.panes {
+		if i >= len(tiles) {
+			v.sides[i].Hide()
+			v.panes[i].Hide()
+			v.shown[i] = nil
+			if i == 0 {
+				v.panes[0].SetImage(nil)
+			}
+			v.bars[i].Hide()
+			continue
+		}
+		v.sides[i].Show()
+		v.panes[i].Show()
+		v.showHead(i, two)
+		v.showTile(i, tiles)
+	}
+	if len(tiles) == 0 {
+		v.sides[0].Show()
+		v.panes[0].Show()
+	}
+	v.body.Refresh()
+	before := [2]bool{v.steps.box.Visible(), v.tools.box.Visible()}
+	v.steps.update()
+	v.tools.update()
+	if before != [2]bool{v.steps.box.Visible(), v.tools.box.Visible()} {
+		v.frame.Refresh()
+	}
+}
+
+func (v *Viewer) showTabs() {
+	var names []string
+	for _, p := range viewmodel.Panes() {
+		names = append(names, v.m.Label(p))
+	}
+	v.tabs.Set(names, int(v.m.Pane()))
+	k, n := v.m.Band()
+	if n < 2 {
+		v.band.Hide()
+		return
+	}
+	list := make([]control.Option, n)
+	for i := range list {
+		list[i] = control.Option{Value: fmt.Sprint(i), Label: v.m.BandName(i)}
+	}
+	v.band.Set(list, fmt.Sprint(k))
+	v.band.Show()
+}
+
+// showReference makes the first picture of the file itself the one that panes are
+// linked to.
+func (v *Viewer) showReference(tiles []*viewmodel.Tile) {
+	t := reference(tiles)
+	if t == nil {
+		return
+	}
+	g := t.Grid()
+	turn := figure.Upright
+	if w := t.WCS(); w != nil && v.north {
+		turn = figure.Orient(w, g.W, g.H)
+	}
+	key := gridKey{v.m.File(), g, v.m.HDU()}
+	if key.grid != v.grid.grid || key.file != v.grid.file {
+		v.port.Fit()
+	}
+	v.grid = key
+	v.port.SetReference(g.W, g.H, turn)
+}
+
+func reference(tiles []*viewmodel.Tile) *viewmodel.Tile {
+	for _, t := range tiles {
+		if t.Picture != nil && !t.Other() {
+			return t
+		}
+	}
+	for _, t := range tiles {
+		if t.Picture != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+func (v *Viewer) showHead(i int, two bool) {
+	head := v.sides[i].Objects[1] // Border puts what is in the middle first
+	if !two {
+		if head.Visible() {
+			head.Hide()
+			v.sides[i].Refresh()
+		}
+		return
+	}
+	var list []control.Option
+	for _, o := range v.m.SideChoices() {
+		list = append(list, control.Option{Value: o.Value, Label: o.Label})
+	}
+	v.heads[i].Set(list, string(v.m.Sides(v.m.Pane())[i]))
+	if !head.Visible() {
+		head.Show()
+		v.sides[i].Refresh()
+	}
+}
+
+func (v *Viewer) showTile(i int, tiles []*viewmodel.Tile) {
+	t, p := tiles[i], v.panes[i]
+	p.SetTitle(t.Title)
+	p.SetMessage(t.Message)
+	show(v.bars[i], t.Picture != nil)
+	if t.Picture == nil {
+		p.SetImage(nil)
+		v.shown[i] = t
+		return
+	}
+	link := linkOf(reference(tiles), t)
+	if link != v.links[i] {
+		v.links[i] = link
+		p.SetViewport(v.port, link)
+	}
+	p.SetImage(t.Picture.Image)
+	p.SetStyle(v.m.Style(t))
+	p.SetOverlays(v.overlays(t)...)
+	v.bars[i].Set(p.Style(), t.Picture.Image, t.Unit())
+	v.shown[i] = t
+}
+
+// linkOf connects a tile to the reference: pixel by pixel on the same grid, over
+// the sky where both know it, else by size.
+func linkOf(ref, t *viewmodel.Tile) widget.Link {
+	if ref == t || ref.Grid() == t.Grid() && !t.Other() {
+		return nil
+	}
+	if a, b := ref.WCS(), t.WCS(); a != nil && b != nil {
+		return widget.SkyLink{Reference: a, Pane: b}
+	}
+	a, b := ref.Grid(), t.Grid()
+	if a.W == b.W && a.H == b.H {
+		return nil
+	}
+	k := float64(b.W) / float64(a.W)
+	return widget.Affine{XX: k, YY: k, X0: (k - 1) / 2, Y0: (k - 1) / 2}
+}
+
+// halves shows one object, or two side by side with a seam.
+type halves struct{}
+
+func (halves) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(200, 120) }
+
+func (halves) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	var shown []fyne.CanvasObject
+	for _, o := range objects {
+		if o.Visible() {
+			shown = append(shown, o)
+		}
+	}
+	const seam = 2
+	w := (size.Width - float32(len(shown)-1)*seam) / float32(max(1, len(shown)))
+	for i, o := range shown {
+		o.Resize(fyne.NewSize(w, size.Height))
+		o.Move(fyne.NewPos(float32(i)*(w+seam), 0))
+	}
+}
+
+func show(o fyne.CanvasObject, on bool) {
+	if on != o.Visible() {
+		if on {
+			o.Show()
+		} else {
+			o.Hide()
+		}
+	}
+}
