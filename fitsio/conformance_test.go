@@ -1,6 +1,7 @@
 package fitsio
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -174,4 +176,24 @@ func nullsAgree(h *HDU, want string) bool {
 	defer func() { h.tiles.hasBlank = true }()
 	narrow, wide, err := pixelSums(h)
 	return err == nil && (want == narrow || want == wide)
+}
+
+func TestOpen_CompressFiles_EqualGzip(t *testing.T) {
+	dir := dataDir(t)
+	tool, err := exec.LookPath("gzip")
+	if err != nil {
+		t.Skip("gzip, which reads .Z too, is not installed")
+	}
+	for _, n := range []string{"astropy/lzw.fits.Z", "nom_tam/rp600245n00_im1.fits.Z", "nom_tam/test.fits.Z"} {
+		path := filepath.Join(dir, n)
+		want, err := exec.Command(tool, "-dc", path).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := openTemp(t, path)
+		got := make([]byte, f.src.Size())
+		if _, err := f.src.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, gzip has %d (%v)", n, len(got), len(want), err)
+		}
+	}
 }

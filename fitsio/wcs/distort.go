@@ -73,6 +73,11 @@ func (p *parser) distortions() error {
 	if p.suffix != "" && p.suffix != "SIP" {
 		p.note("the distortion code %q in CTYPE is not known and was ignored", p.suffix)
 	}
+	for _, key := range []string{"CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2"} {
+		if p.h.Has(p.key("%s", key)) {
+			p.note("%s: distortion by a lookup table was not applied", key)
+		}
+	}
 	a, okA, err := p.sipPoly("A")
 	if err != nil {
 		return err

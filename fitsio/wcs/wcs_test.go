@@ -177,6 +177,17 @@ func TestFromHeader_Alternate_IsReadApart(t *testing.T) {
 	}
 }
 
+func TestFromHeader_LookupDistortion_IsNoted(t *testing.T) {
+	h := tanHeader()
+	if n := mustWCS(t, h).Notes; len(n) != 0 {
+		t.Errorf("notes %q", n)
+	}
+	h.Set("CPDIS1", "LOOKUP", "")
+	if n := mustWCS(t, h).Notes; len(n) != 1 {
+		t.Errorf("notes %q", n)
+	}
+}
+
 func TestSkyToPixel_OtherSideOfTheSky_IsNotOK(t *testing.T) {
 	w := mustWCS(t, tanHeader())
 	for _, p := range [][2]float64{{330, -2.2}, {math.NaN(), 0}, {0, 95}, {math.Inf(1), 0}} {
