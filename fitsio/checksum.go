@@ -5,8 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-
-	"limpid/fitsio/header"
 )
 
 // sum32 is the 32-bit ones' complement sum of FITS 4.0, appendix J. It takes
@@ -121,8 +119,7 @@ func (h *HDU) VerifyChecksum() (Checks, error) {
 	if !c.HasData && !c.HasWhole {
 		return c, nil
 	}
-	end := (h.size + header.BlockSize - 1) / header.BlockSize * header.BlockSize
-	end = min(end, h.file.src.Size()-h.off)
+	end := min(padded(h.size), h.file.src.Size()-h.off)
 	if end < h.size {
 		return c, h.fail(ErrTruncated)
 	}

@@ -90,8 +90,9 @@ func (c *Column) parseForm() error {
 // maxColumns is the standard's limit on TFIELDS.
 const maxColumns = 999
 
-// columns reads the description of every column of a table.
-func (h *HDU) columns() ([]Column, error) {
+// columns reads the description of every column of a table; form is "TFORM", or
+// "ZFORM" for what a compressed table was.
+func (h *HDU) columns(form string, rowLen int64) ([]Column, error) {
 	hd := h.raw
 	n, ok := hd.Int("TFIELDS")
 	if !ok || n < 0 || n > maxColumns {
@@ -108,14 +109,14 @@ func (h *HDU) columns() ([]Column, error) {
 			c.Name = fmt.Sprintf("col%d", c.index)
 		}
 		c.Unit, _ = hd.Str(key("TUNIT"))
-		c.Form, ok = hd.Str(key("TFORM"))
+		c.Form, ok = hd.Str(key(form))
 		if !ok {
-			return nil, cardError(ErrHeader, key("TFORM"), "missing")
+			return nil, cardError(ErrHeader, key(form), "missing")
 		}
 		c.Scale, c.Zero = hd.FloatOr(key("TSCAL"), 1), hd.FloatOr(key("TZERO"), 0)
 		c.Null, c.HasNull = hd.Int(key("TNULL"))
 		if h.Kind == ASCIITable {
-			if err := c.asciiForm(hd, h.rowLen); err != nil {
+			if err := c.asciiForm(hd, rowLen); err != nil {
 				return nil, err
 			}
 			continue
@@ -127,8 +128,8 @@ func (h *HDU) columns() ([]Column, error) {
 		off += c.width
 		c.Dim = parseDim(hd, key("TDIM"), c.Repeat)
 	}
-	if off > h.rowLen {
-		return nil, cardError(ErrHeader, "NAXIS1", "rows have %d bytes, but the columns take %d", h.rowLen, off)
+	if off > rowLen {
+		return nil, cardError(ErrHeader, "NAXIS1", "rows have %d bytes, but the columns take %d", rowLen, off)
 	}
 	return cols, nil
 }

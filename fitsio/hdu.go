@@ -72,7 +72,12 @@ func (h *HDU) Pixels() int64 {
 }
 
 // Rows is the number of rows of a table.
-func (h *HDU) Rows() int { return int(h.rows) }
+func (h *HDU) Rows() int {
+	if n, ok := h.raw.Int("ZNAXIS2"); ok && h.Kind == BinaryTable && isTrue(h.raw, "ZTABLE") {
+		return int(max(n, 0))
+	}
+	return int(h.rows)
+}
 
 // String gives "HDU 2 (SCI): image 4096 × 2048, BITPIX -32".
 func (h *HDU) String() string {
@@ -134,15 +139,20 @@ func isTrue(h *Header, key string) bool {
 // checkEnd reports data that end too early and gives the offset of the next HDU.
 func (f *File) checkEnd(h *HDU) int64 {
 	have := f.src.Size() - h.off
-	padded := (h.size + header.BlockSize - 1) / header.BlockSize * header.BlockSize
+	whole := padded(h.size)
 	switch {
 	case have < h.size:
 		f.find(limpid.Problem, h.Index, "fits.truncated", "Copy or download the file again; HDUs before this one are complete",
 			"the data should take %d bytes, but the file has %d after the header", h.size, max(have, 0))
-	case have < padded:
+	case have < whole:
 		f.find(limpid.Info, h.Index, "fits.padding", "", "the last block is not padded to 2880 bytes")
 	}
-	return h.off + padded
+	return h.off + whole
+}
+
+// padded rounds up to whole blocks.
+func padded(size int64) int64 {
+	return (size + header.BlockSize - 1) / header.BlockSize * header.BlockSize
 }
 
 // structure reads the mandatory keywords (FITS 4.0, section 4.4.1).
@@ -301,7 +311,9 @@ func (h *HDU) heapBounds(data, pcount int64) error {
 		}
 		h.heap = v
 	}
-	h.heapLen = data + pcount - h.heap
+	// fpack forgets a gap before the heap when it counts PCOUNT: arrays may reach
+	// into the padding of the last block.
+	h.heapLen = padded(h.size) - h.heap
 	return nil
 }
 

@@ -22,6 +22,8 @@ type Table struct {
 	once sync.Once
 	data []byte // the whole table where it is small
 	err  error
+
+	packed *packedTable // compressed by fpack; nil: not
 }
 
 // Table opens a table HDU.
@@ -29,7 +31,11 @@ func (h *HDU) Table() (*Table, error) {
 	if h.Kind != BinaryTable && h.Kind != ASCIITable {
 		return nil, h.fail(fmt.Errorf("a %s HDU is not a table: %w", h.Kind, ErrUnsupported))
 	}
-	cols, err := h.columns()
+	if isTrue(h.raw, "ZTABLE") {
+		t, err := h.openPacked()
+		return t, h.fail(err)
+	}
+	cols, err := h.columns("TFORM", h.rowLen)
 	if err != nil {
 		return nil, h.fail(err)
 	}
@@ -81,6 +87,9 @@ const keepTable = 64 << 20
 // fixed gathers the bytes of one column, row after row.
 func (t *Table) fixed(ctx context.Context, c *Column) ([]byte, error) {
 	h := t.h
+	if t.packed != nil {
+		return t.unpackColumn(ctx, c)
+	}
 	size := c.width * h.rows
 	if limit := h.file.opt.maxBytes(); size > limit {
 		return nil, fmt.Errorf("%d rows of %d bytes are more than the limit of %s: %w", h.rows, c.width, source.BytesText(limit), ErrTooLarge)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -97,4 +98,45 @@ func TestTable_DataFiles_EqualAstropy(t *testing.T) {
 		}
 	}
 	t.Logf("%d columns in %d tables of %d files: %d differ", len(rows), len(tables), len(files), bad)
+}
+
+// fpack's tables must hold what the tables beside them hold.
+func TestTable_CompressedByFpack_EqualsThePlainOne(t *testing.T) {
+	dir := dataDir(t)
+	columns := 0
+	for _, n := range []string{"blackbox/tst0010.fits", "blackbox/tst0012.fits", "blackbox/tst0014.fits", "nom_tam/bt12.fits"} {
+		a, b := openTemp(t, filepath.Join(dir, n)), openTemp(t, filepath.Join(dir, n+".fz"))
+		ta, err := a.HDUs[1].Table()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb, err := b.HDUs[1].Table()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ta.Rows != tb.Rows || len(ta.Columns) != len(tb.Columns) || b.HDUs[1].Rows() != ta.Rows {
+			t.Fatalf("%s: %d rows and %d columns, want %d and %d", n, tb.Rows, len(tb.Columns), ta.Rows, len(ta.Columns))
+		}
+		for i := range ta.Columns {
+			if ta.Columns[i].Var != 0 {
+				if _, err := tb.Arrays(context.Background(), tb.Columns[i].Name); !errors.Is(err, ErrUnsupported) {
+					t.Errorf("%s: arrays of a compressed table: %v", n, err)
+				}
+				continue
+			}
+			kind := "num"
+			if ta.Columns[i].Type == 'A' {
+				kind = "str"
+			}
+			want, err := columnDigest(ta, i, kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			columns++
+			if got, err := columnDigest(tb, i, kind); err != nil || got != want {
+				t.Errorf("%s column %s (%s): differs (%v)", n, ta.Columns[i].Name, ta.Columns[i].Form, err)
+			}
+		}
+	}
+	t.Logf("%d columns", columns)
 }

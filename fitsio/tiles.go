@@ -43,7 +43,7 @@ func (h *HDU) openTiles() error {
 	if err := t.shape(); err != nil {
 		return err
 	}
-	cols, err := h.columns()
+	cols, err := h.columns("TFORM", h.rowLen)
 	if err != nil {
 		return err
 	}
