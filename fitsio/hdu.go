@@ -59,6 +59,15 @@ type HDU struct {
 // tile-compressed images only.
 func (h *HDU) RawHeader() *Header { return h.raw }
 
+// Keyword looks in the HDU's own header and then in that of the primary HDU, where
+// programs put what holds for the whole exposure (INHERIT convention).
+func (h *HDU) Keyword(key string) (Card, bool) {
+	if c, ok := h.Header.Get(key); ok {
+		return c, true
+	}
+	return h.file.HDUs[0].Header.Get(key)
+}
+
 // Pixels is the number of pixels of an image.
 func (h *HDU) Pixels() int64 {
 	if h.Kind != Image || len(h.Shape) == 0 {

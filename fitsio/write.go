@@ -2,8 +2,11 @@ package fitsio
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,7 +115,10 @@ func WriteFile(path string, o WriteOptions, hdus ...*NewHDU) (err error) {
 			err = &Error{"write", path, -1, err}
 		}
 	}()
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if real, lerr := filepath.EvalSymlinks(path); lerr == nil {
+		path = real // replace what a link points to, not the link
+	}
+	f, err := createBeside(path)
 	if err != nil {
 		return err
 	}
@@ -129,8 +135,10 @@ func WriteFile(path string, o WriteOptions, hdus ...*NewHDU) (err error) {
 	if err = w.Flush(); err != nil {
 		return err
 	}
-	if err = f.Chmod(filePerm(path)); err != nil {
-		return err
+	if st, serr := os.Stat(path); serr == nil {
+		if err = f.Chmod(st.Mode().Perm()); err != nil { // as the file it replaces
+			return err
+		}
 	}
 	if err = f.Sync(); err != nil {
 		return err
@@ -145,12 +153,16 @@ func WriteFile(path string, o WriteOptions, hdus ...*NewHDU) (err error) {
 	return nil
 }
 
-// filePerm keeps the permissions of a file that is replaced.
-func filePerm(path string) os.FileMode {
-	if st, err := os.Stat(path); err == nil {
-		return st.Mode().Perm()
+// createBeside makes a new file in the folder of path, with the permissions any new
+// file of the user gets.
+func createBeside(path string) (*os.File, error) {
+	for try := 0; ; try++ {
+		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%08x.tmp", filepath.Base(path), rand.Uint32()))
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err == nil || !errors.Is(err, fs.ErrExist) || try > 100 {
+			return f, err
+		}
 	}
-	return 0o644
 }
 
 // syncDir makes the new name last; not every system can, and none needs to.

@@ -130,3 +130,35 @@ func TestWriteFile_FailsHalfWay_OldFileStays(t *testing.T) {
 		t.Errorf("folder %v, file %q", left, old)
 	}
 }
+
+func TestWriteFile_OverALink_ReplacesTheTarget(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target.fits"), filepath.Join(dir, "link.fits")
+	if err := os.WriteFile(target, []byte("old"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Skip("no symbolic links here")
+	}
+	head := &Header{}
+	head.Set("EXPTIME", 30.0, "")
+	a, _ := NewImage("", []int{1}, []float32{1}, head)
+	b, _ := NewImage("SCI", []int{1}, []float32{2}, nil)
+	if err := WriteFile(link, WriteOptions{}, a, b); err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Lstat(link)
+	if err != nil || st.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v %v", st, err)
+	}
+	f := openTemp(t, target)
+	if c, ok := f.HDUs[1].Keyword("EXPTIME"); !ok || c.Value != 30.0 {
+		t.Errorf("EXPTIME of the primary HDU: %v %v", c.Value, ok)
+	}
+	if st, _ := os.Stat(target); st.Mode().Perm() != 0o640 {
+		t.Errorf("permissions became %v", st.Mode())
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 2 {
+		t.Errorf("left behind: %v", left)
+	}
+}
