@@ -19,6 +19,7 @@ type status struct {
 	place, value, sky, zoom *control.Text
 	bar                     *widget.StepProgress
 	idle                    *control.Text
+	barBox                  *fyne.Container
 	box                     fyne.CanvasObject
 }
 
@@ -33,8 +34,8 @@ func newStatus(w *Window) *status {
 	s.idle = text()
 	s.idle.Colour, s.idle.Align = theme.ColorNamePlaceHolder, fyne.TextAlignTrailing
 	s.bar = widget.NewStepProgress()
-	bar := control.Inset(0, 5, 0, 0, container.New(layout.NewGridWrapLayout(fyne.NewSize(130, 6)), s.bar))
-	row := control.NewRow(14, []float32{140, 250, 250, 64, -1, 0}, s.place, s.value, s.sky, s.zoom, s.idle, bar)
+	s.barBox = control.Inset(0, 5, 0, 0, container.New(layout.NewGridWrapLayout(fyne.NewSize(130, 6)), s.bar))
+	row := control.NewRow(14, []float32{140, 250, 250, 64, -1, 0}, s.place, s.value, s.sky, s.zoom, s.idle, s.barBox)
 	s.box = control.Ground(theme.ColorNameHeaderBackground, 0, control.Inset(10, 4, 10, 3, row))
 	return s
 }
@@ -46,7 +47,7 @@ func (s *status) update() {
 		s.zoom.SetText("zoom " + widget.FormatZoom(s.w.view.Zoom()))
 	}
 	e := s.w.m.Active()
-	show(s.bar, e != nil)
+	show(s.barBox, e != nil)
 	if e == nil {
 		s.idle.Set(s.w.idleText(), theme.ColorNamePlaceHolder)
 		return

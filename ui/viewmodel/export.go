@@ -139,7 +139,7 @@ func (m *Model) Export(e *Entry, p ExportPlan) {
 		return func() {
 			m.export = ExportState{Written: written}
 			if err != nil {
-				f := session.Problem(err)
+				f := inWords(session.Problem(err))
 				m.export.Problem = &f
 			}
 			e.Written = append(e.Written, written...)

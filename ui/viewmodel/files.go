@@ -148,7 +148,7 @@ func (m *Model) add(doc *session.Document) *File {
 	f := &File{ID: m.nextID, Path: doc.Path, Name: doc.Name, HDUs: doc.HDUs, doc: doc}
 	f.draft = form.FromRecipe(m.defaultRecipe(f))
 	if _, err := doc.FirstImage(); err != nil {
-		p := session.Problem(err)
+		p := inWords(session.Problem(err))
 		f.Problem = &p
 	}
 	m.files = append(m.files, f)

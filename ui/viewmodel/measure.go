@@ -117,7 +117,7 @@ func (m *Model) measured(f *File, asked bool, o *session.Observed, err error) {
 	}
 	w.observed = o
 	if err != nil {
-		p := session.Problem(err)
+		p := inWords(session.Problem(err))
 		w.problem = &p
 		if step, ok := form.StepOf(p); ok {
 			m.open[step] = true

@@ -172,6 +172,7 @@ const maxNotices = 4
 
 // notify shows a finding until it is dismissed.
 func (m *Model) notify(f limpid.Finding) {
+	f = inWords(f)
 	for _, n := range m.notices {
 		if n.Finding == f {
 			return
@@ -183,6 +184,25 @@ func (m *Model) notify(f limpid.Finding) {
 		m.notices = m.notices[extra:]
 	}
 	m.changed(Notices)
+}
+
+// inWords is a finding as a window says it: without names of packages, and with
+// advice for someone at a window where the session's is for the command line.
+func inWords(f limpid.Finding) limpid.Finding {
+	f.What = form.Plain(f.What)
+	switch f.Code {
+	case "recipe":
+		f.Advice = "check the recipe's file, or make a new one here"
+	case "shape":
+		f.Advice = "choose another HDU, one plane, or another cut-out in step 1"
+	case "stars":
+		f.Advice = "give the PSF as a file, or as a profile with its FWHM, in step 2"
+	case "changed":
+		f.Advice = "run it on the file as it is now, or find the old file"
+	case "scale":
+		f.Advice = "give the FWHM in px"
+	}
+	return f
 }
 
 // fail shows an error in the words of the session.

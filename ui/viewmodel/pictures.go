@@ -11,6 +11,7 @@ import (
 	"limpid/app/session"
 	"limpid/fitsio/wcs"
 	"limpid/solvers"
+	"limpid/ui/viewmodel/form"
 )
 
 // Picture is a plane prepared for display, made off the Model's goroutine.
@@ -131,7 +132,7 @@ func (m *Model) refresh() {
 			}
 		}
 		if err := p.problems[v]; err != nil {
-			t.Picture, t.Message = nil, session.Problem(err).What
+			t.Picture, t.Message = nil, form.Plain(session.Problem(err).What)
 		}
 		if t.Picture == nil && t.Message == "" {
 			t.Message = "Reading …"

@@ -131,7 +131,7 @@ func (m *Model) follow() {
 func (m *Model) ended(e *Entry) {
 	m.active = nil
 	if err := e.run.Err(); err != nil {
-		p := session.Problem(err)
+		p := inWords(session.Problem(err))
 		if e.Status.Phase == session.PhaseCanceled {
 			p.What = "cancelled"
 			if e.Result != nil {
@@ -258,7 +258,7 @@ func (e *Entry) Findings() []Finding {
 	}
 	var out []Finding
 	for _, x := range e.Result.Findings {
-		if _, placed := form.StepOf(x); !placed {
+		if _, placed := form.StepOf(x); !placed && !mergeBands(out, x) {
 			item := Finding{Finding: x}
 			if fix, ok := e.File.draft.FixFor(x, e.File.measure.observed); ok {
 				item.Fix = &fix

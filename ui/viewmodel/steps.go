@@ -1,6 +1,8 @@
 package viewmodel
 
 import (
+	"strings"
+
 	"limpid"
 	"limpid/app/recipe"
 	"limpid/app/session"
@@ -22,7 +24,8 @@ const (
 // Finding is something the user should know, with its remedy if there is one.
 type Finding struct {
 	limpid.Finding
-	Fix *form.Fix
+	Fix    *form.Fix
+	Others int // bands for which something like it was found, beside the one in Where
 }
 
 // StepState is one step of the recipe as the window shows it.
@@ -51,9 +54,11 @@ func (m *Model) Steps() []StepState {
 			Fields: f.draft.Fields(s, c), Verdict: f.draft.Verdict(s, c, m.fresh(f)),
 		}
 		st.Level = m.level(f, s, errs, st.Findings)
-		if id, msg := errs.First(); errs.In(s) {
-			st.Verdict = msg
-			_ = id
+		switch {
+		case errs.In(s):
+			st.Verdict = errs.Of(s)
+		case st.Level == Wrong:
+			st.Verdict = "cannot be used as it is"
 		}
 		out = append(out, st)
 	}
@@ -110,6 +115,9 @@ func (m *Model) placedFindings(f *File) map[form.Step][]Finding {
 	add := func(x limpid.Finding) {
 		if s, ok := form.StepOf(x); ok && !seen[x] {
 			seen[x] = true
+			if mergeBands(out[s], x) {
+				return
+			}
 			item := Finding{Finding: x}
 			if fix, ok := f.draft.FixFor(x, f.measure.observed); ok {
 				item.Fix = &fix
@@ -134,6 +142,21 @@ func (m *Model) placedFindings(f *File) map[form.Step][]Finding {
 		}
 	}
 	return out
+}
+
+// mergeBands notes that a finding holds for one more band; it reports whether
+// another band's is there already.
+func mergeBands(list []Finding, x limpid.Finding) bool {
+	if !strings.Contains(x.Where, "band ") && !strings.Contains(x.Where, "plane ") {
+		return false
+	}
+	for i := range list {
+		if y := &list[i]; y.Code == x.Code && y.Severity == x.Severity && (y.Others > 0 || y.Where != x.Where) {
+			y.Others++
+			return true
+		}
+	}
+	return false
 }
 
 // latest is the result chosen, else the file's last.
@@ -176,6 +199,9 @@ func (m *Model) Set(id form.ID, value string) {
 	f := m.file
 	was, _ := f.draft.Recipe()
 	f.draft = f.draft.With(id, value)
+	if id == form.PSFKind && f.draft.Get(form.PSFSource) == "" {
+		f.draft = f.draft.With(form.PSFSource, f.draft.SuggestPSF(m.context(f)))
+	}
 	is, _ := f.draft.Recipe()
 	m.changed(Recipe)
 	if id == form.HDU || id == form.Plane || id == form.Cutout {

@@ -78,7 +78,7 @@ func (m *Model) rawTile(t *Tile) {
 	t.want = slot{file: m.file, hdu: m.hdu, source: Data, band: m.band}
 	t.Title = form.Label(h)
 	if n := h.Planes(); n > 1 {
-		t.Title += fmt.Sprintf(", plane %d of %d", m.band, n)
+		t.Title += fmt.Sprintf(", plane %d", m.band)
 	}
 }
 
@@ -175,10 +175,45 @@ func (m *Model) Read(i int, x, y float64) (r Readout, ok bool) {
 			}
 		}
 	}
+	if m.entry == nil && !m.panes.tiles[i].Other() && m.ShowsRecipeImage() {
+		if s := m.noiseAt(px, py); s > 0 {
+			r.Std, r.StdIs = s, "noise"
+		}
+	}
 	if p.WCS != nil {
 		if lon, lat, ok := p.WCS.PixelToSky(x, y); ok {
 			r.Lon, r.Lat, r.Frame, r.Scale = lon, lat, p.WCS.Frame.String(), p.WCS.PixelScale()
 		}
 	}
 	return r, true
+}
+
+// noiseAt is the noise of a pixel of the file's image as measured; 0: not known.
+func (m *Model) noiseAt(x, y int) float64 {
+	o := m.fresh(m.file)
+	if o == nil || o.Obs == nil {
+		return 0
+	}
+	if c := o.Recipe.Input.Cutout; c != nil {
+		x, y = x-c[0], y-c[2]
+	}
+	w := o.Obs.Weights
+	if x < 0 || y < 0 || x >= w.W || y >= w.H {
+		return 0
+	}
+	band := m.band
+	if o.Plane >= 0 {
+		if band != o.Plane {
+			return 0
+		}
+		band = 0
+	}
+	if band >= w.C {
+		return 0
+	}
+	v := float64(w.Plane(band)[y*w.W+x])
+	if !(v > 0) {
+		return 0
+	}
+	return 1 / math.Sqrt(v) / o.Scale
 }

@@ -1,6 +1,7 @@
 package recipepanel
 
 import (
+	"fmt"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -11,6 +12,7 @@ import (
 
 	"limpid"
 	"limpid/ui/viewmodel"
+	"limpid/ui/viewmodel/form"
 	"limpid/ui/widget/control"
 )
 
@@ -60,11 +62,15 @@ func (n *note) set(f viewmodel.Finding, file *viewmodel.File) {
 	n.at = f
 	n.mark.Resource = SeverityIcon(f.Severity)
 	n.mark.Refresh()
-	what := Sentence(f.What)
-	if where := strings.TrimPrefix(f.Where, fileName(file)); where != "" && where != f.Where {
-		what += " (" + strings.TrimLeft(where, ", ") + ")"
+	what := strings.TrimSuffix(f.What, ".")
+	where := strings.TrimLeft(strings.TrimPrefix(f.Where, fileName(file)), ", ")
+	if f.Others > 0 {
+		where += fmt.Sprintf(" and %d more", f.Others)
 	}
-	n.what.SetText(what)
+	if where != "" && where != f.Where || f.Others > 0 {
+		what += " (" + where + ")"
+	}
+	n.what.SetText(Sentence(what))
 	n.advice.SetText(Sentence(f.Advice))
 	n.advice.Hidden = f.Advice == ""
 	row := n.fix
@@ -90,11 +96,5 @@ func Sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	if c := s[0]; c >= 'a' && c <= 'z' && !strings.HasPrefix(s, "σ") {
-		s = string(c-'a'+'A') + s[1:]
-	}
-	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, ")") || strings.HasSuffix(s, ")") {
-		s = strings.TrimSuffix(s, ".") + "."
-	}
-	return s
+	return strings.TrimSuffix(form.Plain(s), ".") + "."
 }

@@ -2,6 +2,7 @@ package recipepanel
 
 import (
 	"fmt"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -18,16 +19,17 @@ import (
 
 // psfView shows the PSF in use and, where it was measured, the stars.
 type psfView struct {
-	m     *viewmodel.Model
-	pane  *widget.ImageView
-	about *control.Text
-	count *control.Text
-	mark  *control.Check
-	stars *fynewidget.List
-	rows  *fyne.Container // all about stars
-	list  []observe.Star
-	plane *float32 // the first pixel of the PSF shown
-	box   *fyne.Container
+	m      *viewmodel.Model
+	pane   *widget.ImageView
+	about  *control.Text
+	count  *control.Text
+	chosen *control.Text
+	mark   *control.Check
+	stars  *fynewidget.List
+	rows   *fyne.Container // all about stars
+	list   []observe.Star
+	plane  *float32 // the first pixel of the PSF shown
+	box    *fyne.Container
 }
 
 const (
@@ -48,13 +50,18 @@ func newPSFView(m *viewmodel.Model, act Actions) *psfView {
 	v.stars.OnSelected = func(i fynewidget.ListItemID) {
 		if i < len(v.list) {
 			act.Look(v.list[i].X, v.list[i].Y)
+			v.chosen.SetText(starText(v.list[i], true))
+			v.chosen.Show()
+			v.rows.Refresh()
 		}
 		v.stars.Unselect(i)
 	}
 	v.stars.HideSeparators = true
 	height := canvas.NewRectangle(nil)
 	height.SetMinSize(fyne.NewSize(10, starsHeight))
-	v.rows = control.NewColumn(3, 0, v.count, v.mark, container.NewStack(height, v.stars))
+	v.chosen = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
+	v.chosen.Hide()
+	v.rows = control.NewColumn(3, 0, v.count, v.mark, container.NewStack(height, v.stars), v.chosen)
 	v.box = control.NewColumn(8, 0, top, v.rows)
 	return v
 }
@@ -87,6 +94,7 @@ func (v *psfView) update() {
 				used++
 			}
 		}
+		v.chosen.Hide()
 		v.count.SetText(fmt.Sprintf("%d of %d bright peaks used; choose one to look at it", used, len(stars)))
 		v.stars.Refresh()
 	}
@@ -121,11 +129,23 @@ func (v *psfView) fillRow(i fynewidget.ListItemID, o fyne.CanvasObject) {
 	dot := row.Objects[0].(*fyne.Container).Objects[0].(*canvas.Circle)
 	text := row.Objects[1].(*control.Text)
 	name := theme.ColorNameWarning
-	what := s.Reason
 	if s.Used {
-		name, what = theme.ColorNameSuccess, fmt.Sprintf("S/N %.0f, half-light %.2f px", s.SNR, s.HalfLight)
+		name = theme.ColorNameSuccess
 	}
 	dot.FillColor = theme.Color(name)
 	dot.Refresh()
-	text.SetText(fmt.Sprintf("%.0f, %.0f  %s", s.X+1, s.Y+1, what))
+	text.SetText(starText(s, false))
+}
+
+// starText is a star in words: where it is in FITS pixels, and why it was used or
+// not; in short without what stands in parentheses.
+func starText(s observe.Star, long bool) string {
+	what := s.Reason
+	if s.Used {
+		what = fmt.Sprintf("S/N %.0f, half-light radius %.2f px", s.SNR, s.HalfLight)
+	}
+	if before, _, cut := strings.Cut(what, " ("); cut && !long {
+		what = before
+	}
+	return fmt.Sprintf("(%.0f, %.0f)  %s", s.X+1, s.Y+1, what)
 }

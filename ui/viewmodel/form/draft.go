@@ -135,6 +135,16 @@ func (e Errors) In(s Step) bool {
 	return false
 }
 
+// Of is the first one of a step.
+func (e Errors) Of(s Step) string {
+	for _, id := range order {
+		if msg, bad := e[id]; bad && StepFor(id) == s {
+			return msg
+		}
+	}
+	return ""
+}
+
 // First is the first one in the order of the form, for a line beside Run.
 func (e Errors) First() (ID, string) {
 	for _, s := range Steps() {

@@ -86,10 +86,13 @@ func sourceLabel(v string) string {
 func (b *builder) data() {
 	images := imageHDUs(b.c.This)
 	var list []Option
-	if b.d.Get(HDU) == "" {
-		list = append(list, Option{"", "the first image"})
-	}
+	first, unset := b.Data()
+	unset = unset && b.d.Get(HDU) == ""
 	for _, h := range images {
+		if unset && h.Index == first.Index { // the default has no number in the recipe
+			list = append(list, Option{"", Label(h)})
+			continue
+		}
 		list = append(list, Option{fmt.Sprint(h.Index), Label(h)})
 	}
 	b.add(Field{ID: HDU, Label: "HDU", Kind: Choice, Options: list, Help: "the image to work on"})
@@ -102,7 +105,7 @@ func (b *builder) data() {
 	}
 	b.add(Field{
 		ID: Cutout, Label: "Cut-out", Blank: "whole image",
-		Help: "x0:x1,y0:y1 in pixels from 0, upper ends excluded, as on the command line",
+		Help: "x0:x1,y0:y1, pixels from 0, upper ends excluded",
 	})
 }
 
@@ -165,14 +168,14 @@ func (b *builder) psf() {
 	}})
 	switch observe.PSFKind(b.d.Get(PSFKind)) {
 	case observe.PSFFile:
-		list := []Option{}
-		if b.role(session.RolePSF) || b.d.Get(PSFSource) == "" {
+		var list []Option
+		switch {
+		case b.role(session.RolePSF):
 			list = append(list, Option{ThisFile, "the PSF HDU of this file"})
+		case b.d.Get(PSFSource) == "":
+			list = append(list, Option{ThisFile, "choose one …"})
 		}
-		data, _ := b.Data()
-		list = append(list, b.sources(func(h session.HDUInfo, this bool) bool {
-			return !(this && h.Index == data.Index) && psfLike(h, data)
-		})...)
+		list = append(list, b.psfs()...)
 		b.add(Field{ID: PSFSource, Label: "PSF", Kind: File, Options: list, Help: "one plane for all bands, or one plane per band"})
 		b.add(Field{ID: Recenter, Label: "Recentre", Kind: Toggle, Help: "move the PSF's light to the centre of its stamp; without it an off-centre PSF shifts the result"})
 	case observe.PSFGaussian, observe.PSFMoffat, observe.PSFAiry:
@@ -189,9 +192,32 @@ func (b *builder) psf() {
 	if b.d.Get(PSFKind) != string(observe.PSFNone) {
 		b.add(Field{
 			ID: PSFError, Label: "PSF error", Blank: "0",
-			Help: "relative error of the PSF, as 0.02: it is added to the noise of bright pixels, so that they are not fitted more closely than the PSF is known",
+			Help: "relative, as 0.02: added to the noise of bright pixels, which are then not fitted more closely than the PSF is known",
 		})
 	}
+}
+
+// psfs lists what may be meant as the PSF.
+func (b *builder) psfs() []Option {
+	data, _ := b.Data()
+	return b.sources(func(h session.HDUInfo, this bool) bool {
+		return !(this && h.Index == data.Index) && psfLike(h, data)
+	})
+}
+
+// SuggestPSF is the source to begin with when the PSF is to come from a file: the
+// file's own PSF, else an open file that is called one.
+func (d Draft) SuggestPSF(c Context) string {
+	b := builder{d: d, c: c}
+	if b.role(session.RolePSF) {
+		return ThisFile
+	}
+	for _, o := range b.psfs() {
+		if strings.Contains(strings.ToLower(o.Label), "psf") {
+			return o.Value
+		}
+	}
+	return ThisFile
 }
 
 // psfLike says whether an HDU may be meant as a PSF of data: smaller than it, or
@@ -268,7 +294,7 @@ func (b *builder) noise() {
 	case observe.NoiseAuto, observe.NoiseSky:
 		b.add(Field{
 			ID: Gain, Label: "Gain", Unit: "e⁻/" + unit, Blank: orElse(fromHeader(b.c.Header.Gain), "unknown"),
-			Help: "electrons per data unit: adds the photon noise of sources where the noise is measured from the sky",
+			Help: "adds the photon noise of sources",
 		})
 	}
 }

@@ -3,7 +3,11 @@
 // knows nothing of windows; a view shows any list of Fields alike.
 package form
 
-import "limpid"
+import (
+	"strings"
+
+	"limpid"
+)
 
 // ID names a field of the form.
 type ID string
@@ -175,4 +179,27 @@ func StepOf(f limpid.Finding) (Step, bool) {
 		return "", false
 	}
 	return StepData, true
+}
+
+// Plain is a message without the names of packages in front of it and with a
+// capital, for people.
+func Plain(s string) string {
+	for {
+		name, rest, ok := strings.Cut(s, ": ")
+		if !ok || !packages[name] {
+			break
+		}
+		s = rest
+	}
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		if word, _, _ := strings.Cut(s, " "); !strings.ContainsAny(word, "./[") { // no file name
+			s = string(s[0]-'a'+'A') + s[1:]
+		}
+	}
+	return s
+}
+
+var packages = map[string]bool{
+	"session": true, "observe": true, "wcs": true, "fitsio": true, "recipe": true, "deconv": true,
+	"solvers": true, "operator": true, "figure": true, "panel": true, "engine": true, "assets": true, "mcmc": true, "optim": true,
 }

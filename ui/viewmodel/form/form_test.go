@@ -197,7 +197,7 @@ func TestVerdict_BeforeMeasuring_SaysWhatWasChosen(t *testing.T) {
 func TestVerdict_Measured_SaysNumbers(t *testing.T) {
 	d := FromRecipe(recipe.Default("x.fits"))
 	o := &session.Observed{Scale: 1, Report: &observe.Report{
-		FWHM: []float64{3.21}, PSF: []observe.StarPSF{{Beta: 2.9, Used: 14}},
+		FWHM: []float64{3.6}, PSF: []observe.StarPSF{{Beta: 2.9, FWHM: 3.21, Used: 14, Error: 0.01}},
 	}}
 	if got, want := d.Verdict(StepPSF, context, o), "Moffat β 2.9, FWHM 3.2 px, from 14 stars"; got != want {
 		t.Errorf("%q, expected %q", got, want)

@@ -89,8 +89,7 @@ func (d Draft) psfVerdict(o *session.Observed) string {
 		if width == "" {
 			return "to be measured from stars"
 		}
-		return fmt.Sprintf("Moffat β %s, %s, from %s stars", spread(o, func(p observe.StarPSF) float64 { return p.Beta }, "%.1f"),
-			width, spread(o, func(p observe.StarPSF) float64 { return float64(p.Used) }, "%.0f"))
+		return measuredText(o)
 	case observe.PSFFile:
 		name := "PSF HDU"
 		if r.PSF.File != "" {
@@ -117,13 +116,51 @@ func (d Draft) psfVerdict(o *session.Observed) string {
 	return name + ", " + width
 }
 
+// measuredText is the profile that was fitted to the stars and how well they agree
+// with it.
+func measuredText(o *session.Observed) string {
+	of := func(f func(observe.StarPSF) float64) (lo, hi float64) {
+		lo, hi = math.Inf(1), math.Inf(-1)
+		for _, p := range o.Report.PSF {
+			lo, hi = min(lo, f(p)), max(hi, f(p))
+		}
+		return lo, hi
+	}
+	if len(o.Report.PSF) == 0 {
+		return "measured from stars"
+	}
+	b0, b1 := of(func(p observe.StarPSF) float64 { return p.Beta })
+	w0, w1 := of(func(p observe.StarPSF) float64 { return p.FWHM })
+	n0, n1 := of(func(p observe.StarPSF) float64 { return float64(p.Used) })
+	_, worst := of(func(p observe.StarPSF) float64 { return p.Error })
+	const steep = 15 // a Moffat profile that is one no more
+	text := fmt.Sprintf("Moffat β %s, FWHM %s px", rangeText(min(b0, steep), min(b1, steep), "%.1f"), rangeText(w0, w1, "%.2g"))
+	if o.WCS != nil {
+		k := o.WCS.PixelScale()
+		text += " (" + rangeText(w0*k, w1*k, "%.2g") + "″)"
+	}
+	stars := " stars"
+	if n1 == 1 {
+		stars = " star"
+	}
+	if b1 > steep {
+		text = strings.Replace(text, "15.0", "above 15", 1)
+	}
+	text += ", from " + rangeText(n0, n1, "%.0f") + stars
+	const small = 0.02 // stars agree
+	if worst > small && n1 > 1 {
+		text += fmt.Sprintf(" that differ by %.0f %%", 100*worst)
+	}
+	return text
+}
+
 // widthText is the FWHM over the bands in pixels and on the sky.
 func widthText(o *session.Observed) string {
 	lo, hi := slices.Min(o.Report.FWHM), slices.Max(o.Report.FWHM)
 	text := "FWHM " + rangeText(lo, hi, "%.2g") + " px"
 	if o.WCS != nil {
 		k := o.WCS.PixelScale()
-		text += fmt.Sprintf(" (%s)", strings.TrimSuffix(rangeText(lo*k, hi*k, "%.2g"), " ")+"″")
+		text += fmt.Sprintf(" (%s)", rangeText(lo*k, hi*k, "%.2g")+"″")
 	}
 	return text
 }
@@ -134,17 +171,6 @@ func rangeText(lo, hi float64, format string) string {
 		return a
 	}
 	return a + "–" + b
-}
-
-func spread(o *session.Observed, of func(observe.StarPSF) float64, format string) string {
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, p := range o.Report.PSF {
-		lo, hi = min(lo, of(p)), max(hi, of(p))
-	}
-	if lo > hi {
-		return "?"
-	}
-	return rangeText(lo, hi, format)
 }
 
 func (d Draft) noiseVerdict(c Context, o *session.Observed) string {
@@ -240,6 +266,9 @@ func short(v float64) string {
 	if a := math.Abs(v); a != 0 && (a >= 1e5 || a < 1e-3) {
 		e := int(math.Floor(math.Log10(a)))
 		return figure.Minus(fmt.Sprintf("%.3g", v/math.Pow(10, float64(e)))) + "×10" + figure.Superscript(e)
+	}
+	if math.Abs(v) >= 1000 {
+		return figure.Minus(fmt.Sprintf("%.0f", v))
 	}
 	return figure.Minus(fmt.Sprintf("%.3g", v))
 }
