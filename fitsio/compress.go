@@ -267,8 +267,40 @@ func pixelNoise(x []float64, cols int) float64 {
 	if len(d) < 9 {
 		return 0
 	}
-	slices.Sort(d)
-	return 0.6052697 * d[len(d)/2]
+	return 0.6052697 * upperMedian(d)
+}
+
+// upperMedian gives element len/2 of the sorted values, by quickselect; d is
+// reordered. Hoare's partition with the middle of three keeps it fast on slopes.
+func upperMedian(d []float64) float64 {
+	k, lo, hi := len(d)/2, 0, len(d)-1
+	for lo < hi {
+		a, b, c := d[lo], d[(lo+hi)/2], d[hi]
+		pivot := max(min(a, b), min(max(a, b), c))
+		i, j := lo, hi
+		for i <= j {
+			for d[i] < pivot {
+				i++
+			}
+			for d[j] > pivot {
+				j--
+			}
+			if i <= j {
+				d[i], d[j] = d[j], d[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j
+		case k >= i:
+			lo = i
+		default:
+			return d[k]
+		}
+	}
+	return d[k]
 }
 
 // hdu builds the table of tiles.

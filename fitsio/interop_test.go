@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -248,6 +249,28 @@ func TestWrite_Twice_GivesTheSameBytes(t *testing.T) {
 		y, _ := os.ReadFile(filepath.Join(b, name))
 		if len(x) == 0 || string(x) != string(y) {
 			t.Errorf("%s differs from run to run", name)
+		}
+	}
+}
+
+func TestUpperMedian_AnyOrder_EqualsSorting(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for n := 1; n < 200; n++ {
+		d := make([]float64, n)
+		for i := range d {
+			switch n % 3 {
+			case 0:
+				d[i] = r.Float64()
+			case 1:
+				d[i] = float64(r.IntN(4)) // many equal
+			default:
+				d[i] = float64(-i)
+			}
+		}
+		want := slices.Clone(d)
+		slices.Sort(want)
+		if got := upperMedian(d); got != want[n/2] {
+			t.Fatalf("%d values: %v, want %v", n, got, want[n/2])
 		}
 	}
 }

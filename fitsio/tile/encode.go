@@ -3,6 +3,7 @@ package tile
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 )
@@ -11,17 +12,27 @@ import (
 type bitWriter struct {
 	out []byte
 	acc uint64 // pending bits, right aligned
-	n   uint   // how many, below 8 between calls
+	n   uint   // how many, below 32 between calls
 }
 
 // put writes the lowest k ≤ 32 bits of v.
 func (w *bitWriter) put(v uint32, k uint) {
 	w.acc = w.acc<<k | uint64(v)&(1<<k-1)
 	w.n += k
-	for w.n >= 8 {
-		w.n -= 8
-		w.out = append(w.out, byte(w.acc>>w.n))
+	if w.n >= 32 {
+		w.n -= 32
+		w.out = binary.BigEndian.AppendUint32(w.out, uint32(w.acc>>w.n))
 	}
+}
+
+// flush writes what is pending, filled up with zeros to whole bytes.
+func (w *bitWriter) flush() []byte {
+	for w.n > 0 {
+		k := min(w.n, 8)
+		w.n -= k
+		w.out = append(w.out, byte(w.acc>>w.n)<<(8-k))
+	}
+	return w.out
 }
 
 // zeros writes k zeros.
@@ -59,10 +70,7 @@ func EncodeRice(dst []byte, src []int32, block, bytepix int) ([]byte, error) {
 		w.block(diffs[:n], sum, fsbits, fsmax, bbits)
 		src = src[n:]
 	}
-	if w.n > 0 {
-		w.put(0, 8-w.n)
-	}
-	return w.out, nil
+	return w.flush(), nil
 }
 
 // block writes one block with the number of plain bits that suits its mean.
@@ -84,9 +92,13 @@ func (w *bitWriter) block(diffs []uint32, sum uint64, fsbits, fsmax, bbits uint)
 	default:
 		w.put(uint32(fs+1), fsbits)
 		for _, d := range diffs {
-			w.zeros(d >> fs)
-			w.put(1, 1)
-			w.put(d, fs)
+			if z := d >> fs; z+uint32(fs) < 32 { // zeros, a one and the plain bits at once
+				w.put(1<<fs|d&(1<<fs-1), uint(z)+1+fs)
+			} else {
+				w.zeros(z)
+				w.put(1, 1)
+				w.put(d, fs)
+			}
 		}
 	}
 }
