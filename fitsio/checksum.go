@@ -1,10 +1,13 @@
 package fitsio
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"strconv"
 	"strings"
+
+	"limpid"
 )
 
 // sum32 is the 32-bit ones' complement sum of FITS 4.0, appendix J. It takes
@@ -136,4 +139,33 @@ func (h *HDU) VerifyChecksum() (Checks, error) {
 	v := all.value()
 	c.WholeOK = v == 0 || v == 0xffffffff
 	return c, nil
+}
+
+// VerifyChecksums compares the checksums of every HDU that has them and gives a
+// finding for each that does not match. It reads the whole file.
+func (f *File) VerifyChecksums(ctx context.Context) ([]limpid.Finding, error) {
+	var out []limpid.Finding
+	for _, h := range f.HDUs {
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+		c, err := h.VerifyChecksum()
+		if err != nil {
+			return out, err
+		}
+		bad := ""
+		switch {
+		case c.HasData && !c.DataOK:
+			bad = "the data do not match DATASUM"
+		case c.HasWhole && !c.WholeOK:
+			bad = "the header does not match CHECKSUM"
+		}
+		if bad != "" {
+			out = append(out, limpid.Finding{
+				Severity: limpid.Warning, Code: "fits.checksum", What: bad, Where: where(f.Path, h.Index),
+				Advice: "The file was changed after it was written, or damaged: compare it with the original",
+			})
+		}
+	}
+	return out, nil
 }

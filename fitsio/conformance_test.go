@@ -210,3 +210,25 @@ func TestReadFloat64_NoCompressTiles_EqualThePlainImage(t *testing.T) {
 		t.Errorf("pixels differ (%v)", err)
 	}
 }
+
+func TestVerifyChecksums_TrueAndFalse_AreTold(t *testing.T) {
+	dir := dataDir(t)
+	for name, want := range map[string]string{
+		"astropy/checksum.fits": "", "nom_tam/checksum.fits": "", "generated/f32_rice_dither2.fits.fz": "",
+		"astropy/checksum_false.fits": "checksum_false.fits, HDU 0: the data; checksum_false.fits, HDU 1: the data",
+	} {
+		f := openTemp(t, filepath.Join(dir, name))
+		findings, err := f.VerifyChecksums(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, x := range findings {
+			head, _, _ := strings.Cut(x.What, " do")
+			got = append(got, x.Where+": "+head)
+		}
+		if strings.Join(got, "; ") != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -16,6 +16,9 @@
 //	cut, err := h.Section(ctx, []int{100, 200}, []int{164, 264}) // rows 100…163, columns 200…263
 //	p, err := cube.ReadPlane(ctx, 7)            // plane 7 of (D, H, W)
 //	w, err := wcs.FromHeader(h.Header, "")      // package fitsio/wcs
+//	t, err := f.HDUs[3].Table()
+//	flux, err := t.Float64(ctx, "FLUX")         // TSCAL, TZERO applied; TNULL is NaN
+//	f.VerifyChecksums(ctx)                      // findings where DATASUM or CHECKSUM do not match
 //
 // Only headers are read by Open; pixels are read when asked for, tiles are
 // decoded on every processor. Arrays are row-major with the slowest axis first;
@@ -27,8 +30,9 @@
 //	hd.Set("BUNIT", "Jy/beam", "")
 //	hd.AddHistory("limpid " + limpid.Version + ": posterior mean, …")
 //	mean, err := fitsio.NewImage("MEAN", []int{512, 512}, pix, hd) // any of the ten pixel types
+//	std, err := fitsio.NewCompressedImage("STD", []int{512, 512}, sd, hd, fitsio.Compression{Quantize: 16})
 //	tab, err := fitsio.NewTable("STARS", []fitsio.NewColumn{{Name: "FLUX", Unit: "Jy", Data: flux}}, nil)
-//	err = fitsio.WriteFile("out.fits", fitsio.WriteOptions{Checksum: true}, mean, tab)
+//	err = fitsio.WriteFile("out.fits", fitsio.WriteOptions{Checksum: true}, mean, std, tab)
 //
 // WriteFile writes beside the target and renames when everything is on disk, so
 // a failure leaves no half file; the same input gives the same bytes. Keywords
