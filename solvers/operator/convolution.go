@@ -27,6 +27,19 @@ func NewGrid(c, h, w, ph, pw int) Grid {
 	return g
 }
 
+// Aligned is the grid enlarged to sides that are multiples of align (a power of
+// two) and whose prime factors are 2, 3 and 5.
+func (g Grid) Aligned(align int) Grid {
+	for g.H%align != 0 {
+		g.H = GoodSize(g.H + 1)
+	}
+	for g.W%align != 0 {
+		g.W = GoodSize(g.W + 1)
+	}
+	g.Row, g.Col = (g.H-g.ImgH)/2, (g.W-g.ImgW)/2
+	return g
+}
+
 // GoodSize is the smallest even number ≥ n whose prime factors are 2, 3 and 5.
 func GoodSize(n int) int {
 	for n += n & 1; ; n += 2 {
@@ -78,7 +91,12 @@ type Convolution struct {
 // NewConvolution makes the operator for up to batch scenes at a time. Scratch
 // is taken from dev; Close gives it back.
 func NewConvolution(dev engine.Device, s engine.Stream, psf solvers.Image, h, w, batch int) (*Convolution, error) {
-	g := NewGrid(psf.C, h, w, psf.H, psf.W)
+	return NewConvolutionOn(dev, s, psf, NewGrid(psf.C, h, w, psf.H, psf.W), batch)
+}
+
+// NewConvolutionOn is NewConvolution on a grid of the caller's, at least as large
+// as NewGrid's.
+func NewConvolutionOn(dev engine.Device, s engine.Stream, psf solvers.Image, g Grid, batch int) (*Convolution, error) {
 	t, err := TransferFunction(dev, s, psf, g)
 	if err != nil {
 		return nil, err
