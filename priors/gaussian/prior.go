@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"limpid/engine"
+	"limpid/priors"
 )
 
 // Prior is N(0, P) on a periodic grid (C, H, W), one spectrum per band, bands
@@ -24,6 +25,13 @@ type Prior struct {
 	host    []float32
 	batched int
 }
+
+var (
+	_ priors.Prior     = (*Prior)(nil)
+	_ priors.Sampler   = (*Prior)(nil)
+	_ priors.LogProber = (*Prior)(nil)
+	_ priors.Latent    = (*Prior)(nil)
+)
 
 // New puts the spectra on a grid of domain (C, H, W); spectra has C elements.
 // batch is how many scenes Score, Sample and LogProb take at most.
@@ -76,6 +84,12 @@ func (p *Prior) Sample(s engine.Stream, dst *engine.Tensor, key engine.Key) {
 	s.Normal(dst, key)
 	p.apply(s, dst, dst, p.sqrt)
 }
+
+// FromWhite does x = √P z: the prior as an image of white noise.
+func (p *Prior) FromWhite(s engine.Stream, x, z *engine.Tensor) { p.apply(s, x, z, p.sqrt) }
+
+// Pullback does dz = (∂x/∂z)ᵀ g = √P g, which is symmetric.
+func (p *Prior) Pullback(s engine.Stream, dz, _, g *engine.Tensor) { p.apply(s, dz, g, p.sqrt) }
 
 // LogProb writes −½ xᵀ P⁻¹ x, up to a constant, for each of B scenes.
 func (p *Prior) LogProb(s engine.Stream, dst, x *engine.Tensor) {
