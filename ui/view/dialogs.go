@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
@@ -36,7 +37,7 @@ func (w *Window) open(title string, width float32, content fyne.CanvasObject, bu
 	d := &modal{w: w}
 	head := control.NewText(title, theme.SizeNameSubHeadingText, "")
 	head.Bold = true
-	row := container.NewHBox(append([]fyne.CanvasObject{fyneSpacer()}, buttons...)...)
+	row := container.NewHBox(append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...)...)
 	col := control.NewColumn(14, width, head, content, row)
 	d.pop = fynewidget.NewModalPopUp(control.Inset(18, 16, 18, 14, container.New(&fixedHeight{width}, col)), w.win.Canvas())
 	w.modal = d
@@ -54,17 +55,6 @@ func (f *fixedHeight) MinSize(o []fyne.CanvasObject) fyne.Size {
 }
 
 func (f *fixedHeight) Layout(o []fyne.CanvasObject, size fyne.Size) { o[0].Resize(size) }
-
-func fyneSpacer() fyne.CanvasObject {
-	r := canvas.NewRectangle(nil)
-	return container.New(&expand{}, r)
-}
-
-// expand is a spacer that takes what is left in a row.
-type expand struct{}
-
-func (*expand) MinSize([]fyne.CanvasObject) fyne.Size        { return fyne.Size{} }
-func (*expand) Layout(o []fyne.CanvasObject, size fyne.Size) { o[0].Resize(size) }
 
 // refit gives the dialog the height that its content needs now.
 func (d *modal) refit() {
@@ -117,10 +107,10 @@ func (w *Window) browseField(id form.ID) {
 
 // helpDialog lists keys and mouse.
 func (w *Window) helpDialog() {
-	const width = 760
+	const width, gap = 800, 28
 	var columns [2]*fyne.Container
 	for i := range columns {
-		columns[i] = control.NewColumn(4, 0)
+		columns[i] = control.NewColumn(4, (width-gap)/2)
 	}
 	half := (len(keysHelp) + 1) / 2
 	for half < len(keysHelp) && keysHelp[half][0] != "" {
@@ -139,7 +129,7 @@ func (w *Window) helpDialog() {
 		name.Bold = true
 		col.Add(control.NewRow(8, []float32{104, -1}, name, control.NewText(k[1], theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)))
 	}
-	body := control.NewRow(24, []float32{-1, -1}, columns[0], columns[1])
+	body := control.NewTopRow(gap, []float32{-1, -1}, columns[0], columns[1])
 	ok := control.NewButton("Close", "", nil, nil)
 	d := w.open("Keys and mouse", width, body, ok)
 	ok.OnTapped = d.close
@@ -183,7 +173,7 @@ func (w *Window) saveRecipeDialog() {
 		return
 	}
 	path := control.NewEntry(nil)
-	path.Set(session.Stem(f.Path)+".recipe.json", false)
+	path.Set(w.m.RecipePath(f), false)
 	said := control.NewText("Runs in this window (File ▸ Open) and with limpid-cli run.", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	cancel := control.NewButton("Cancel", "", nil, nil)
 	save := control.NewButton("Save", "", nil, nil)

@@ -70,7 +70,7 @@ func (x *exporter) choices() fyne.CanvasObject {
 		p.Samples = true // nothing to leave out; the same file as from the command line
 		samples.Hide()
 	}
-	figs := control.NewRow(10, nil, control.NewText("Figure", "", ""), check("PNG", "for screens and slides", &p.PNG), check("PDF", "for papers", &p.PDF), check("SVG", "to edit", &p.SVG))
+	figs := control.NewRow(10, nil, control.NewWhole("Figure", "", ""), check("PNG", "for screens and slides", &p.PNG), check("PDF", "for papers", &p.PDF), check("SVG", "to edit", &p.SVG))
 	recipe := check("Recipe (.recipe.json)", "runs here and with limpid-cli run", &p.Recipe)
 	refs := check("References (.bib)", "what to cite for the method used", &p.References)
 	return control.Inset(64, 0, 0, 0, control.NewColumn(2, 0, fits, control.Inset(22, 0, 0, 0, samples), control.Inset(6, 0, 0, 0, figs), recipe, refs))

@@ -146,9 +146,8 @@ func (r *fileRow) CreateRenderer() fyne.WidgetRenderer {
 func (l *fileList) newRow() fyne.CanvasObject {
 	r := &fileRow{}
 	r.first, r.second = control.NewText("X", "", ""), control.NewText("X", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
-	r.right = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
+	r.right = control.NewWhole("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	r.first.Lines, r.second.Lines = 1, 1
-	r.right.Align = fyne.TextAlignTrailing
 	r.close = control.Quiet("", "close this file (Ctrl+W)", theme.CancelIcon(), func() {
 		if r.line.isFile {
 			l.w.m.CloseFile(r.line.file)

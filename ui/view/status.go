@@ -54,9 +54,9 @@ func (s *status) update() {
 	}
 	done, total, text := e.Progress()
 	if st := e.Status; st.Chi2 == st.Chi2 {
-		text += fmt.Sprintf("   χ²/px %.2f", st.Chi2)
+		text += fmt.Sprintf(" · χ²/px %.2f", st.Chi2)
 		if st.RHat == st.RHat {
-			text += fmt.Sprintf("   R-hat %.3f", st.RHat)
+			text += fmt.Sprintf(" · R-hat %.3f", st.RHat)
 		}
 	}
 	s.idle.Set(text, "")

@@ -7,6 +7,8 @@
 package view
 
 import (
+	"fmt"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	fynetooltip "github.com/dweymouth/fyne-tooltip"
@@ -176,6 +178,8 @@ func (w *Window) update(c viewmodel.Change) {
 	if has(viewmodel.Files) {
 		w.start.update()
 		w.menu.update()
+	}
+	if has(viewmodel.Files | viewmodel.Running) {
 		w.title()
 	}
 	empty := len(w.m.Files()) == 0
@@ -207,12 +211,19 @@ func show(o fyne.CanvasObject, on bool) {
 	}
 }
 
+// title names the file and how far a run is, for a task bar and for those who
+// watch the window from outside.
 func (w *Window) title() {
 	name := "Limpid"
 	if f := w.m.File(); f != nil {
 		name = f.Name + " – Limpid"
 	}
-	w.win.SetTitle(name)
+	if e := w.m.Active(); e != nil {
+		name = fmt.Sprintf("%.0f %% · %s", 100*e.Status.Fraction(), name)
+	}
+	if name != w.win.Title() {
+		w.win.SetTitle(name)
+	}
 }
 
 func (w *Window) hovered(tile int, x, y float64, ok bool) {

@@ -33,7 +33,21 @@ type ExportState struct {
 // Plan is what is proposed for a result: everything the command line writes, in
 // the folder of the image or, where that cannot be written to, in the user's own.
 func (m *Model) Plan(e *Entry) ExportPlan {
-	dir := filepath.Dir(e.File.Path)
+	return ExportPlan{
+		Dir: m.folderFor(e.File), Name: filepath.Base(session.Stem(e.File.Path)) + "-posterior.fits",
+		FITS: true, Samples: true, PNG: true, Recipe: true, References: true,
+	}
+}
+
+// RecipePath is where a file's recipe is proposed to be saved.
+func (m *Model) RecipePath(f *File) string {
+	return filepath.Join(m.folderFor(f), filepath.Base(session.Stem(f.Path))+".recipe.json")
+}
+
+// folderFor is a folder that can be written to: the file's own unless it is that
+// of the samples, the working folder, or the user's.
+func (m *Model) folderFor(f *File) string {
+	dir := filepath.Dir(f.Path)
 	if cache, err := os.UserCacheDir(); err == nil && strings.HasPrefix(dir, cache) {
 		dir = "" // a sample
 	}
@@ -43,10 +57,7 @@ func (m *Model) Plan(e *Entry) ExportPlan {
 			dir, _ = os.UserHomeDir()
 		}
 	}
-	return ExportPlan{
-		Dir: dir, Name: filepath.Base(session.Stem(e.File.Path)) + "-posterior.fits",
-		FITS: true, Samples: true, PNG: true, Recipe: true, References: true,
-	}
+	return dir
 }
 
 func writable(dir string) bool { return session.CheckOutput(filepath.Join(dir, "x")) == nil }

@@ -86,7 +86,7 @@ func (m *Model) resultTile(t *Tile) {
 	e := m.entry
 	t.want = slot{file: m.file, entry: e, source: t.Source, band: m.band}
 	t.Title = map[Source]string{
-		Data: "Data used", Mean: "Posterior mean", Std: "Posterior standard deviation", Residual: "Residual / noise",
+		Data: "Data", Mean: "Posterior mean", Std: "Posterior standard deviation", Residual: "Residual / noise",
 	}[t.Source]
 	if e.Recipe.Method.Kind == "rl" && t.Source == Mean {
 		t.Title = "Richardson–Lucy estimate"
@@ -102,6 +102,9 @@ func (m *Model) resultTile(t *Tile) {
 	if r == nil {
 		t.Message = m.withoutResult(e)
 		return
+	}
+	if t.Source == Data && r.Report != nil && m.band < len(r.Report.SkyLevel) && r.Report.SkyLevel[m.band] != 0 {
+		t.Title += ", sky subtracted"
 	}
 	if len(r.Bands) > 1 && m.band < len(r.Bands) {
 		t.Title += ", " + r.Bands[m.band]

@@ -76,21 +76,6 @@ func (h *Histogram) SetLimits(l figure.Limits) {
 // Limits is where the handles are.
 func (h *Histogram) Limits() figure.Limits { return h.limits }
 
-// HistogramRange is a good range for the histogram of an image: around the limits
-// with up to three times their distance above and one below, as far as there are
-// values (a few outliers do not count).
-func HistogramRange(im *figure.Image, l figure.Limits) figure.Limits {
-	q := im.Quantiles(0.0005, 0.9995)
-	wide := l.Hi - l.Lo
-	lo := min(l.Lo, max(q[0], l.Lo-wide))
-	hi := max(l.Hi, min(q[1], l.Hi+3*wide))
-	if math.IsNaN(lo) || math.IsNaN(hi) || !(hi > lo) {
-		lo, hi = l.Lo, l.Hi
-	}
-	room := 0.06 * (hi - lo)
-	return figure.Limits{Lo: lo - room, Hi: hi + room}
-}
-
 // at is where a value lies along the widget, 0 to 1.
 func (h *Histogram) at(v float64) float64 {
 	return min(1, max(0, (v-h.data.Lo)/(h.data.Hi-h.data.Lo)))

@@ -288,6 +288,9 @@ func (v *ImageView) generate(w, h int) image.Image {
 	v.frames++
 	if resized {
 		v.placeCrosshair()
+		if v.port.fitted && v.port.OnChange != nil {
+			fyne.Do(v.port.OnChange) // another size is another zoom; not while painting
+		}
 	}
 	return v.pic
 }

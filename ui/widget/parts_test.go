@@ -230,29 +230,6 @@ func TestHistogram_Picture_ShowsRareValuesToo(t *testing.T) {
 	}
 }
 
-func TestHistogramRange_BrightPixel_DoesNotSqueezeTheRest(t *testing.T) {
-	p := figure.Plane{Data: make([]float32, 10000), W: 100, H: 100}
-	for i := range p.Data {
-		p.Data[i] = float32(i % 100)
-	}
-	p.Data[77] = 1e9
-	im, err := figure.NewImage(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := HistogramRange(im, figure.Limits{Lo: 10, Hi: 120}); r.Hi > 200 || r.Hi < 120 || r.Lo > 0 {
-		t.Errorf("%v", r)
-	}
-	p.Data = make([]float32, 10000)
-	for i := range p.Data {
-		p.Data[i] = float32(math.NaN())
-	}
-	im, _ = figure.NewImage(p)
-	if r := HistogramRange(im, figure.Limits{Lo: 0, Hi: 1}); !(r.Hi > r.Lo) {
-		t.Errorf("without values: %v", r)
-	}
-}
-
 func TestStepProgress_SmallSteps_PaintOnlyWhatCanBeSeen(t *testing.T) {
 	p := NewStepProgress()
 	place(t, p, fyne.NewSize(100, 30))

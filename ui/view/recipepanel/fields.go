@@ -40,7 +40,7 @@ func (f *fields) newRow(x form.Field) *row {
 	r := &row{id: x.ID, kind: x.Kind}
 	set := func(v string) { f.p.m.Set(x.ID, v) }
 	label := control.NewText(x.Label, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
-	r.unit = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
+	r.unit = control.NewWhole("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	r.wrong = control.NewText("", theme.SizeNameCaptionText, theme.ColorNameError)
 	var main fyne.CanvasObject
 	switch x.Kind {

@@ -53,12 +53,9 @@ type Filter struct {
 // Filters are those of the open dialog, the usual one first.
 func Filters() []Filter {
 	return []Filter{
-		{"Images, regions, recipes", []string{
-			".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz", ".fz", ".gz", ".reg", ".json",
-		}},
+		{"Images and recipes", []string{".fits", ".fit", ".fts", ".fz", ".gz", ".json"}},
 		{"FITS images", []string{".fits", ".fit", ".fts", ".fz", ".gz"}},
-		{"Regions (.reg)", []string{".reg"}},
-		{"Recipes and projects (.json)", []string{".json"}},
+		{"Recipes (.json)", []string{".json"}},
 		{"All files", nil},
 	}
 }

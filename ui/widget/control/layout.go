@@ -61,12 +61,18 @@ func (c *column) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 // wide as the object needs, below 0 a share of the rest. They are centred
 // vertically.
 func NewRow(gap float32, widths []float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return container.New(&row{gap, widths}, objects...)
+	return container.New(&row{gap, widths, false}, objects...)
+}
+
+// NewTopRow is NewRow with the objects at its upper edge.
+func NewTopRow(gap float32, widths []float32, objects ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&row{gap, widths, true}, objects...)
 }
 
 type row struct {
 	gap    float32
 	widths []float32
+	top    bool
 }
 
 func (r *row) width(i int) float32 {
@@ -127,7 +133,11 @@ func (r *row) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		o.Resize(fyne.NewSize(w, o.Size().Height))
 		h := min(size.Height, o.MinSize().Height)
 		o.Resize(fyne.NewSize(w, h))
-		o.Move(fyne.NewPos(x, (size.Height-h)/2))
+		y := (size.Height - h) / 2
+		if r.top {
+			y = 0
+		}
+		o.Move(fyne.NewPos(x, y))
 		x += w + r.gap
 	}
 }

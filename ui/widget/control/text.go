@@ -19,7 +19,8 @@ type Text struct {
 	Colour   fyne.ThemeColorName // "": foreground
 	Bold     bool
 	Align    fyne.TextAlign
-	Lines    int // at most so many, the last ending in "…"; 0: all
+	Lines    int  // at most so many, the last ending in "…"; 0: all
+	Whole    bool // one line that is as wide as it is, for rows
 
 	text  string
 	width float32
@@ -29,6 +30,13 @@ type Text struct {
 func NewText(text string, size fyne.ThemeSizeName, colour fyne.ThemeColorName) *Text {
 	t := &Text{text: text, TextSize: size, Colour: colour}
 	t.ExtendBaseWidget(t)
+	return t
+}
+
+// NewWhole makes a line that asks for its whole width.
+func NewWhole(text string, size fyne.ThemeSizeName, colour fyne.ThemeColorName) *Text {
+	t := NewText(text, size, colour)
+	t.Whole = true
 	return t
 }
 
@@ -91,7 +99,11 @@ func (r *textRenderer) wrap() {
 	key := wrapKey{r.t.text, r.t.width, r.size(), r.t.Bold, r.t.Lines}
 	if key != r.made {
 		r.made = key
-		lines := Wrap(r.t.text, r.t.width, r.t.Lines, func(s string) float32 {
+		width := r.t.width
+		if r.t.Whole {
+			width = 0
+		}
+		lines := Wrap(r.t.text, width, r.t.Lines, func(s string) float32 {
 			return fyne.MeasureText(s, r.size(), r.style()).Width
 		})
 		r.lines, r.objects = r.lines[:0], nil
@@ -113,7 +125,7 @@ func (r *textRenderer) wrap() {
 func (r *textRenderer) MinSize() fyne.Size {
 	r.wrap()
 	width := float32(0)
-	if r.t.width == 0 {
+	if r.t.width == 0 || r.t.Whole {
 		width = fyne.MeasureText(r.t.text, r.size(), r.style()).Width
 	}
 	return fyne.NewSize(width, float32(len(r.lines))*r.lineHeight())

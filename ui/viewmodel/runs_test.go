@@ -1,0 +1,276 @@
+package viewmodel
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"limpid/app/session"
+	"limpid/ui/viewmodel/form"
+)
+
+func TestRun_Gaussian_ShowsMeanStdSamplesResidual(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 48, 64))
+	b.Set(form.Samples, "16")
+	b.Run()
+	e := b.Active()
+	if e == nil || b.Entry() != e || b.Pane() != PaneDataMean {
+		t.Fatalf("active %v, shown %v, pane %v", e, b.Entry(), b.Pane())
+	}
+	if ok, _ := b.CanRun(); ok {
+		t.Error("a second run could be started")
+	}
+	b.until("the run to end", func() bool { return b.Active() == nil })
+	if e.Problem != nil || e.Result == nil || e.Result.Draws != 16 {
+		t.Fatalf("ended with %v, result %v", e.Problem, e.Result)
+	}
+	for _, p := range Panes() {
+		b.SetPane(p)
+		b.until("pictures", b.settled)
+		for _, tile := range b.Tiles() {
+			if tile.Picture == nil {
+				t.Errorf("pane %s shows %q", b.Label(p), tile.Message)
+				continue
+			}
+			if l := b.Style(tile).Limits; !(l.Hi > l.Lo) {
+				t.Errorf("pane %s has limits %v", b.Label(p), l)
+			}
+			if b.Counts(tile).Peak() == 0 {
+				t.Errorf("pane %s has an empty histogram", b.Label(p))
+			}
+		}
+	}
+	sentence, level, rows := e.Summary(0)
+	if sentence == "" || level == Unknown || len(rows) < 5 {
+		t.Errorf("summary %q %v %v", sentence, level, rows)
+	}
+	b.SetPane(PaneMean)
+	b.until("the mean", b.settled)
+	if r, ok := b.Read(0, 10, 20); !ok || !(r.Std > 0) || r.StdIs != "posterior" || r.Frame == "" || r.Unit != "adu" {
+		t.Errorf("reads %+v, %v", r, ok)
+	}
+	if _, ok := b.Read(0, -3, 0); ok {
+		t.Error("reads a value beside the image")
+	}
+}
+
+func TestRun_Cancelled_KeepsWhatIsThere(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 96, 96))
+	b.Set(form.Samples, "20000")
+	b.Run()
+	e := b.Active()
+	b.until("a few samples", func() bool { return e.Result != nil && e.Result.Draws > 3 })
+	if !b.Cancel() {
+		t.Fatal("nothing to cancel")
+	}
+	b.until("the run to end", func() bool { return b.Active() == nil })
+	if e.Status.Phase != session.PhaseCanceled || e.Result == nil || e.Result.Complete || e.Problem == nil {
+		t.Errorf("phase %s, result %v, problem %v", e.Status.Phase, e.Result != nil, e.Problem)
+	}
+	if _, _, text := e.Progress(); !strings.Contains(text, "cancelled") {
+		t.Errorf("progress says %q", text)
+	}
+	if b.Cancel() {
+		t.Error("cancelled twice")
+	}
+}
+
+func TestCutoutResult_Readout_GivesPixelsOfTheFile(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 64, 80))
+	before, _ := b.Read(0, 30, 25)
+	b.UseRegion(20, 60, 16, 48)
+	b.Set(form.Samples, "4")
+	b.Run()
+	b.until("the run to end", func() bool { return b.Active() == nil && b.settled() })
+	b.SetPane(PaneMean)
+	b.until("the mean", b.settled)
+	r, ok := b.Read(0, 10, 9)
+	if !ok || r.X != 30 || r.Y != 25 || math.Abs(r.Lon-before.Lon) > 1e-9 || math.Abs(r.Lat-before.Lat) > 1e-9 {
+		t.Errorf("pixel (10, 9) of the cut-out reads as %+v, expected the sky of %+v", r, before)
+	}
+}
+
+func TestCube_Bands_AreSelectable(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 3, 32, 40))
+	if _, n := b.Band(); n != 3 {
+		t.Fatalf("%d bands", n)
+	}
+	b.SetBand(7)
+	b.until("plane 2", b.settled)
+	if k, _ := b.Band(); k != 2 || !strings.Contains(b.Tiles()[0].Title, "plane 2") {
+		t.Errorf("band %d, title %q", k, b.Tiles()[0].Title)
+	}
+	b.Set(form.Samples, "4")
+	b.Run()
+	b.until("the run to end", func() bool { return b.Active() == nil && b.settled() })
+	if k, n := b.Band(); k != 0 && k != 2 || n != 3 {
+		t.Errorf("band %d of %d in the result", k, n)
+	}
+	b.SetBand(1)
+	b.until("band 1", b.settled)
+	if title := b.Tiles()[0].Title; !strings.Contains(title, "band 1") {
+		t.Errorf("title %q", title)
+	}
+}
+
+func TestSamples_StepAndPlay_GoRound(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 32, 32))
+	b.Set(form.Samples, "5")
+	b.Run()
+	b.until("the run to end", func() bool { return b.Active() == nil && b.settled() })
+	b.SetPane(PaneSample)
+	b.SetSample(-1)
+	if k, n := b.SampleNumber(); k != 4 || n != 5 {
+		t.Errorf("sample %d of %d", k, n)
+	}
+	b.Play()
+	seen := map[int]bool{}
+	b.until("every sample to be shown", func() bool {
+		k, _ := b.SampleNumber()
+		seen[k] = true
+		return len(seen) == 5
+	})
+	b.SetPane(PaneMean)
+	if b.Playing() {
+		t.Error("plays on in another pane")
+	}
+}
+
+func TestScales_Matched_DataMeanSampleShareLimits(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 32, 32))
+	b.Set(form.Samples, "4")
+	b.Run()
+	b.until("the run to end", func() bool { return b.Active() == nil && b.settled() })
+	b.SetPane(PaneDataMean)
+	b.until("both tiles", b.settled)
+	tiles := b.Tiles()
+	if b.Style(tiles[0]).Limits != b.Style(tiles[1]).Limits {
+		t.Errorf("data %v, mean %v", b.Style(tiles[0]).Limits, b.Style(tiles[1]).Limits)
+	}
+	b.SetRule(tiles[1], "minmax")
+	if b.Style(tiles[0]).Limits != b.Style(tiles[1]).Limits || b.Rule(tiles[0]) != "minmax" {
+		t.Error("a rule for the mean did not hold for the data")
+	}
+	b.SetMatched(false)
+	b.until("both tiles", b.settled)
+	tiles = b.Tiles()
+	if err := b.TypeLimits(tiles[1], "0", "123"); err != nil {
+		t.Fatal(err)
+	}
+	if b.Style(tiles[0]).Limits == b.Style(tiles[1]).Limits {
+		t.Error("limits are shared although scales are not matched")
+	}
+	if err := b.TypeLimits(tiles[1], "5", "4"); err == nil {
+		t.Error("limits in the wrong order were taken")
+	}
+}
+
+func TestSides_OtherFile_IsShownBesides(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 32, 32))
+	b.open(writeImage(t, "b.fits", 1, 40, 40))
+	var other Source
+	for _, o := range b.SideChoices() {
+		if strings.HasPrefix(o.Label, "a.fits") {
+			other = Source(o.Value)
+			break
+		}
+	}
+	b.SetSide(PaneDataMean, 1, other)
+	b.SetPane(PaneDataMean)
+	b.until("both tiles", b.settled)
+	tiles := b.Tiles()
+	if len(tiles) != 2 || tiles[1].Picture == nil || tiles[1].Grid().W != 32 || tiles[1].WCS() == nil {
+		t.Fatalf("tiles %+v", tiles)
+	}
+	if l := b.Label(PaneDataMean); !strings.Contains(l, "a.fits") {
+		t.Errorf("the tab is called %q", l)
+	}
+}
+
+func TestExport_WritesWhatWasPlanned(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 32, 32))
+	b.Set(form.Samples, "4")
+	b.Run()
+	e := b.Active()
+	b.until("the run to end", func() bool { return b.Active() == nil })
+	if b.Unsaved() != 1 {
+		t.Errorf("%d results are not exported", b.Unsaved())
+	}
+	p := b.Plan(e)
+	p.Dir, p.PDF, p.SVG, p.Samples = t.TempDir(), true, true, false
+	if err := p.Check(); err != nil {
+		t.Fatal(err)
+	}
+	b.Export(e, p)
+	b.until("the export", func() bool { return !b.Exporting().Busy })
+	if b.Exporting().Problem != nil || len(b.Exporting().Written) != 6 || b.Unsaved() != 0 {
+		t.Fatalf("wrote %v, problem %v", b.Exporting().Written, b.Exporting().Problem)
+	}
+	if len(p.Existing()) != 6 {
+		t.Errorf("there are %v", p.Existing())
+	}
+	doc, err := b.ses.Open(context.Background(), filepath.Join(p.Dir, p.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doc.Close()
+	for _, h := range doc.HDUs {
+		if h.Name == "SAMPLES" {
+			t.Error("samples were written although they were not asked for")
+		}
+	}
+	p.Dir = filepath.Join(p.Dir, "nowhere")
+	if p.Check() == nil {
+		t.Error("a folder that does not exist passes")
+	}
+	b.Export(e, p)
+	b.until("the export to fail", func() bool { return !b.Exporting().Busy })
+	if f := b.Exporting().Problem; f == nil || f.Advice == "" {
+		t.Errorf("problem %v", f)
+	}
+}
+
+func TestSample_OneClick_OpensAndRuns(t *testing.T) {
+	b := newBench(t)
+	b.OpenSample(b.Samples()[0], true)
+	b.until("the run to start", func() bool { return b.Active() != nil })
+	b.until("the first snapshot", func() bool { return b.Active().Result != nil })
+	b.Cancel()
+	b.until("the run to end", func() bool { return b.Active() == nil })
+	if dir := filepath.Dir(b.File().Path); b.Plan(b.Entry()).Dir == dir {
+		t.Errorf("proposes to export a sample's result into the cache %s", dir)
+	}
+}
+
+func TestClose_DuringRun_LeavesNoGoroutine(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 64, 64))
+	b.Set(form.Samples, "5000")
+	b.Run()
+	b.until("a snapshot", func() bool { return b.Active() != nil && b.Active().Result != nil })
+	done := make(chan struct{})
+	go func() { b.Close(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("Close does not return")
+	}
+	b.seen = 0
+	for len(b.posted) > 0 {
+		(<-b.posted)()
+	}
+	if b.seen != 0 {
+		t.Error("something changed after Close")
+	}
+}
