@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -188,5 +189,29 @@ func TestOpen_OddFiles_AreReadWithFindings(t *testing.T) {
 	}
 	if len(f.HDUs) != 2 || f.HDUs[1].Kind != Unknown {
 		t.Errorf("HDUs %v", f.HDUs)
+	}
+}
+
+func TestOpen_GzipBrokenOffInTheData_KeepsWhatIsThere(t *testing.T) {
+	data := cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 1000", "NAXIS2  = 1000")
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 1000 * 1000 {
+		data = append(data, byte(r.Uint32()))
+	}
+	packed := gz(data)
+	packed = packed[:len(packed)/2]
+	f, err := NewFile(bytes.NewReader(packed), int64(len(packed)), "half.fits.gz", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Findings) != 2 || f.Findings[0].Code != "fits.unpack" || f.Findings[1].Code != "fits.truncated" {
+		t.Errorf("findings %v", f.Findings)
+	}
+	if _, err := f.HDUs[0].ReadFloat32(context.Background()); !errors.Is(err, ErrTruncated) {
+		t.Errorf("the whole: %v", err)
+	}
+	got, err := f.HDUs[0].Section(context.Background(), []int{100, 0}, []int{101, 1000})
+	if err != nil || got[7] != float32(data[header.BlockSize+100*1000+7]) {
+		t.Errorf("the part that is there: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 
@@ -29,10 +30,11 @@ type Options struct {
 }
 
 func (o Options) maxBytes() int64 {
+	limit := int64(DefaultMaxBytes)
 	if o.MaxBytes > 0 {
-		return o.MaxBytes
+		limit = o.MaxBytes
 	}
-	return DefaultMaxBytes
+	return min(limit, math.MaxInt/2) // what an address can reach
 }
 
 // File is an open FITS file: its headers, and its data on request. Its HDUs may
