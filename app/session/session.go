@@ -4,8 +4,12 @@
 package session
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,4 +170,25 @@ func ExitCode(err error) int {
 
 func wrapf(err error, format string, a ...any) error {
 	return fmt.Errorf(format+": %w", append(a, err)...)
+}
+
+// freeMemory is what the system says is available, in bytes; a guess of 4 GiB
+// where it does not say.
+func freeMemory() int64 {
+	const guess = 4 << 30
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return guess
+	}
+	defer f.Close()
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		if rest, ok := strings.CutPrefix(sc.Text(), "MemAvailable:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			if err == nil {
+				return kb << 10
+			}
+		}
+	}
+	return guess
 }

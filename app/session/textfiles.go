@@ -4,11 +4,22 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"limpid/app/recipe"
 )
+
+// SaveRecipe writes a recipe that has not been run, its files named relative to
+// the recipe's own folder.
+func SaveRecipe(path string, r recipe.Recipe) error {
+	portable := (&Result{Recipe: r}).portableRecipe(filepath.Dir(path))
+	if err := writeFile(path, bytesOf(portable.JSON())); err != nil {
+		return fmt.Errorf("session: %w: %s: %w", ErrOutput, path, err)
+	}
+	return nil
+}
 
 // readNumbers reads a text file of numbers in columns separated by commas or
 // blanks; lines that start with # or with a word (a header) are passed over.

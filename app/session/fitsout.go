@@ -1,0 +1,237 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+
+	"limpid"
+	"limpid/fitsio"
+	"limpid/solvers"
+	"limpid/solvers/deconv"
+)
+
+// fitsFile collects the HDUs of a result.
+type fitsFile struct {
+	r     *Result
+	shape []int // of one image: (H, W), or (C, H, W) for several bands
+	hdus  []*fitsio.NewHDU
+	err   error // the first; later additions do nothing
+}
+
+func (f *fitsFile) add(hdu *fitsio.NewHDU, err error) {
+	if f.err == nil {
+		f.hdus, f.err = append(f.hdus, hdu), err
+	}
+}
+
+// image adds an image of the result's own shape, after lead more axes.
+func (f *fitsFile) image(name string, pix []float32, note string, lead ...int) {
+	f.add(fitsio.NewImage(name, append(lead, f.shape...), pix, f.noted(note)))
+}
+
+// noted is the output header with a line of history.
+func (f *fitsFile) noted(text string) *fitsio.Header {
+	h := f.r.outputHeader()
+	h.AddHistory("limpid: " + text + "; see the primary header")
+	return h
+}
+
+// writeFITS writes the multi-extension file.
+func (r *Result) writeFITS(o ExportOptions) error {
+	f := &fitsFile{r: r, shape: flat(r.Mean)}
+	primary := r.outputHeader()
+	r.provenance(primary)
+	f.add(fitsio.NewImage("MEAN", f.shape, r.Mean.Pix, primary))
+	if !r.Std.Empty() {
+		f.image("STD", r.Std.Pix, fmt.Sprintf("standard deviation of %d posterior draws", r.Draws))
+	}
+	if len(r.Samples) > 0 && !o.NoSamples {
+		cube := make([]float32, 0, len(r.Samples)*len(r.Mean.Pix))
+		for _, s := range r.Samples {
+			cube = append(cube, s.Pix...)
+		}
+		f.image("SAMPLES", cube, "posterior samples, one per plane", len(r.Samples))
+	}
+	f.image("RESIDUAL", r.Residual.Pix, "data minus model, sky subtracted, 0 where masked")
+	f.image("DATA", r.Data.Pix, "the data that were used, sky subtracted, 0 where masked")
+	f.mask()
+	psf := &fitsio.Header{}
+	psf.AddHistory("limpid: the PSF that was used, normalised to 1")
+	f.add(fitsio.NewImage("PSF", flat(r.PSF), r.PSF.Pix, psf))
+	if len(r.Report.PSF) > 0 {
+		f.add(r.starTable())
+	}
+	words := &fitsio.Header{}
+	words.AddComment("The recipe of this file as JSON: limpid-cli run carries it out.")
+	f.add(fitsio.NewTable("RECIPE", []fitsio.NewColumn{{Name: "JSON", Data: []string{string(r.archivedRecipe().JSON())}}}, words))
+	if f.err != nil {
+		return f.err
+	}
+	return fitsio.WriteFile(o.FITS, fitsio.WriteOptions{Checksum: true}, f.hdus...)
+}
+
+// flat is an image's shape without a band axis of one.
+func flat(im solvers.Image) []int {
+	if im.C == 1 {
+		return []int{im.H, im.W}
+	}
+	return []int{im.C, im.H, im.W}
+}
+
+func (f *fitsFile) mask() {
+	mask := make([]uint8, len(f.r.Weights.Pix))
+	for i, w := range f.r.Weights.Pix {
+		if w == 0 {
+			mask[i] = 1
+		}
+	}
+	h := f.noted("1 where the data were not used")
+	h.Delete("BUNIT")
+	f.add(fitsio.NewImage("MASK", f.shape, mask, h))
+}
+
+// outputHeader is the source's header without what no longer holds: the third
+// axis of a cube, names, checksums.
+func (r *Result) outputHeader() *fitsio.Header {
+	h := r.Header.Clone()
+	h.Delete("EXTNAME", "EXTVER", "EXTLEVEL", "CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX", "BLANK",
+		"CTYPE3", "CRVAL3", "CRPIX3", "CDELT3", "CUNIT3", "CNAME3", "CROTA3",
+		"CTYPE4", "CRVAL4", "CRPIX4", "CDELT4", "CUNIT4", "CNAME4", "CROTA4",
+		"CD3_3", "CD3_1", "CD3_2", "CD1_3", "CD2_3", "PC3_3", "PC3_1", "PC3_2", "PC1_3", "PC2_3",
+		"PC4_4", "PC4_1", "PC4_2", "PC4_3", "PC1_4", "PC2_4", "PC3_4")
+	if n, ok := h.Int("WCSAXES"); ok && n > 2 {
+		h.Set("WCSAXES", 2, "")
+	}
+	return h
+}
+
+// provenance writes how the result was made: keywords for programs, HISTORY for
+// people.
+func (r *Result) provenance(h *fitsio.Header) {
+	rec := r.archivedRecipe()
+	h.Set("LPVERS", limpid.Version, "Limpid version")
+	h.Set("LPTASK", rec.Task, "")
+	h.Set("LPMETHOD", string(rec.Method.Kind), "")
+	h.Set("LPINPUT", rec.Input.File, "input file")
+	h.Set("LPSHA256", rec.Input.SHA256, "of the input file")
+	h.Set("LPSEED", int64(rec.Draw.Seed), "random seed")
+	h.Set("LPNDRAW", r.Draws, "posterior draws")
+	h.Set("LPDONE", r.Complete, "the run was not cancelled")
+	for c, f := range r.Fits {
+		n := c + 1
+		h.Set(fmt.Sprintf("LPCHI%d", n), f.Chi2, "chi2 per pixel of the residual, "+r.Bands[c])
+		if r.Draws > 0 {
+			h.Set(fmt.Sprintf("LPCHD%d", n), f.Chi2Draws, "chi2 per pixel of single draws (expect 1)")
+		}
+		h.Set(fmt.Sprintf("LPFLX%d", n), f.FluxScene, "flux of the mean over the image")
+		if r.Draws > 1 {
+			h.Set(fmt.Sprintf("LPFLE%d", n), r.FluxStd[c], "its standard deviation")
+		}
+	}
+	for _, line := range r.History() {
+		h.AddHistory(line)
+	}
+}
+
+// History says in sentences what was done.
+func (r *Result) History() []string {
+	rec := r.archivedRecipe()
+	out := []string{fmt.Sprintf("limpid %s: %s %s HDU %d (sha256 %.16s)", limpid.Version, rec.Task, rec.Input.File, *rec.Input.HDU, rec.Input.SHA256)}
+	add := func(format string, a ...any) { out = append(out, "limpid: "+fmt.Sprintf(format, a...)) }
+	if c := rec.Input.Cutout; c != nil {
+		add("cut-out x %d:%d, y %d:%d (from 0, upper ends excluded)", c[0], c[1], c[2], c[3])
+	}
+	if rec.Input.Plane != nil {
+		add("plane %d", *rec.Input.Plane)
+	}
+	switch rec.Method.Kind {
+	case deconv.Gaussian:
+		add("method: exact posterior of a Gaussian prior; mean by conjugate gradients, %d independent draws, seed %d", r.Draws, rec.Draw.Seed)
+		add("prior: Gaussian, power spectrum %s", map[string]string{"fit": "fitted to the data", "file": "from " + rec.Prior.File, "points": "given"}[rec.Prior.Spectrum])
+	case deconv.RichardsonLucy:
+		text := fmt.Sprintf("method: Richardson-Lucy, at most %d iterations", max(rec.Method.Iterations, 1))
+		if rec.Method.Iterations == 0 {
+			text = fmt.Sprintf("method: Richardson-Lucy, %d iterations", defaultIterations)
+		}
+		if rec.Method.Damping > 0 {
+			text += fmt.Sprintf(", damped at %g sigma", rec.Method.Damping)
+		}
+		if rec.Method.StopAtNoise {
+			text += ", stopped at the noise"
+		}
+		add("%s; no uncertainty", text)
+	}
+	add("PSF: %s", r.describePSF())
+	add("noise: %s", r.describeNoise())
+	for c, level := range r.Report.SkyLevel {
+		if level != 0 {
+			add("sky: %.6g subtracted (%s)", level, r.Bands[c])
+		}
+	}
+	return out
+}
+
+func (r *Result) describePSF() string {
+	p := r.archivedRecipe().PSF
+	fwhm := make([]string, len(r.Report.FWHM))
+	for i, f := range r.Report.FWHM {
+		fwhm[i] = fmt.Sprintf("%.3g", f)
+	}
+	text := fmt.Sprintf("%s, FWHM %s px", p.Kind, strings.Join(fwhm, " "))
+	if len(r.Report.PSF) > 0 {
+		text += fmt.Sprintf(", from %d stars", r.Report.PSF[0].Used)
+	}
+	if p.File != "" {
+		text += ", " + p.File
+	}
+	if p.HDU != nil {
+		text += fmt.Sprintf(" HDU %d", *p.HDU)
+	}
+	return text
+}
+
+func (r *Result) describeNoise() string {
+	n := r.archivedRecipe().Noise
+	text := string(r.Report.Noise)
+	if n.File != "" {
+		text += " " + n.File
+	}
+	if n.HDU != nil {
+		text += fmt.Sprintf(" HDU %d", *n.HDU)
+	}
+	if n.Gain > 0 {
+		text += fmt.Sprintf(", gain %g", n.Gain)
+	}
+	return text
+}
+
+// starTable lists the candidates of a measured PSF: positions in FITS pixels of
+// the cut-out, what was measured, and why some were not used.
+func (r *Result) starTable() (*fitsio.NewHDU, error) {
+	var band []int16
+	var x, y, flux, snr, half, ell []float64
+	var used []bool
+	var reason []string
+	for c, psf := range r.Report.PSF {
+		for _, s := range psf.Stars {
+			band = append(band, int16(c))
+			x, y = append(x, s.X+1), append(y, s.Y+1)
+			flux, snr = append(flux, s.Flux), append(snr, s.SNR)
+			half, ell = append(half, s.HalfLight), append(ell, s.Ellipticity)
+			used, reason = append(used, s.Used), append(reason, s.Reason)
+		}
+	}
+	h := &fitsio.Header{}
+	h.AddHistory("limpid: stars the PSF was measured from (USED), and candidates that were not")
+	return fitsio.NewTable("STARS", []fitsio.NewColumn{
+		{Name: "BAND", Data: band},
+		{Name: "X", Unit: "pix", Data: x},
+		{Name: "Y", Unit: "pix", Data: y},
+		{Name: "FLUX", Unit: r.Unit, Data: flux},
+		{Name: "SNR", Data: snr},
+		{Name: "R50", Unit: "pix", Data: half},
+		{Name: "ELLIPTICITY", Data: ell},
+		{Name: "USED", Data: used},
+		{Name: "REASON", Data: reason},
+	}, h)
+}
