@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"limpid/assets"
+)
+
+// screen is one picture: how the window is started and what is done to it.
+type screen struct {
+	name   string
+	recent bool // files used before are listed
+	args   func(*stage) []string
+	play   func(*stage) error
+}
+
+func screens() []screen {
+	galaxy := func(s *stage) []string { return []string{s.gal} }
+	stars := func(s *stage) []string { return []string{s.stars} }
+	sample := func(*stage) []string { return []string{"--sample"} }
+	return []screen{
+		{name: "01-empty"},
+		{name: "02-recent", recent: true},
+		{name: "03-open", args: galaxy, play: (*stage).measured},
+		{name: "04-psf-from-stars", args: stars, play: (*stage).openPSF},
+		{name: "05-running", args: sample, play: (*stage).halfway},
+		{name: "06-finished", args: sample, play: (*stage).finished},
+		{name: "07-mean-std", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+7"), s.zoomIn) }},
+		{name: "08-sample", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+4", "period", "period")) }},
+		{name: "09-residual", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+5")) }},
+		{name: "10-failed", args: galaxy, play: (*stage).badFiles},
+		{name: "11-cannot-run", args: galaxy, play: (*stage).cannotRun},
+		{name: "12-export", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e")) }},
+		{name: "13-exported", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e", "Return"), s.rest) }},
+		{name: "14-browser", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+o")) }},
+		{name: "15-keys", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("F1")) }},
+		{name: "16-cancelled", args: sample, play: func(s *stage) error { return do(s.halfway, s.key("Escape"), s.rest) }},
+	}
+}
+
+func (s *stage) key(names ...string) func() error { return func() error { return s.Key(names...) } }
+
+// rest lets the window come to rest: nothing that it does by itself can be seen
+// from outside.
+func (s *stage) rest() error { time.Sleep(2 * time.Second); return nil }
+
+func (s *stage) measured() error {
+	return do(func() error {
+		return s.WaitTitle("the file", func(t string) bool { return strings.Contains(t, ".fits") })
+	}, s.rest, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) })
+}
+
+// openPSF opens the step of the PSF. Its header lies below that of the data, both
+// closed and without findings of weight.
+func (s *stage) openPSF() error {
+	return do(s.measured, func() error { return s.Click(s.d.W-200, 153) }, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
+}
+
+func (s *stage) running() error {
+	return s.WaitTitle("the run", func(t string) bool { return strings.Contains(t, "%") })
+}
+
+func (s *stage) halfway() error {
+	return do(s.running, func() error {
+		return s.WaitTitle("a third of the samples", func(t string) bool {
+			return strings.Contains(t, "%") && t >= "30 %" && !strings.HasPrefix(t, "4 %")
+		})
+	}, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) })
+}
+
+func (s *stage) finished() error {
+	return do(s.running, func() error {
+		return s.WaitTitle("the end of the run", func(t string) bool { return !strings.Contains(t, "%") })
+	}, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
+}
+
+func (s *stage) zoomIn() error { return s.Key("plus", "plus") }
+
+// badFiles drops what cannot be opened.
+func (s *stage) badFiles() error {
+	html, cut := filepath.Join(s.dir, "page.fits"), filepath.Join(s.dir, "truncated.fits.gz")
+	data, err := assets.ReadSample(assets.Samples()[0].File)
+	if err != nil {
+		return err
+	}
+	return do(
+		func() error {
+			return os.WriteFile(html, []byte("<!DOCTYPE html>\n<html><title>404 not found</title></html>\n"), 0o644)
+		},
+		func() error { return os.WriteFile(cut, data[:len(data)/2], 0o644) },
+		s.measured,
+		func() error { return s.Drop(s.d.W/2, s.d.H/2, html, cut, filepath.Join(s.dir, "missing.fits")) },
+		s.rest)
+}
+
+// cannotRun asks for a cut-out beyond the image.
+func (s *stage) cannotRun() error {
+	return do(s.measured, func() error { return s.Click(s.d.W-200, 95) }, func() error { return s.Click(s.d.W-180, 178) },
+		func() error { return s.Type("0:500,0:120") }, s.key("Return"), s.rest)
+}

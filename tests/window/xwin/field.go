@@ -1,0 +1,59 @@
+package xwin
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"limpid/fitsio"
+)
+
+// WriteStars writes a field of stars and galaxies with a Moffat PSF, sky and
+// noise, as a telescope would give it without any calibration beside it: the
+// image alone, with a WCS and a gain.
+func WriteStars(path string, w, h int) error {
+	rnd := rand.New(rand.NewPCG(7, 11))
+	data := make([]float32, w*h)
+	const sky, gain, beta, fwhm = 1200.0, 2.0, 3.0, 3.4
+	alpha := fwhm / (2 * math.Sqrt(math.Pow(2, 1/beta)-1))
+	add := func(cx, cy, flux, stretch, q, angle float64) {
+		a := alpha * stretch
+		peak := flux * (beta - 1) / (math.Pi * a * a * q)
+		sin, cos := math.Sincos(angle)
+		reach := int(12*a) + 2
+		for y := max(0, int(cy)-reach); y < min(h, int(cy)+reach); y++ {
+			for x := max(0, int(cx)-reach); x < min(w, int(cx)+reach); x++ {
+				dx, dy := float64(x)-cx, float64(y)-cy
+				u, v := dx*cos+dy*sin, (dy*cos-dx*sin)/q
+				data[y*w+x] += float32(peak * math.Pow(1+(u*u+v*v)/(a*a), -beta))
+			}
+		}
+	}
+	for range w * h / 3600 {
+		flux := 2500 * math.Pow(rnd.Float64()+0.003, -0.9)
+		add(rnd.Float64()*float64(w), rnd.Float64()*float64(h), flux, 1, 1, 0)
+	}
+	for range w * h / 2500 {
+		flux := 4000 * math.Pow(rnd.Float64()+0.02, -0.8)
+		add(rnd.Float64()*float64(w), rnd.Float64()*float64(h), flux, 1.5+1.8*rnd.Float64(), 0.4+0.6*rnd.Float64(), rnd.Float64()*math.Pi)
+	}
+	for i, v := range data {
+		level := sky + float64(v)
+		data[i] = float32(level + math.Sqrt(level/gain)*rnd.NormFloat64())
+	}
+	head := &fitsio.Header{}
+	for _, c := range []struct {
+		key string
+		v   any
+	}{
+		{"BUNIT", "adu"}, {"OBJECT", "simulated field"}, {"GAIN", gain},
+		{"CTYPE1", "RA---TAN"}, {"CTYPE2", "DEC--TAN"}, {"CRVAL1", 210.8}, {"CRVAL2", 54.35},
+		{"CRPIX1", float64(w) / 2}, {"CRPIX2", float64(h) / 2}, {"CDELT1", -0.25 / 3600}, {"CDELT2", 0.25 / 3600},
+	} {
+		head.Set(c.key, c.v, "")
+	}
+	hdu, err := fitsio.NewImage("SCI", []int{h, w}, data, head)
+	if err != nil {
+		return err
+	}
+	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
+}

@@ -1,0 +1,287 @@
+// Package xwin drives the built window from outside, as a person does: on a screen
+// of its own (Xvfb), with real keys and clicks (xdotool), real drops (XDND) and
+// pictures of the screen. It is for tests and for the screenshots of the
+// documentation.
+package xwin
+
+import (
+	"bufio"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Missing lists the programs that are needed and not there.
+func Missing() []string {
+	var out []string
+	for _, name := range []string{"Xvfb", "xdotool", "xwd", "cc"} {
+		if _, err := exec.LookPath(name); err != nil {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Display is a screen.
+type Display struct {
+	Name string // ":99"
+	W, H int
+	dir  string // of helpers and of what the window remembers
+	xvfb *exec.Cmd
+	drop string // the drag-and-drop helper
+}
+
+//go:embed xdnd/xdnd.c
+var dropSource []byte
+
+// Start opens a screen of w × h pixels and builds the helper for drops in dir.
+func Start(dir string, w, h int) (*Display, error) {
+	d := &Display{W: w, H: h, dir: dir, drop: filepath.Join(dir, "xdnd")}
+	source := filepath.Join(dir, "xdnd.c")
+	if err := os.WriteFile(source, dropSource, 0o644); err != nil {
+		return nil, err
+	}
+	if out, err := exec.Command("cc", "-O1", "-o", d.drop, source, "-lX11").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("xwin: cc: %w: %s", err, out)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close()
+	d.xvfb = exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", w, h), "-nolisten", "tcp")
+	d.xvfb.ExtraFiles = []*os.File{write}
+	if err := d.xvfb.Start(); err != nil {
+		write.Close()
+		return nil, fmt.Errorf("xwin: Xvfb: %w", err)
+	}
+	write.Close()
+	line, err := bufio.NewReader(read).ReadString('\n') // ends with Xvfb, too
+	number, convErr := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || convErr != nil {
+		d.Close()
+		return nil, errors.New("xwin: Xvfb did not start")
+	}
+	d.Name = fmt.Sprintf(":%d", number)
+	return d, nil
+}
+
+// Close ends the screen.
+func (d *Display) Close() {
+	if d.xvfb.Process != nil {
+		_ = d.xvfb.Process.Kill()
+		_ = d.xvfb.Wait()
+	}
+}
+
+// env is the environment of programs on this screen: what the window remembers
+// stays in the helper's folder.
+func (d *Display) env() []string {
+	var out []string
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		switch name {
+		case "DISPLAY", "WAYLAND_DISPLAY", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "LANG", "FYNE_SCALE":
+		default:
+			out = append(out, e)
+		}
+	}
+	return append(out, "DISPLAY="+d.Name, "LANG=C.UTF-8",
+		"XDG_CONFIG_HOME="+filepath.Join(d.dir, "config"), "XDG_CACHE_HOME="+filepath.Join(d.dir, "cache"), "XDG_RUNTIME_DIR="+d.dir)
+}
+
+// Remember writes what the window has stored from an earlier session, at least its
+// size: that of the screen.
+func (d *Display) Remember(more string) error {
+	dir := filepath.Join(d.dir, "config", "limpid")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(d.dir, "cache"), 0o755); err != nil {
+		return err
+	}
+	text := fmt.Sprintf(`{"width":%d,"height":%d%s}`, d.W, d.H, more)
+	return os.WriteFile(filepath.Join(dir, "window.json"), []byte(text), 0o644)
+}
+
+// Do runs a program on the screen and gives back what it printed.
+func (d *Display) Do(name string, args ...string) (string, error) {
+	c := exec.Command(name, args...)
+	c.Env = d.env()
+	out, err := c.Output()
+	if err != nil {
+		text := ""
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			text = string(exit.Stderr)
+		}
+		return "", fmt.Errorf("xwin: %s %s: %w %s", name, strings.Join(args, " "), err, text)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// App is a running window.
+type App struct {
+	d    *Display
+	cmd  *exec.Cmd
+	Log  string // file of what it printed
+	done chan struct{}
+	err  error
+	id   string
+}
+
+// settle is how long a window gets to show what was done to it before the next
+// thing is done; people are slower.
+const settle = 250 * time.Millisecond
+
+// patience is how long anything may take on a busy machine.
+const patience = 120 * time.Second
+
+// Launch starts the binary and waits for its window.
+func (d *Display) Launch(binary string, args ...string) (*App, error) {
+	a := &App{d: d, Log: filepath.Join(d.dir, "log"), done: make(chan struct{})}
+	log, err := os.Create(a.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	a.cmd = exec.Command(binary, args...)
+	a.cmd.Env, a.cmd.Stdout, a.cmd.Stderr, a.cmd.Dir = d.env(), log, log, d.dir
+	if err := a.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { a.err = a.cmd.Wait(); close(a.done) }()
+	err = a.wait("the window", func() bool {
+		ids, err := d.Do("xdotool", "search", "--onlyvisible", "--name", "Limpid")
+		if err != nil || ids == "" {
+			return false
+		}
+		a.id = strings.Fields(ids)[0]
+		return true
+	})
+	if err != nil {
+		a.Kill()
+		return nil, err
+	}
+	time.Sleep(2 * settle)
+	return a, a.Move(d.W/2, d.H/2)
+}
+
+func (a *App) wait(what string, cond func() bool) error {
+	end := time.Now().Add(patience)
+	for !cond() {
+		select {
+		case <-a.done:
+			text, _ := os.ReadFile(a.Log)
+			return fmt.Errorf("xwin: it ended (%v) while waiting for %s: %s", a.err, what, text)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("xwin: waited %v for %s; the title is %q", patience, what, a.Title())
+		}
+	}
+	return nil
+}
+
+// Title is the window's.
+func (a *App) Title() string {
+	s, _ := a.d.Do("xdotool", "getwindowname", a.id)
+	return s
+}
+
+// WaitTitle waits until the title satisfies a condition.
+func (a *App) WaitTitle(what string, cond func(string) bool) error {
+	err := a.wait(what, func() bool { return cond(a.Title()) })
+	time.Sleep(settle)
+	return err
+}
+
+// Key presses keys as xdotool names them: "ctrl+o", "Escape".
+func (a *App) Key(names ...string) error {
+	for _, n := range names {
+		if _, err := a.d.Do("xdotool", "key", n); err != nil {
+			return err
+		}
+		time.Sleep(settle)
+	}
+	return nil
+}
+
+// Type types text.
+func (a *App) Type(text string) error {
+	_, err := a.d.Do("xdotool", "type", "--delay", "15", text)
+	time.Sleep(settle)
+	return err
+}
+
+// Move puts the mouse somewhere.
+func (a *App) Move(x, y int) error {
+	_, err := a.d.Do("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y))
+	time.Sleep(settle)
+	return err
+}
+
+// Click clicks somewhere.
+func (a *App) Click(x, y int) error {
+	if err := a.Move(x, y); err != nil {
+		return err
+	}
+	_, err := a.d.Do("xdotool", "click", "1")
+	time.Sleep(settle)
+	return err
+}
+
+// Drag presses at a place, moves in steps to another and lets go.
+func (a *App) Drag(x0, y0, x1, y1, steps int, pause time.Duration) error {
+	if err := a.Move(x0, y0); err != nil {
+		return err
+	}
+	if _, err := a.d.Do("xdotool", "mousedown", "1"); err != nil {
+		return err
+	}
+	for i := 1; i <= steps; i++ {
+		x, y := x0+(x1-x0)*i/steps, y0+(y1-y0)*i/steps
+		if _, err := a.d.Do("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y)); err != nil {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	_, err := a.d.Do("xdotool", "mouseup", "1")
+	return err
+}
+
+// Drop drops files on a place of the window.
+func (a *App) Drop(x, y int, paths ...string) error {
+	args := []string{strconv.Itoa(x), strconv.Itoa(y)}
+	for _, p := range paths {
+		args = append(args, (&url.URL{Scheme: "file", Path: p}).String())
+	}
+	_, err := a.d.Do(a.d.drop, args...)
+	time.Sleep(settle)
+	return err
+}
+
+// Exited waits for the program to end by itself and gives its error.
+func (a *App) Exited() error {
+	select {
+	case <-a.done:
+		return a.err
+	case <-time.After(patience):
+		return errors.New("xwin: it does not end")
+	}
+}
+
+// Kill ends the program.
+func (a *App) Kill() {
+	if a.cmd.Process != nil {
+		_ = a.cmd.Process.Kill()
+		<-a.done
+	}
+}
