@@ -133,8 +133,8 @@ func TestAlloc_OverBudget_SaysHowMuchIsLeft(t *testing.T) {
 		t.Fatal("after Free:", err)
 	}
 	b.Free()
-	if used, _ := d.Memory(); used != 0 {
-		t.Errorf("%d bytes in use after the last Free", used)
+	if u := d.Usage(); u.Used != 0 {
+		t.Errorf("%d bytes in use after the last Free", u.Used)
 	}
 }
 
@@ -144,8 +144,8 @@ func TestAlloc_SameSizeAgain_ReusesTheBlock(t *testing.T) {
 	for range 10 {
 		must(t, d, 1000, 1000).Free()
 	}
-	if _, pooled := d.Memory(); pooled > 5e6 {
-		t.Errorf("%d bytes kept for one tensor of 4 MB at a time", pooled)
+	if u := d.Usage(); u.Pooled > 5e6 {
+		t.Errorf("%d bytes kept for one tensor of 4 MB at a time", u.Pooled)
 	}
 }
 

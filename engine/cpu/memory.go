@@ -17,6 +17,8 @@ type memory struct {
 
 	mu     sync.Mutex
 	used   int64 // bytes in tensors
+	peak   int64 // the most there were
+	top    int64 // the most of used and pooled
 	pooled int64 // bytes in free
 	free   map[int][][]float32
 }
@@ -80,22 +82,41 @@ func (m *memory) get(shape engine.Shape, bytes int64) (*buffer, error) {
 			Want: bytes, Left: m.budget - m.used, Budget: m.budget,
 		}
 	}
-	b := &buffer{mem: m}
-	if l := m.free[size]; len(l) > 0 {
-		b.full = l[len(l)-1]
-		l[len(l)-1] = nil
-		m.free[size] = l[:len(l)-1]
-		m.pooled -= want
+	b := &buffer{mem: m, full: m.take(size)}
+	if b.full != nil {
 		clear(b.full[:n])
 	} else {
-		if m.used+m.pooled+want > m.budget {
+		// What lies idle under other sizes must not outgrow what was ever in use.
+		if m.pooled > 2*m.peak || m.used+m.pooled+want > m.budget {
 			m.release()
 		}
 		b.full = par.Aligned(size)
 	}
+	want = 4 * int64(len(b.full))
 	m.used += want
+	m.peak = max(m.peak, m.used)
+	m.top = max(m.top, m.used+m.pooled)
 	b.data = b.full[:n:n]
 	return b, nil
+}
+
+// take finds the smallest free block of size floats or up to a quarter more.
+func (m *memory) take(size int) []float32 {
+	best := 0
+	for n, l := range m.free {
+		if len(l) > 0 && n >= size && n <= size+size/4 && (best == 0 || n < best) {
+			best = n
+		}
+	}
+	if best == 0 || m.used+4*int64(best) > m.budget {
+		return nil
+	}
+	l := m.free[best]
+	b := l[len(l)-1]
+	l[len(l)-1] = nil
+	m.free[best] = l[:len(l)-1]
+	m.pooled -= 4 * int64(best)
+	return b
 }
 
 // release forgets the free blocks; the garbage collector takes them.
@@ -109,9 +130,16 @@ func (m *memory) drop() {
 	m.release()
 }
 
-// Memory reports the bytes in tensors and in blocks kept for reuse.
-func (d *Device) Memory() (used, pooled int64) {
+// Usage is a device's memory, in bytes.
+type Usage struct {
+	Used   int64 // in tensors
+	Pooled int64 // in free blocks kept for reuse
+	Peak   int64 // the most that both together were
+}
+
+// Usage reports the memory in use.
+func (d *Device) Usage() Usage {
 	d.mem.mu.Lock()
 	defer d.mem.mu.Unlock()
-	return d.mem.used, d.mem.pooled
+	return Usage{d.mem.used, d.mem.pooled, d.mem.top}
 }

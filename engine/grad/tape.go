@@ -42,7 +42,8 @@ type Tape struct {
 	vars  []*Var // those made so far come first
 	used  int
 	owned []*engine.Tensor // in use since Reset
-	free  map[shapeKey][]*engine.Tensor
+	free  map[shapeKey][]idle
+	step  int                    // counts Resets
 	half  map[int]*engine.Tensor // weights of the columns of half spectra, by W
 	param map[*engine.Tensor]*Var
 }
@@ -97,7 +98,7 @@ func keyOf(s engine.Shape) (k shapeKey) {
 
 // New returns an empty tape that works on dev by way of s.
 func New(dev engine.Device, s engine.Stream) *Tape {
-	return &Tape{dev: dev, s: s, free: map[shapeKey][]*engine.Tensor{}, half: map[int]*engine.Tensor{}, param: map[*engine.Tensor]*Var{}}
+	return &Tape{dev: dev, s: s, free: map[shapeKey][]idle{}, half: map[int]*engine.Tensor{}, param: map[*engine.Tensor]*Var{}}
 }
 
 // Stream is the stream the tape works on.
@@ -112,6 +113,7 @@ func (t *Tape) Reset(m Mode) {
 		t.put(x)
 	}
 	t.owned = t.owned[:0]
+	t.forget()
 	clear(t.nodes)
 	t.nodes = t.nodes[:0]
 	for _, v := range t.vars[:t.used] {
@@ -124,15 +126,10 @@ func (t *Tape) Reset(m Mode) {
 // Close gives the tape's storage back to the device.
 func (t *Tape) Close() {
 	t.Reset(Forward)
-	for _, l := range t.free {
-		for _, x := range l {
-			x.Free()
-		}
-	}
+	t.releaseIdle()
 	for _, x := range t.half {
 		x.Free()
 	}
-	clear(t.free)
 	clear(t.half)
 }
 
@@ -145,22 +142,46 @@ func (t *Tape) Err() error {
 	return t.s.Err()
 }
 
+// idle is a tensor in wait, and the step that used it last.
+type idle struct {
+	x    *engine.Tensor
+	step int
+}
+
+// forget gives back what the last step did not use, and begins a new one.
+func (t *Tape) forget() {
+	for k, l := range t.free {
+		kept := l[:0]
+		for _, i := range l {
+			if i.step == t.step {
+				kept = append(kept, i)
+			} else {
+				i.x.Free()
+			}
+		}
+		clear(l[len(kept):])
+		t.free[k] = kept
+	}
+	t.step++
+}
+
 // alloc returns a tensor with undefined contents, the tape's until Reset or release;
 // nil after a failure.
 func (t *Tape) alloc(s engine.Shape) *engine.Tensor {
 	k := keyOf(s)
 	if l := t.free[k]; len(l) > 0 {
-		x := l[len(l)-1]
+		x := l[len(l)-1].x
 		t.free[k] = l[:len(l)-1]
 		t.owned = append(t.owned, x)
 		return x
 	}
+	if x := t.refit(s); x != nil {
+		t.owned = append(t.owned, x)
+		return x
+	}
 	x, err := t.dev.Alloc(s)
-	if err != nil {
-		// What lies idle under other shapes may be enough.
-		if t.releaseIdle() {
-			x, err = t.dev.Alloc(s)
-		}
+	if err != nil && t.releaseIdle() {
+		x, err = t.dev.Alloc(s)
 	}
 	if err != nil {
 		if t.err == nil {
@@ -172,11 +193,33 @@ func (t *Tape) alloc(s engine.Shape) *engine.Tensor {
 	return x
 }
 
+// refit finds idle storage of another shape that is at most half as large again.
+func (t *Tape) refit(s engine.Shape) *engine.Tensor {
+	n := s.Len()
+	var best shapeKey
+	room := n + n/2 + 1
+	for k, l := range t.free {
+		if len(l) == 0 {
+			continue
+		}
+		if have := l[len(l)-1].x.Buffer().Len(); have >= n && have < room {
+			best, room = k, have
+		}
+	}
+	l := t.free[best]
+	if len(l) == 0 {
+		return nil
+	}
+	t.free[best] = l[:len(l)-1]
+	return engine.NewTensor(s, l[len(l)-1].x.Buffer())
+}
+
+// releaseIdle gives idle storage back to the device.
 func (t *Tape) releaseIdle() bool {
 	any := false
 	for k, l := range t.free {
-		for _, x := range l {
-			x.Free()
+		for _, i := range l {
+			i.x.Free()
 			any = true
 		}
 		delete(t.free, k)
@@ -186,7 +229,7 @@ func (t *Tape) releaseIdle() bool {
 
 func (t *Tape) put(x *engine.Tensor) {
 	k := keyOf(x.Shape())
-	t.free[k] = append(t.free[k], x)
+	t.free[k] = append(t.free[k], idle{x, t.step})
 }
 
 // release takes x back before Reset.

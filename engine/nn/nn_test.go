@@ -2,6 +2,7 @@ package nn
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -147,9 +148,9 @@ func TestUNet_ForwardAndTrainModes_SameBits(t *testing.T) {
 	for i, m := range []grad.Mode{grad.Train, grad.Forward} {
 		tape := grad.New(r.d, r.s)
 		tape.Reset(m)
-		before, _ := r.d.Memory()
+		before := r.d.Usage().Used
 		y := u.Forward(tape, tape.Const(x), tape.Const(n))
-		after, _ := r.d.Memory()
+		after := r.d.Usage().Used
 		peak[i] = after - before
 		out[i] = r.host(y.Value())
 		tape.Close()
@@ -239,6 +240,28 @@ func TestTiles_AnySide_EqualTheWholeImage(t *testing.T) {
 	g.Groups = 4
 	if err := (Tiles{Net: r.unet(g), Tape: r.tape, Side: 8}).Forward(r.tensor(1, 8, 8, 1), r.tensor(1, 8, 8, 2), nil); err == nil {
 		t.Error("a network with group normalisation worked on tiles")
+	}
+}
+
+// Tiles fit where the whole image does not.
+func TestTiles_SmallBudget_ImageDoesNotFitButTilesDo(t *testing.T) {
+	d := cpu.New(cpu.Options{Workers: 2, MemoryBudget: 24 << 20})
+	defer d.Close()
+	r := &rig{t: t, d: d, s: d.NewStream()}
+	r.tape = grad.New(d, r.s)
+	u := r.unet(UNetConfig{In: 1, Out: 1, Channels: []int{8, 8}, Blocks: 1})
+	x, dst := r.normal(1, 1, 384, 384, 1), r.tensor(1, 384, 384, 1)
+	r.tape.Reset(grad.Forward)
+	u.Forward(r.tape, r.tape.Const(x), nil)
+	var m *engine.MemoryError
+	if err := r.tape.Err(); !errors.As(err, &m) {
+		t.Fatalf("the whole image: %v, want a MemoryError", err)
+	}
+	if err := (Tiles{Net: u, Tape: r.tape, Side: 96}).Forward(dst, x, nil); err != nil {
+		t.Fatal(err)
+	}
+	if p := d.Usage().Peak; p > 24<<20 {
+		t.Errorf("%d bytes held", p)
 	}
 }
 

@@ -39,12 +39,20 @@ func (k Tiles) Forward(dst, x, noise *engine.Tensor) error {
 	return nil
 }
 
-// piece computes one tile. Where the image ends, the tile ends with it, so that the
-// network pads there as it would have.
+// span is where the piece that yields pixels from at on lies along a side of n: it
+// has the same length everywhere, so that memory is used again, and ends where the
+// image ends, so that the network pads there as it would have.
+func span(at, side, margin, n int) (lo, hi int) {
+	length := min(side+2*margin, n)
+	lo = min(max(0, at-margin), n-length)
+	return lo, lo + length
+}
+
+// piece computes one tile.
 func (k Tiles) piece(dst, x, noise *engine.Tensor, y, c, side, margin int) error {
 	s, d := x.Shape(), dst.Shape()
-	y0, c0 := max(0, y-margin), max(0, c-margin)
-	y1, c1 := min(s[1], y+side+margin), min(s[2], c+side+margin)
+	y0, y1 := span(y, side, margin, s[1])
+	c0, c1 := span(c, side, margin, s[2])
 	h, w := min(side, s[1]-y), min(side, s[2]-c)
 	t := k.Tape
 	t.Reset(grad.Forward)
@@ -67,7 +75,6 @@ func (k Tiles) piece(dst, x, noise *engine.Tensor, y, c, side, margin int) error
 	if err := t.Err(); err != nil {
 		return err
 	}
-	// What was in dst is replaced: subtracting and adding would round.
 	place(st, dst.Reshape(d[0], d[1], d[2]*n), core.Value(), y, c*n)
 	return st.Err()
 }
