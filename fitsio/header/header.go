@@ -349,7 +349,7 @@ func (p *headerParser) duplicates(h *Header) {
 	h.find("") // the index exists from here on
 	for i := range h.cards {
 		c := &h.cards[i]
-		if isCommentary(c.Key) || c.Key == "CONTINUE" || c.Value == nil {
+		if isCommentary(c.Key) || c.Key == "CONTINUE" || c.Value == nil || isRecord(c.Value) {
 			continue
 		}
 		if first := h.index[c.Key]; first != i && h.cards[first].Value != c.Value {
@@ -357,6 +357,14 @@ func (p *headerParser) duplicates(h *Header) {
 				h.cards[first].Value, c.Value))
 		}
 	}
+}
+
+// isRecord recognises record-valued cards, 'EXTVER: 1', which come several times.
+func isRecord(v any) bool {
+	s, ok := v.(string)
+	field, value, found := strings.Cut(s, ": ")
+	_, number := ParseFloat(strings.TrimSpace(value))
+	return ok && found && number && !strings.Contains(field, " ")
 }
 
 // printable replaces, byte by byte, what a header must not hold.

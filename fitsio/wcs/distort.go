@@ -75,7 +75,7 @@ func (p *parser) distortions() error {
 	}
 	for _, key := range []string{"CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2"} {
 		if p.h.Has(p.key("%s", key)) {
-			p.note("%s: distortion by a lookup table was not applied", key)
+			p.note("%s: the lookup table %s", key, lookupNote)
 		}
 	}
 	a, okA, err := p.sipPoly("A")
@@ -96,7 +96,7 @@ func (p *parser) distortions() error {
 			return err
 		}
 		s.hasInv = ok1 && ok2
-		w.sip = s
+		w.pix = s
 		if p.suffix != "SIP" {
 			p.note("SIP coefficients without -SIP in CTYPE were applied")
 		}

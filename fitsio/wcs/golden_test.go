@@ -49,7 +49,7 @@ func loadGolden(t *testing.T, name string) (out []goldenCase) {
 func compare(t *testing.T, name string, w *WCS, c goldenCase) (sky, pix float64) {
 	t.Helper()
 	tol := tolSky
-	if w.sip != nil || w.plane != nil {
+	if w.pix != nil || w.plane != nil {
 		tol = tolDistorted
 	}
 	bad := 0

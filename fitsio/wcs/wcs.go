@@ -2,6 +2,7 @@
 // (Greisen & Calabretta 2002, "WCS I"; Calabretta & Greisen 2002, "WCS II").
 //
 //	w, err := wcs.FromHeader(hdu.Header, "")    // or "A" … "Z"
+//	w, err := wcs.FromHDU(ctx, file, hdu, "")   // with the distortion tables of Hubble files
 //	lon, lat, ok := w.PixelToSky(x, y)          // degrees, in w.Frame
 //	x, y, ok = w.SkyToPixel(lon, lat)
 //	ra, dec := w.Frame.To(wcs.ICRS, lon, lat)
@@ -48,7 +49,7 @@ type WCS struct {
 	crpix        [2]float64 // counted from 1
 	cd           matrix     // pixel offsets to intermediate world coordinates, degrees
 	inv          matrix
-	sip          *sip
+	pix          pixelDistortion // SIP, lookup tables; nil: none
 	plane        planeDistortion // TPV, TNX …; nil: none
 	proj         proj.Projection
 	rot          rotation
@@ -103,8 +104,8 @@ func (m matrix) inverse() (matrix, bool) {
 // PixelToSky gives longitude and latitude in degrees, longitude in [0, 360).
 func (w *WCS) PixelToSky(x, y float64) (lon, lat float64, ok bool) {
 	u, v := x+1-w.crpix[0], y+1-w.crpix[1]
-	if w.sip != nil {
-		u, v = w.sip.forward(u, v)
+	if w.pix != nil {
+		u, v = w.pix.forward(u, v)
 	}
 	px, py := w.planeOf(w.cd.mul(u, v))
 	phi, theta, ok := w.proj.ToSphere(px+w.offX, py+w.offY)
@@ -148,9 +149,9 @@ func (w *WCS) SkyToPixel(lon, lat float64) (x, y float64, ok bool) {
 		}
 	}
 	u, v := w.inv.mul(px, py)
-	if w.sip != nil {
-		gu, gv := w.sip.guess(u, v)
-		if u, v, ok = invert(w.sip.forward, u, v, gu, gv); !ok {
+	if w.pix != nil {
+		gu, gv := w.pix.guess(u, v)
+		if u, v, ok = invert(w.pix.forward, u, v, gu, gv); !ok {
 			return bad()
 		}
 	}
