@@ -47,7 +47,7 @@ func readFirst(data []byte, o Options) error {
 
 func gz(b []byte) []byte {
 	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed)
 	_, _ = z.Write(b)
 	_ = z.Close()
 	return out.Bytes()
