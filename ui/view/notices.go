@@ -1,6 +1,8 @@
 package view
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
@@ -27,7 +29,11 @@ func (n *noticeBar) update() {
 		mark := canvas.NewImageFromResource(recipepanel.SeverityIcon(x.Severity))
 		mark.FillMode = canvas.ImageFillContain
 		mark.SetMinSize(fyne.NewSize(18, 18))
-		lines := control.NewColumn(2, 0, control.NewText(recipepanel.Sentence(x.What), "", ""))
+		what := x.What
+		if x.Where != "" && !strings.Contains(what, x.Where) {
+			what = x.Where + ": " + what
+		}
+		lines := control.NewColumn(2, 0, control.NewText(recipepanel.Sentence(what), "", ""))
 		if x.Advice != "" {
 			lines.Add(control.NewText(recipepanel.Sentence(x.Advice), theme.SizeNameCaptionText, theme.ColorNamePlaceHolder))
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"limpid"
+	"limpid/app/recipe"
 	"limpid/app/session"
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/viewmodel/store"
@@ -190,6 +191,9 @@ func (m *Model) notify(f limpid.Finding) {
 // advice for someone at a window where the session's is for the command line.
 func inWords(f limpid.Finding) limpid.Finding {
 	f.What = form.Plain(f.What)
+	for _, kind := range []error{session.ErrShape, session.ErrChanged, recipe.ErrInvalid} { // they say nothing more
+		f.What = strings.TrimSuffix(f.What, ": "+kind.Error())
+	}
 	switch f.Code {
 	case "recipe":
 		f.Advice = "check the recipe's file, or make a new one here"

@@ -220,7 +220,7 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 	rows = append(rows,
 		Row{"Flux of the data", number(f.FluxData, "%.6g") + " " + r.Unit},
 		Row{"Flux of the scene", flux + " " + r.Unit})
-	if r.Draws > 0 {
+	if r.Convergence.RHat == r.Convergence.RHat { // known from some draws on
 		rows = append(rows, Row{"R-hat, ESS", number(r.Convergence.RHat, "%.3f") + ", " + number(r.Convergence.ESS, "%.0f")})
 	}
 	level = Fine
@@ -260,7 +260,7 @@ func (e *Entry) Findings() []Finding {
 	for _, x := range e.Result.Findings {
 		if _, placed := form.StepOf(x); !placed && !mergeBands(out, x) {
 			item := Finding{Finding: x}
-			if fix, ok := e.File.draft.FixFor(x, e.File.measure.observed); ok {
+			if fix, ok := e.File.draft.FixFor(x, form.Context{This: e.File.openFile()}, e.File.measure.observed); ok {
 				item.Fix = &fix
 			}
 			out = append(out, item)

@@ -112,6 +112,7 @@ func (m *Model) level(f *File, s form.Step, errs form.Errors, found []Finding) L
 func (m *Model) placedFindings(f *File) map[form.Step][]Finding {
 	out := map[form.Step][]Finding{}
 	seen := map[limpid.Finding]bool{}
+	c := m.context(f)
 	add := func(x limpid.Finding) {
 		if s, ok := form.StepOf(x); ok && !seen[x] {
 			seen[x] = true
@@ -119,7 +120,7 @@ func (m *Model) placedFindings(f *File) map[form.Step][]Finding {
 				return
 			}
 			item := Finding{Finding: x}
-			if fix, ok := f.draft.FixFor(x, f.measure.observed); ok {
+			if fix, ok := f.draft.FixFor(x, c, f.measure.observed); ok {
 				item.Fix = &fix
 			}
 			out[s] = append(out[s], item)

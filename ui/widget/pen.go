@@ -227,8 +227,28 @@ func (p *Pen) Circle(x, y, radius, width float64, c color.RGBA) {
 	}
 }
 
-// Text writes in Fyne units, its baseline's middle at (x, y), with a dark seam so
-// that it can be read on any picture.
+// brightness is the mean of a part of the picture, 0 to 255, in Fyne units; every
+// third pixel is looked at.
+func (p *Pen) brightness(x, y, w, h float64) float64 {
+	k := p.scale
+	x0, x1 := max(0, int(x*k)), min(p.dst.Rect.Dx(), int((x+w)*k))
+	y0, y1 := max(0, int(y*k)), min(p.dst.Rect.Dy(), int((y+h)*k))
+	sum, n := 0, 0
+	for j := y0; j < y1; j += 3 {
+		for i := x0; i < x1; i += 3 {
+			q := p.dst.Pix[j*p.dst.Stride+4*i:][:3]
+			sum += (2*int(q[0]) + 5*int(q[1]) + int(q[2])) / 8
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return float64(sum) / float64(n)
+}
+
+// Text writes in Fyne units, its baseline's middle at (x, y), with a dark seam (a
+// light one around dark letters) so that it can be read on any picture.
 func (p *Pen) Text(s string, x, y, size float64, c color.RGBA) {
 	f := p.face(size * p.scale)
 	if f == nil {
@@ -243,7 +263,11 @@ func (p *Pen) Text(s string, x, y, size float64, c color.RGBA) {
 		}
 		d.DrawString(s)
 	}
-	d.Src = image.NewUniform(color.RGBA{0, 0, 0, 170})
+	seam := color.RGBA{0, 0, 0, 170}
+	if int(c.R)+int(c.G)+int(c.B) < 3*0x60 {
+		seam = color.RGBA{0xb4, 0xb4, 0xb4, 0xb4} // white of that opacity, premultiplied
+	}
+	d.Src = image.NewUniform(seam)
 	for k := range 8 {
 		sin, cos := math.Sincos(float64(k) * math.Pi / 4)
 		at(cos*p.scale, sin*p.scale)

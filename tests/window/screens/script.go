@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,15 +29,15 @@ func screens() []screen {
 		{name: "04-psf-from-stars", args: stars, play: (*stage).openPSF},
 		{name: "05-running", args: sample, play: (*stage).halfway},
 		{name: "06-finished", args: sample, play: (*stage).finished},
-		{name: "07-mean-std", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+7"), s.zoomIn) }},
-		{name: "08-sample", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+4", "period", "period")) }},
-		{name: "09-residual", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+5")) }},
+		{name: "07-mean-std", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+7"), s.zoomIn, s.rest) }},
+		{name: "08-sample", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+4", "period", "period"), s.rest) }},
+		{name: "09-residual", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+5"), s.rest) }},
 		{name: "10-failed", args: galaxy, play: (*stage).badFiles},
 		{name: "11-cannot-run", args: galaxy, play: (*stage).cannotRun},
-		{name: "12-export", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e")) }},
-		{name: "13-exported", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e", "Return"), s.rest) }},
-		{name: "14-browser", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+o")) }},
-		{name: "15-keys", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("F1")) }},
+		{name: "12-export", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e"), s.rest) }},
+		{name: "13-exported", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e", "Return"), s.exported, s.rest) }},
+		{name: "14-browser", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+o"), s.rest) }},
+		{name: "15-keys", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("F1"), s.rest) }},
 		{name: "16-cancelled", args: sample, play: func(s *stage) error { return do(s.halfway, s.key("Escape"), s.rest) }},
 	}
 }
@@ -66,7 +67,9 @@ func (s *stage) running() error {
 func (s *stage) halfway() error {
 	return do(s.running, func() error {
 		return s.WaitTitle("a third of the samples", func(t string) bool {
-			return strings.Contains(t, "%") && t >= "30 %" && !strings.HasPrefix(t, "4 %")
+			var done float64
+			_, err := fmt.Sscanf(t, "%f", &done)
+			return err == nil && done >= 33
 		})
 	}, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) })
 }
@@ -101,3 +104,6 @@ func (s *stage) cannotRun() error {
 	return do(s.measured, func() error { return s.Click(s.d.W-200, 95) }, func() error { return s.Click(s.d.W-180, 178) },
 		func() error { return s.Type("0:500,0:120") }, s.key("Return"), s.rest)
 }
+
+// exported waits for the last file of an export.
+func (s *stage) exported() error { return s.WaitFile(filepath.Join(s.dir, "galaxy-posterior.bib")) }

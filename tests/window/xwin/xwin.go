@@ -170,6 +170,14 @@ func (d *Display) Launch(binary string, args ...string) (*App, error) {
 		a.Kill()
 		return nil, err
 	}
+	err = a.wait("its first picture", func() bool {
+		im, err := d.Shot()
+		return err == nil && Colours(im, im.Rect) > 8
+	})
+	if err != nil {
+		a.Kill()
+		return nil, err
+	}
 	time.Sleep(2 * settle)
 	return a, a.Move(d.W/2, d.H/2)
 }
@@ -199,6 +207,13 @@ func (a *App) Title() string {
 // WaitTitle waits until the title satisfies a condition.
 func (a *App) WaitTitle(what string, cond func(string) bool) error {
 	err := a.wait(what, func() bool { return cond(a.Title()) })
+	time.Sleep(settle)
+	return err
+}
+
+// WaitFile waits until a file is there.
+func (a *App) WaitFile(path string) error {
+	err := a.wait(path, func() bool { _, err := os.Stat(path); return err == nil })
 	time.Sleep(settle)
 	return err
 }

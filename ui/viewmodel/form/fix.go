@@ -11,7 +11,7 @@ import (
 
 // FixFor is the remedy that a finding's button applies; ok is false where there
 // is none that does not need the user's own judgement of the data.
-func (d Draft) FixFor(f limpid.Finding, o *session.Observed) (Fix, bool) {
+func (d Draft) FixFor(f limpid.Finding, c Context, o *session.Observed) (Fix, bool) {
 	switch f.Code {
 	case "psf.center":
 		if d.Get(PSFKind) == string(observe.PSFFile) && d.Get(Recenter) != True {
@@ -34,7 +34,10 @@ func (d Draft) FixFor(f limpid.Finding, o *session.Observed) (Fix, bool) {
 	case "scale":
 		return Fix{Label: "Give it in px", Sets: []Set{{FWHMUnit, "px"}}, Focus: FWHM}, true
 	case "shape":
-		if d.Get(Plane) == AllPlanes {
+		if d.Get(Cutout) != "" {
+			return Fix{Label: "Use the whole image", Sets: []Set{{Cutout, ""}}}, true
+		}
+		if h, ok := d.Image(c.This); ok && h.Planes() > 1 && d.Get(Plane) == AllPlanes {
 			return Fix{Label: "Use plane 0", Sets: []Set{{Plane, "0"}}}, true
 		}
 	case "changed":

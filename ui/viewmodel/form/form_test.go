@@ -217,14 +217,15 @@ func TestFixFor_KnownFindings_AreRemedied(t *testing.T) {
 		{"sky.mesh", d, Set{SkyKind, "constant"}},
 		{"chains.rhat", d, Set{Samples, "256"}},
 		{"shape", d, Set{Plane, "0"}},
+		{"shape", d.With(Cutout, "0:9,0:9"), Set{Cutout, ""}},
 		{"changed", d, Set{Checksum, ""}},
 	} {
-		fix, ok := c.d.FixFor(limpid.Finding{Code: c.code}, measured)
+		fix, ok := c.d.FixFor(limpid.Finding{Code: c.code}, context, measured)
 		if !ok || fix.Label == "" || len(fix.Sets) == 0 || fix.Sets[0] != c.want {
 			t.Errorf("%s: %v %v, expected %v", c.code, fix, ok, c.want)
 		}
 	}
-	if fix, ok := d.FixFor(limpid.Finding{Code: "psf.cut"}, measured); ok {
+	if fix, ok := d.FixFor(limpid.Finding{Code: "psf.cut"}, context, measured); ok {
 		t.Errorf("psf.cut has no remedy in the form, got %v", fix)
 	}
 	r := recipe.Default("x.fits")
