@@ -239,7 +239,11 @@ func CheckNorm(op string, dst, stats, x, gamma, beta *Tensor, n Norm) {
 	_, _, _, c := image(op, x)
 	CheckSame(op, dst, x)
 	g := max(n.Groups, 1)
-	if c%g != 0 || n.PerPixel && g != 1 || stats.Len() != n.Stats(x.shape).Len() {
+	count := 2 * x.shape[0] * g
+	if n.PerPixel {
+		count = 2 * x.shape[0] * x.shape[1] * x.shape[2]
+	}
+	if c%g != 0 || n.PerPixel && g != 1 || stats.Len() != count {
 		panic(fmt.Sprintf("engine: %s: %+v of %v with statistics %v", op, n, x.shape, stats.shape))
 	}
 	CheckPerChannel(op, x, gamma)

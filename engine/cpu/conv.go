@@ -285,5 +285,5 @@ func (t *convTask) winograd(t0, t1, n0, n1 int, w *par.Worker) {
 	// Sixteen floats between the 36 parts, lest they fall on one set of the cache.
 	vs, ms := t.per*t.c+16, t.per*(n1-n0)+16
 	g.Numbers[9], g.Numbers[10], g.Numbers[11], g.Numbers[12] = int64(n0), int64(n1), int64(vs), int64(ms)
-	t.k.Winograd.Block(&g, t.x, t.w, t.dst, t.bias, t.res, t0, t1, w.Floats(36*(vs+ms)))
+	t.k.Winograd.Block(g, t.x, t.w, t.dst, t.bias, t.res, t0, t1, w.Floats(36*(vs+ms)))
 }

@@ -121,8 +121,8 @@ func (t *weightTask) Do(i int, w *par.Worker) {
 	case weightInput:
 		t0 := t.tile0 + i*weightChunk
 		t1 := min(t0+weightChunk, t.tile1)
-		t.k.Winograd.Input(&t.geo, t.x, t0, t1, t.v[i*weightChunk*t.c:])
-		t.k.Winograd.Output(&t.geo, t.g, t0, t1, t.m[i*weightChunk*t.n:])
+		t.k.Winograd.Input(t.geo, t.x, t0, t1, t.v[i*weightChunk*t.c:])
+		t.k.Winograd.Output(t.geo, t.g, t0, t1, t.m[i*weightChunk*t.n:])
 	case weightProduct:
 		vs, ms := int(t.geo.Numbers[11]), int(t.geo.Numbers[12])
 		t.outer(t.du[i*t.c*t.n:], t.v[i*vs:], oneTap, t.c, t.m[i*ms:], t.tile1-t.tile0, t.tile0 > 0, w)

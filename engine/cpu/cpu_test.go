@@ -13,10 +13,6 @@ import (
 	"limpid/engine/internal/simd"
 )
 
-func TestDevice_Suite_OneWorker(t *testing.T) {
-	devicetest.Run(t, func(testing.TB) engine.Device { return New(Options{Workers: 1}) })
-}
-
 func TestDevice_Suite_FourWorkers(t *testing.T) {
 	devicetest.Run(t, func(testing.TB) engine.Device { return New(Options{Workers: 4, Nice: 5}) })
 }
@@ -77,12 +73,64 @@ func program(t testing.TB, workers int) []float32 {
 	return out
 }
 
+// network runs every kind of network operation and its gradients.
+func network(t testing.TB, workers int) []float32 {
+	d := New(Options{Workers: workers})
+	defer d.Close()
+	s := d.NewStream()
+	draw := func(key uint64, shape ...int) *engine.Tensor {
+		x := must(t, d, shape...)
+		s.Normal(x, engine.NewKey(key))
+		return x
+	}
+	x, g := draw(1, 3, 37, 41, 24), draw(2, 3, 37, 41, 40)
+	var out []*engine.Tensor
+	keep := func(x *engine.Tensor) *engine.Tensor {
+		out = append(out, x)
+		return x
+	}
+	for i, k := range []int{1, 3, 5} { // products, Winograd's tiles, taps
+		w, c := draw(uint64(10+i), k, k, 24, 40), engine.Conv{Pad: k / 2}
+		s.Conv(keep(must(t, d, 3, 37, 41, 40)), x, w, nil, g, c)
+		s.ConvTransposed(keep(must(t, d, 3, 37, 41, 24)), g, w, nil, c)
+		s.ConvWeights(keep(must(t, d, k, k, 24, 40)), x, g, c)
+	}
+	half, w := engine.Conv{Pad: 1, Stride: 2}, draw(20, 3, 3, 24, 40)
+	y := keep(must(t, d, 3, 19, 21, 40))
+	s.Conv(y, x, w, nil, nil, half)
+	s.ConvTransposed(keep(must(t, d, 3, 37, 41, 24)), y, w, nil, half)
+	s.ConvWeights(keep(must(t, d, 3, 3, 24, 40)), x, y, half)
+	dw, c := draw(21, 3, 3, 24), engine.Conv{Pad: 1}
+	s.Depthwise(keep(must(t, d, 3, 37, 41, 24)), x, dw, nil, c)
+	s.DepthwiseTransposed(keep(must(t, d, 3, 37, 41, 24)), x, dw, c)
+	s.DepthwiseWeights(keep(must(t, d, 3, 3, 24)), x, x, c)
+	for _, n := range []engine.Norm{{Groups: 4, Eps: 1e-5}, {PerPixel: true, Eps: 1e-5}} {
+		stats := keep(must(t, d, n.Stats(x.Shape())...))
+		s.Norm(keep(must(t, d, x.Shape()...)), stats, x, nil, nil, n)
+		s.NormGrad(keep(must(t, d, x.Shape()...)), keep(must(t, d, 3, 24)), keep(must(t, d, 3, 24)), stats, x, nil, nil, out[len(out)-3], n)
+	}
+	s.ChannelSums(keep(must(t, d, 3, 24)), x, nil)
+	s.MatMul(keep(must(t, d, 3, 24, 24)), x.Reshape(3, 37*41, 24), x.Reshape(3, 37*41, 24), engine.MatMul{TransA: true})
+	if err := s.Sync(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	var all []float32
+	for _, o := range out {
+		v := make([]float32, o.Len())
+		s.Download(v, o)
+		all = append(all, v...)
+	}
+	return all
+}
+
 func TestDevice_AnyWorkerCount_SameBits(t *testing.T) {
-	want := program(t, 1)
-	for _, w := range []int{2, 4} {
-		for i, v := range program(t, w) {
-			if math.Float32bits(v) != math.Float32bits(want[i]) {
-				t.Fatalf("%d workers: element %d is %v, with one %v", w, i, v, want[i])
+	for name, run := range map[string]func(testing.TB, int) []float32{"solvers": program, "networks": network} {
+		want := run(t, 1)
+		for _, w := range []int{2, 4} {
+			for i, v := range run(t, w) {
+				if math.Float32bits(v) != math.Float32bits(want[i]) {
+					t.Fatalf("%s, %d workers: element %d is %v, with one %v", name, w, i, v, want[i])
+				}
 			}
 		}
 	}
@@ -111,6 +159,49 @@ func TestStream_WarmStep_AllocatesNothing(t *testing.T) {
 		s.AxpyBy(x, 1, sum, sum, y)
 		s.Fill(x, 1)
 		s.Download(host, x)
+	})
+	if n != 0 {
+		t.Errorf("%v allocations per step, want 0", n)
+	}
+}
+
+func TestStream_WarmNetworkStep_AllocatesNothing(t *testing.T) {
+	d := New(Options{Workers: 2})
+	defer d.Close()
+	s := d.NewStream()
+	x, y, w, dw := must(t, d, 2, 16, 16, 16), must(t, d, 2, 16, 16, 16), must(t, d, 3, 3, 16, 16), must(t, d, 3, 3, 16)
+	half, w5 := must(t, d, 2, 8, 8, 16), must(t, d, 5, 5, 16, 16)
+	norm := engine.Norm{Groups: 4, Eps: 1e-5, Act: engine.SiLU}
+	stats, chans := must(t, d, norm.Stats(x.Shape())...), must(t, d, 2, 16)
+	mats, rows := must(t, d, 2, 16, 16), x.Reshape(2, 256, 16)
+	s.Normal(x, engine.NewKey(1))
+	s.Normal(w, engine.NewKey(2))
+	s.Normal(w5, engine.NewKey(3))
+	planes := must(t, d, 2, 260, 20)
+	c, c5, c2 := engine.Conv{Pad: 1}, engine.Conv{Pad: 2, Edge: engine.Periodic}, engine.Conv{Pad: 1, Stride: 2, Edge: engine.Reflect}
+	n := testing.AllocsPerRun(20, func() {
+		s.Conv(y, x, w, nil, x, c)
+		s.Conv(y, x, w5, nil, nil, c5)
+		s.Conv(half, x, w, nil, nil, c2)
+		s.ConvTransposed(y, x, w, nil, c)
+		s.ConvTransposed(y, half, w, nil, c2)
+		s.ConvWeights(w5, x, y, c5)
+		s.ConvWeights(w, x, y, c)
+		s.Depthwise(y, x, dw, nil, c)
+		s.DepthwiseTransposed(y, x, dw, c)
+		s.DepthwiseWeights(dw, x, y, c)
+		s.Norm(y, stats, x, nil, nil, norm)
+		s.NormGrad(y, chans, chans, stats, x, nil, nil, y, norm)
+		s.ChannelAffine(y, x, chans, chans)
+		s.ChannelSums(chans, x, y)
+		s.CopyChannels(y, 0, x, 8, 8)
+		s.SumPool(half, x, 2)
+		s.Upsample(y, half, 2)
+		s.Softmax(y, x)
+		s.Adam(w, w, w, w, engine.Adam{Step: 1})
+		s.MatMul(mats, rows, rows, engine.MatMul{TransA: true})
+		s.Pad(planes, rows, 1, 2, engine.Reflect)
+		s.PadAdjoint(rows, planes, 1, 2, engine.Reflect)
 	})
 	if n != 0 {
 		t.Errorf("%v allocations per step, want 0", n)

@@ -13,6 +13,7 @@ import (
 	"limpid/engine"
 	"limpid/engine/fft"
 	"limpid/engine/internal/kern"
+	"limpid/engine/internal/machine"
 	"limpid/engine/internal/par"
 	"limpid/engine/internal/simd"
 )
@@ -48,13 +49,13 @@ func New(o Options) *Device {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.MemoryBudget <= 0 {
-		o.MemoryBudget = physicalMemory() / 2
+		o.MemoryBudget = machine.Memory() / 2
 	}
 	d := &Device{pool: par.NewPool(o.Workers, o.Nice), table: choose(o.Kernels)}
 	d.plans = fft.NewCache(d.table)
 	d.info = engine.Info{
 		Kind:   "cpu",
-		Name:   processorName(),
+		Name:   machine.Name(),
 		Detail: fmt.Sprintf("%s, %d threads", d.table.Name, o.Workers),
 		Memory: o.MemoryBudget,
 	}
@@ -95,6 +96,11 @@ func (d *Device) NewStream() engine.Stream {
 	team := par.NewTeam(d.pool)
 	return &stream{dev: d, team: team, job: fft.Job{Team: team, Table: d.table}, k: d.table}
 }
+
+// Background lowers the priority of the calling goroutine (Linux) until it ends, so
+// that a long computation leaves a window its share: operations run on their caller
+// as well as on the device's helpers. Call it first in a goroutine of its own.
+func Background(nice int) { par.Lower(nice) }
 
 // Close ends the helpers and drops the memory. No stream may be in use.
 func (d *Device) Close() error {

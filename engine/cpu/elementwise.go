@@ -170,3 +170,30 @@ func (s *stream) Copy(dst, src *engine.Tensor) {
 func (s *stream) Fill(dst *engine.Tensor, v float32) {
 	s.elementwise(elementwise{kind: ewFill, dst: s.out(dst), a: v})
 }
+
+// filler writes random numbers.
+type filler struct {
+	k      *kern.Table
+	dst    []float32
+	key    engine.Key
+	normal bool
+}
+
+func (s *stream) random(dst *engine.Tensor, key engine.Key, normal bool) {
+	s.fill = filler{k: s.k, dst: s.out(dst), key: key, normal: normal}
+	s.team.Run(chunks(len(s.fill.dst)), &s.fill)
+	s.fill = filler{}
+}
+
+// Do fills one chunk; chunk is a multiple of a Philox block.
+func (t *filler) Do(i int, _ *par.Worker) {
+	lo := i * chunk
+	hi := min(lo+chunk, len(t.dst))
+	t.k.Random(t.dst[lo:hi], t.key, uint64(lo/4), t.normal)
+}
+
+// Normal fills dst with standard normal numbers.
+func (s *stream) Normal(dst *engine.Tensor, key engine.Key) { s.random(dst, key, true) }
+
+// Uniform fills dst with numbers in (0, 1).
+func (s *stream) Uniform(dst *engine.Tensor, key engine.Key) { s.random(dst, key, false) }

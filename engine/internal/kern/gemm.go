@@ -137,12 +137,12 @@ type Winograd struct {
 	// those of w.
 	Weights func(u, w []float32, c, n int, flip bool)
 	// Block computes tiles t0 ≤ t < t1 for the channels n0 ≤ n < n1.
-	Block func(g *WinogradGeometry, x, u, y, bias, res []float32, t0, t1 int, scratch []float32)
+	Block func(g WinogradGeometry, x, u, y, bias, res []float32, t0, t1 int, scratch []float32)
 	// Input writes the transform of tiles of x to v (36, tiles, C), Output the adjoint
 	// of the way back of tiles of g to m (36, tiles, N); the steps between the 36 are
 	// vstep and mstep.
-	Input  func(g *WinogradGeometry, x []float32, t0, t1 int, v []float32)
-	Output func(g *WinogradGeometry, dy []float32, t0, t1 int, m []float32)
+	Input  func(g WinogradGeometry, x []float32, t0, t1 int, v []float32)
+	Output func(g WinogradGeometry, dy []float32, t0, t1 int, m []float32)
 	// Gradient turns du (36, C, N) into dw (3, 3, C, N).
 	Gradient func(dw, du []float32, c, n int)
 }

@@ -5,6 +5,8 @@
 // call have the same length unless the function says otherwise.
 package kern
 
+import "limpid/engine"
+
 // Binary names an elementwise function of two sources.
 type Binary int
 
@@ -60,6 +62,9 @@ type Table struct {
 	// AddTo accumulates x in float64.
 	AddTo func(acc []float64, x []float32)
 
+	// Random fills dst from Philox block number block on: normal or uniform numbers.
+	Random func(dst []float32, key engine.Key, block uint64, normal bool)
+
 	Gemm   func(g Gemm)
 	Finish func(f Finish)
 	// Winograd is nil where only direct convolutions pay.
@@ -87,6 +92,17 @@ type Table struct {
 	Adam        func(p, m, v, g []float32, a Adam)
 }
 
+func random(dst []float32, key engine.Key, block uint64, normal bool) {
+	for i := 0; i < len(dst); i += 4 {
+		w := engine.Philox(key.Seed, key.Counter, block+uint64(i/4))
+		v := engine.Uniforms(w)
+		if normal {
+			v = engine.Normals(w)
+		}
+		copy(dst[i:], v[:])
+	}
+}
+
 // Portable is plain Go.
 func Portable() *Table {
 	return &Table{
@@ -100,7 +116,7 @@ func Portable() *Table {
 		Grad:   grads(),
 		Affine: affine, Axpy: axpy, Clamp: clampTo,
 		Dot: dot, Sum: sum, MaxAbs: maxAbs, AddTo: addTo,
-		Gemm: gemm, Finish: finish, DepthRow: depthRow, DepthWeights: depthWeights,
+		Random: random, Gemm: gemm, Finish: finish, DepthRow: depthRow, DepthWeights: depthWeights,
 		ChannelMap: channelMap, ChannelSums: channelSums, ChannelBack: channelBack,
 		PixelNorm: pixelNorm, PixelBack: pixelBack,
 		Softmax: softmax, SoftmaxGrad: softmaxGrad, Adam: adam,

@@ -58,9 +58,7 @@ func NewPool(workers, nice int) *Pool {
 		go func() {
 			defer p.wg.Done()
 			if nice > 0 {
-				// The thread ends with the goroutine, so its level is never shared.
-				runtime.LockOSThread()
-				lower(nice)
+				Lower(nice)
 			}
 			var w Worker
 			for t := range p.tokens {
@@ -69,6 +67,13 @@ func NewPool(workers, nice int) *Pool {
 		}()
 	}
 	return p
+}
+
+// Lower lowers the priority of the calling goroutine until it ends: it is bound to a
+// thread, which ends with it, since most systems let nobody raise a priority again.
+func Lower(nice int) {
+	runtime.LockOSThread()
+	lower(nice)
 }
 
 // Workers is the number of goroutines a Run may use.

@@ -17,6 +17,7 @@ typedef struct {
 	double (*sum)(const float *, int64_t);
 	float (*maxabs)(const float *, int64_t);
 	void (*addto)(double *, const float *, int64_t);
+	void (*randomfill)(float *, int64_t, uint64_t, uint64_t, uint64_t, int);
 	void (*gemm)(float *, int64_t, const float *, const int64_t *, const float *, const int64_t *);
 	void (*finish)(float *, int64_t, int64_t, int64_t, const float *, const float *, int64_t, int);
 	void (*winograd)(const int64_t *, const float *, const int32_t *, const int32_t *, const float *, float *, const float *,

@@ -3,6 +3,7 @@
 #include "vec_neon.h"
 #include "fft.inc.h"
 #include "elementwise.inc.h"
+#include "random.inc.h"
 #include "gemm.inc.h"
 #include "winograd.inc.h"
 #include "norm.inc.h"

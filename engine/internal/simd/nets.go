@@ -164,14 +164,14 @@ func winograd(i C.int) *kern.Winograd {
 			}
 			C.c_winoweights(i, ptr(u), ptr(w), long(c), long(n), f)
 		},
-		Block: func(g *kern.WinogradGeometry, x, u, y, bias, res []float32, t0, t1 int, scratch []float32) {
+		Block: func(g kern.WinogradGeometry, x, u, y, bias, res []float32, t0, t1 int, scratch []float32) {
 			C.c_winograd(i, longs(g.Numbers[:]), ptr(x), ints(g.Rows), ints(g.Cols), ptr(u), ptr(y), ptr(bias), ptr(res),
 				long(t0), long(t1), ptr(scratch))
 		},
-		Input: func(g *kern.WinogradGeometry, x []float32, t0, t1 int, v []float32) {
+		Input: func(g kern.WinogradGeometry, x []float32, t0, t1 int, v []float32) {
 			C.c_wininput(i, longs(g.Numbers[:]), ptr(x), ints(g.Rows), ints(g.Cols), long(t0), long(t1), ptr(v))
 		},
-		Output: func(g *kern.WinogradGeometry, dy []float32, t0, t1 int, m []float32) {
+		Output: func(g kern.WinogradGeometry, dy []float32, t0, t1 int, m []float32) {
 			C.c_winoadjoint(i, longs(g.Numbers[:]), ptr(dy), long(t0), long(t1), ptr(m))
 		},
 		Gradient: func(dw, du []float32, c, n int) { C.c_winogradient(i, ptr(dw), ptr(du), long(c), long(n)) },

@@ -34,6 +34,8 @@ package simd
 #cgo nocallback call_sum
 #cgo noescape call_maxabs
 #cgo nocallback call_maxabs
+#cgo noescape call_random
+#cgo nocallback call_random
 #cgo noescape call_addto
 #cgo nocallback call_addto
 #include "kernels.h"
@@ -65,6 +67,9 @@ static double call_dot(int t, const float *x, const float *y, int64_t n) { retur
 static double call_sum(int t, const float *x, int64_t n) { return kernel_tables[t]->sum(x, n); }
 static float call_maxabs(int t, const float *x, int64_t n) { return kernel_tables[t]->maxabs(x, n); }
 static void call_addto(int t, double *acc, const float *x, int64_t n) { kernel_tables[t]->addto(acc, x, n); }
+static void call_random(int t, float *d, int64_t n, uint64_t key, uint64_t counter, uint64_t block, int normal) {
+	kernel_tables[t]->randomfill(d, n, key, counter, block, normal);
+}
 */
 import "C"
 
@@ -73,6 +78,7 @@ import (
 
 	"golang.org/x/sys/cpu"
 
+	"limpid/engine"
 	"limpid/engine/internal/kern"
 )
 
@@ -87,7 +93,7 @@ const (
 // is always the last.
 func Tables() []*kern.Table {
 	var t []*kern.Table
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasFMA && have(avx512) {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512CD && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasFMA && have(avx512) {
 		t = append(t, table("AVX-512", avx512))
 	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && have(avx2) {
@@ -159,6 +165,13 @@ func elementwise(t *kern.Table, i C.int) {
 	t.Dot = func(x, y []float32) float64 { return float64(C.call_dot(i, ptr(x), ptr(y), C.int64_t(len(x)))) }
 	t.Sum = func(x []float32) float64 { return float64(C.call_sum(i, ptr(x), C.int64_t(len(x)))) }
 	t.MaxAbs = func(x []float32) float32 { return float32(C.call_maxabs(i, ptr(x), C.int64_t(len(x)))) }
+	t.Random = func(dst []float32, key engine.Key, block uint64, normal bool) {
+		n := C.int(0)
+		if normal {
+			n = 1
+		}
+		C.call_random(i, ptr(dst), C.int64_t(len(dst)), C.uint64_t(key.Seed), C.uint64_t(key.Counter), C.uint64_t(block), n)
+	}
 	t.AddTo = func(acc []float64, x []float32) {
 		C.call_addto(i, (*C.double)(unsafe.SliceData(acc)), ptr(x), C.int64_t(len(acc)))
 	}

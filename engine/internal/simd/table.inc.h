@@ -19,6 +19,7 @@ const kernels TABLE = {
 	.sum = sum,
 	.maxabs = maxabs,
 	.addto = addto,
+	.randomfill = randomfill,
 	.gemm = gemmcall,
 	.finish = finish,
 	.winograd = winograd,

@@ -46,6 +46,26 @@ FN vi ior(vi a, vi b) { return _mm256_or_si256(a, b); }
 #define SHL(a, n) _mm256_slli_epi32(a, n)
 #define SHR(a, n) _mm256_srli_epi32(a, n)
 
+FN void mulwide(vi a, unsigned m, vi *hi, vi *lo) {
+	const vi k = _mm256_set1_epi32((int)m);
+	vi e = _mm256_mul_epu32(a, k), o = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), k);
+	*lo = _mm256_blend_epi32(e, _mm256_slli_epi64(o, 32), 0xAA);
+	*hi = _mm256_blend_epi32(_mm256_srli_epi64(e, 32), o, 0xAA);
+}
+FN vi ixor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+// From the exponent of the number, whose lower bits are cleared lest it be rounded up.
+FN vi leadingzeros(vi a) {
+	vi high = _mm256_andnot_si256(_mm256_srli_epi32(a, 1), a); // the highest bit stays, others may
+	vi top = _mm256_cmpgt_epi32(_mm256_setzero_si256(), a);    // bit 31: no float holds it as positive
+	vi e = _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(high)), 23);
+	return _mm256_andnot_si256(top, _mm256_sub_epi32(_mm256_set1_epi32(158), e));
+}
+FN vi shiftleft(vi a, vi n) { return _mm256_sllv_epi32(a, n); }
+FN vm bitset(vi a, int bit) {
+	return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(a, _mm256_set1_epi32(bit)), _mm256_set1_epi32(bit)));
+}
+#define SAR(a, n) _mm256_srai_epi32(a, n)
+
 FN void deint(vf a, vf b, vf *re, vf *im) {
 	vf l = _mm256_permute2f128_ps(a, b, 0x20), h = _mm256_permute2f128_ps(a, b, 0x31);
 	*re = _mm256_shuffle_ps(l, h, 0x88);

@@ -1,8 +1,8 @@
-// Vectors of 16 floats: AVX-512 F and VL, with FMA.
+// Vectors of 16 floats: AVX-512 F, CD, VL, DQ and BW, with FMA.
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512cd,avx512vl,avx512dq,avx512bw,fma"))), apply_to = function)
 #else
-#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,fma,prefer-vector-width=512")
+#pragma GCC target("avx512f,avx512cd,avx512vl,avx512dq,avx512bw,fma,prefer-vector-width=512")
 #endif
 #include <immintrin.h>
 
@@ -42,6 +42,19 @@ FN vi iand(vi a, vi b) { return _mm512_and_si512(a, b); }
 FN vi ior(vi a, vi b) { return _mm512_or_si512(a, b); }
 #define SHL(a, n) _mm512_slli_epi32(a, n)
 #define SHR(a, n) _mm512_srli_epi32(a, n)
+
+// The 64-bit products of 32-bit words with m.
+FN void mulwide(vi a, unsigned m, vi *hi, vi *lo) {
+	const vi k = _mm512_set1_epi32((int)m);
+	vi e = _mm512_mul_epu32(a, k), o = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), k);
+	*lo = _mm512_mask_mov_epi32(e, 0xAAAA, _mm512_slli_epi64(o, 32));
+	*hi = _mm512_mask_mov_epi32(_mm512_srli_epi64(e, 32), 0xAAAA, o);
+}
+FN vi ixor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+FN vi leadingzeros(vi a) { return _mm512_lzcnt_epi32(a); }
+FN vi shiftleft(vi a, vi n) { return _mm512_sllv_epi32(a, n); }
+FN vm bitset(vi a, int bit) { return _mm512_test_epi32_mask(a, _mm512_set1_epi32(bit)); }
+#define SAR(a, n) _mm512_srai_epi32(a, n)
 
 // Two vectors of interleaved complex numbers to real and imaginary parts and back.
 FN void deint(vf a, vf b, vf *re, vf *im) {

@@ -47,6 +47,18 @@ FN vi ior(vi a, vi b) { return vorrq_s32(a, b); }
 #define SHL(a, n) vshlq_n_s32(a, n)
 #define SHR(a, n) vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a), n))
 
+FN void mulwide(vi a, unsigned m, vi *hi, vi *lo) {
+	uint32x4_t u = vreinterpretq_u32_s32(a);
+	uint64x2_t e = vmull_n_u32(vget_low_u32(u), m), o = vmull_n_u32(vget_high_u32(u), m);
+	*lo = vreinterpretq_s32_u32(vuzp1q_u32(vreinterpretq_u32_u64(e), vreinterpretq_u32_u64(o)));
+	*hi = vreinterpretq_s32_u32(vuzp2q_u32(vreinterpretq_u32_u64(e), vreinterpretq_u32_u64(o)));
+}
+FN vi ixor(vi a, vi b) { return veorq_s32(a, b); }
+FN vi leadingzeros(vi a) { return vclzq_s32(a); }
+FN vi shiftleft(vi a, vi n) { return vshlq_s32(a, n); }
+FN vm bitset(vi a, int bit) { return vtstq_s32(a, vdupq_n_s32(bit)); }
+#define SAR(a, n) vshrq_n_s32(a, n)
+
 FN void deint(vf a, vf b, vf *re, vf *im) {
 	*re = vuzp1q_f32(a, b);
 	*im = vuzp2q_f32(a, b);

@@ -1,4 +1,4 @@
-package cpu
+package machine
 
 import (
 	"runtime"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// physicalMemory is in bytes.
-func physicalMemory() int64 {
+// Memory is the machine's memory in bytes.
+func Memory() int64 {
 	n, err := unix.SysctlUint64("hw.memsize")
 	if err != nil {
 		return unknownMemory
@@ -15,7 +15,8 @@ func physicalMemory() int64 {
 	return int64(n)
 }
 
-func processorName() string {
+// Name is the processor's own name.
+func Name() string {
 	n, err := unix.Sysctl("machdep.cpu.brand_string")
 	if err != nil {
 		return runtime.GOARCH

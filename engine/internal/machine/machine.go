@@ -1,4 +1,5 @@
-package cpu
+// Package machine asks the system what it runs on.
+package machine
 
 // unknownMemory is assumed where the system does not tell: any machine that runs a
 // desktop has it.

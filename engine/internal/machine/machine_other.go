@@ -1,15 +1,17 @@
 //go:build !linux && !darwin
 
-package cpu
+package machine
 
 import (
 	"os"
 	"runtime"
 )
 
-func physicalMemory() int64 { return unknownMemory }
+// Memory is the machine's memory in bytes.
+func Memory() int64 { return unknownMemory }
 
-func processorName() string {
+// Name is the processor's own name.
+func Name() string {
 	// Windows sets this variable for every process.
 	if n := os.Getenv("PROCESSOR_IDENTIFIER"); n != "" {
 		return n

@@ -1,4 +1,4 @@
-package cpu
+package machine
 
 import (
 	"bufio"
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// physicalMemory is in bytes.
-func physicalMemory() int64 {
+// Memory is the machine's memory in bytes.
+func Memory() int64 {
 	var i unix.Sysinfo_t
 	if unix.Sysinfo(&i) != nil {
 		return unknownMemory
@@ -18,7 +18,8 @@ func physicalMemory() int64 {
 	return int64(i.Totalram) * int64(i.Unit)
 }
 
-func processorName() string {
+// Name is the processor's own name.
+func Name() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return runtime.GOARCH
