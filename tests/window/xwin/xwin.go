@@ -158,7 +158,7 @@ func (d *Display) Launch(binary string, args ...string) (*App, error) {
 		return nil, err
 	}
 	go func() { a.err = a.cmd.Wait(); close(a.done) }()
-	err = a.wait("the window", func() bool {
+	err = a.Wait("the window", func() bool {
 		ids, err := d.Do("xdotool", "search", "--onlyvisible", "--name", "Limpid")
 		if err != nil || ids == "" {
 			return false
@@ -170,7 +170,7 @@ func (d *Display) Launch(binary string, args ...string) (*App, error) {
 		a.Kill()
 		return nil, err
 	}
-	err = a.wait("its first picture", func() bool {
+	err = a.Wait("its first picture", func() bool {
 		im, err := d.Shot()
 		return err == nil && Colours(im, im.Rect) > 8
 	})
@@ -182,7 +182,8 @@ func (d *Display) Launch(binary string, args ...string) (*App, error) {
 	return a, a.Move(d.W/2, d.H/2)
 }
 
-func (a *App) wait(what string, cond func() bool) error {
+// Wait waits until a condition holds, or the program ends.
+func (a *App) Wait(what string, cond func() bool) error {
 	end := time.Now().Add(patience)
 	for !cond() {
 		select {
@@ -205,15 +206,17 @@ func (a *App) Title() string {
 }
 
 // WaitTitle waits until the title satisfies a condition.
+// Wait waits until a condition holds, or the program ends.
 func (a *App) WaitTitle(what string, cond func(string) bool) error {
-	err := a.wait(what, func() bool { return cond(a.Title()) })
+	err := a.Wait(what, func() bool { return cond(a.Title()) })
 	time.Sleep(settle)
 	return err
 }
 
 // WaitFile waits until a file is there.
+// Wait waits until a condition holds, or the program ends.
 func (a *App) WaitFile(path string) error {
-	err := a.wait(path, func() bool { _, err := os.Stat(path); return err == nil })
+	err := a.Wait(path, func() bool { _, err := os.Stat(path); return err == nil })
 	time.Sleep(settle)
 	return err
 }
