@@ -119,8 +119,15 @@ func (k *Bridge) build(dev engine.Device) error {
 		t     **engine.Tensor
 		shape engine.Shape
 	}{
-		{&k.y, g.Domain()}, {&k.w, g.Domain()}, {&k.p, half}, {&k.power, half}, {&k.rootStart, half},
-		{&k.x, scenes}, {&k.m, scenes}, {&k.t, scenes}, {&k.spec, scenes.Spectrum()},
+		{&k.y, g.Domain()},
+		{&k.w, g.Domain()},
+		{&k.p, half},
+		{&k.power, half},
+		{&k.rootStart, half},
+		{&k.x, scenes},
+		{&k.m, scenes},
+		{&k.t, scenes},
+		{&k.spec, scenes.Spectrum()},
 	} {
 		if *a.t, err = dev.Alloc(a.shape); err != nil {
 			return err

@@ -62,12 +62,25 @@ func newConditional(dev engine.Device, s engine.Stream, op *operator.Convolution
 		shape engine.Shape
 	}
 	list := []want{
-		{&k.w, image}, {&k.rootW, image}, {&k.rootD, image},
-		{&k.h, image.Spectrum()}, {&k.hConj, image.Spectrum()}, {&k.h2, half},
-		{&k.c, half}, {&k.schur, half}, {&k.noise, half}, {&k.s2, half}, {&k.tmp, half},
-		{&k.post, image.Spectrum()}, {&k.cross, image.Spectrum()},
-		{&k.x, scenes}, {&k.u, scenes}, {&k.rhs, scenes}, {&k.real, scenes},
-		{&k.spec, scenes.Spectrum()}, {&k.spec2, scenes.Spectrum()},
+		{&k.w, image},
+		{&k.rootW, image},
+		{&k.rootD, image},
+		{&k.h, image.Spectrum()},
+		{&k.hConj, image.Spectrum()},
+		{&k.h2, half},
+		{&k.c, half},
+		{&k.schur, half},
+		{&k.noise, half},
+		{&k.s2, half},
+		{&k.tmp, half},
+		{&k.post, image.Spectrum()},
+		{&k.cross, image.Spectrum()},
+		{&k.x, scenes},
+		{&k.u, scenes},
+		{&k.rhs, scenes},
+		{&k.real, scenes},
+		{&k.spec, scenes.Spectrum()},
+		{&k.spec2, scenes.Spectrum()},
 	}
 	k.levelWeights = usedLevels(weights)
 	k.levels, k.gains = make([]*engine.Tensor, len(k.levelWeights)), make([]*engine.Tensor, len(k.levelWeights))

@@ -52,9 +52,19 @@ func newCorrector(dev engine.Device, s engine.Stream, k *Bridge) (*corrector, er
 		t     **engine.Tensor
 		shape engine.Shape
 	}{
-		{&c.invMass, half}, {&c.rootMass, half}, {&c.mom, scenes}, {&c.x0, scenes}, {&c.xi, scenes},
-		{&c.score, scenes}, {&c.grad, scenes}, {&c.s0, scenes}, {&c.g0, scenes}, {&c.res, scenes}, {&c.spec, scenes.Spectrum()},
-		{&c.num, scenes[:1]}, {&c.acc, scenes[:1]},
+		{&c.invMass, half},
+		{&c.rootMass, half},
+		{&c.mom, scenes},
+		{&c.x0, scenes},
+		{&c.xi, scenes},
+		{&c.score, scenes},
+		{&c.grad, scenes},
+		{&c.s0, scenes},
+		{&c.g0, scenes},
+		{&c.res, scenes},
+		{&c.spec, scenes.Spectrum()},
+		{&c.num, scenes[:1]},
+		{&c.acc, scenes[:1]},
 	} {
 		t, err := dev.Alloc(a.shape)
 		if err != nil {

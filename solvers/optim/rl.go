@@ -59,8 +59,18 @@ func NewRichardsonLucy(dev engine.Device, op solvers.Operator, cfg RLConfig) (*R
 		t     **engine.Tensor
 		shape engine.Shape
 	}{
-		{&k.y, r}, {&k.w, r}, {&k.m, r}, {&k.b, r}, {&k.ax, r}, {&k.u, r}, {&k.r, r}, {&k.t, r},
-		{&k.inv, d}, {&k.x, d}, {&k.corr, d}, {&k.chi2, r[:1]},
+		{&k.y, r},
+		{&k.w, r},
+		{&k.m, r},
+		{&k.b, r},
+		{&k.ax, r},
+		{&k.u, r},
+		{&k.r, r},
+		{&k.t, r},
+		{&k.inv, d},
+		{&k.x, d},
+		{&k.corr, d},
+		{&k.chi2, r[:1]},
 	} {
 		t, err := dev.Alloc(a.shape)
 		if err != nil {

@@ -36,8 +36,11 @@ func (c Cosmology) Validate() error {
 		name          string
 		v, least, top float64
 	}{
-		{"omega_m", c.OmegaM, 0.05, 0.95}, {"omega_b", c.OmegaB, 0.001, 0.3}, {"h", c.H, 0.3, 1.2},
-		{"n_s", c.NS, 0.5, 1.5}, {"sigma_8", c.Sigma8, 0.2, 2},
+		{"omega_m", c.OmegaM, 0.05, 0.95},
+		{"omega_b", c.OmegaB, 0.001, 0.3},
+		{"h", c.H, 0.3, 1.2},
+		{"n_s", c.NS, 0.5, 1.5},
+		{"sigma_8", c.Sigma8, 0.2, 2},
 	} {
 		if !(p.v >= p.least && p.v <= p.top) {
 			return fmt.Errorf("theory: %s = %g: must be between %g and %g", p.name, p.v, p.least, p.top)

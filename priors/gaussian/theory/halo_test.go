@@ -146,8 +146,12 @@ func TestInputs_OutOfRange_AreErrors(t *testing.T) {
 		}
 	}
 	for _, s := range []struct{ z, n []float64 }{
-		{nil, nil}, {[]float64{1, 1}, []float64{1, 1}}, {[]float64{0, 1}, []float64{0, 0}},
-		{[]float64{0, 1}, []float64{1}}, {[]float64{-1, 1}, []float64{1, 1}}, {[]float64{0}, []float64{1}},
+		{nil, nil},
+		{[]float64{1, 1}, []float64{1, 1}},
+		{[]float64{0, 1}, []float64{0, 0}},
+		{[]float64{0, 1}, []float64{1}},
+		{[]float64{-1, 1}, []float64{1, 1}},
+		{[]float64{0}, []float64{1}},
 		{[]float64{0, math.NaN()}, []float64{1, 1}},
 	} {
 		if _, err := theory.NewSources(s.z, s.n); err == nil {
