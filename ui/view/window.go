@@ -29,8 +29,10 @@ type Options struct {
 	Theme   widget.Mode // "": as stored, else dark
 	// Scale enlarges letters; 0 is 1.
 	Scale float32
-	// Painted is called once, soon after the first picture of the window.
-	Painted func()
+	// Frame is called after each picture of the first pane, for measurements.
+	Frame func()
+	// Post is for tests: how other goroutines get into the window. nil: fyne.Do.
+	Post func(func())
 }
 
 // Window is the window.
@@ -76,13 +78,16 @@ func New(app fyne.App, o Options) *Window {
 	if o.Store == nil {
 		o.Store = store.None()
 	}
+	if o.Post == nil {
+		o.Post = func(f func()) { fyne.Do(f) } // the one way from other goroutines into the window
+	}
 	w := &Window{app: app, o: o}
 	w.setTheme(chooseMode(o))
 	w.win = app.NewWindow("Limpid")
 	w.win.SetMaster()
 	w.m = viewmodel.New(viewmodel.Options{
 		Session: o.Session, Store: o.Store,
-		Post:    func(f func()) { fyne.Do(f) }, // the one way from other goroutines into the window
+		Post:    o.Post,
 		Changed: w.changed,
 	})
 	w.build()
@@ -112,6 +117,7 @@ func (w *Window) build() {
 	w.files = newFileList(w)
 	w.view = viewer.New(w.m, keys)
 	w.view.OnHover = w.hovered
+	w.view.CountFrames(w.o.Frame)
 	w.view.OnView = func() { w.stat.update() }
 	w.panel = recipepanel.New(w.m, recipepanel.Actions{
 		Browse: w.browseField, InView: w.useInView, Look: w.look, Export: w.exportDialog,
@@ -151,9 +157,6 @@ func (w *Window) Show() {
 	}
 	w.win.Resize(size)
 	w.win.Show()
-	if w.o.Painted != nil {
-		go func() { fyne.Do(w.o.Painted) }() // queued behind the first frame
-	}
 }
 
 // changed notes what is different; everything noted is shown at once.

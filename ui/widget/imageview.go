@@ -41,6 +41,8 @@ type ImageView struct {
 	OnRune func(rune)
 	// OnShortcut gets shortcuts, for the same reason.
 	OnShortcut func(fyne.Shortcut)
+	// OnFrame is called after each picture that was drawn, for measurements.
+	OnFrame func()
 
 	port     *Viewport
 	link     Link
@@ -286,6 +288,9 @@ func (v *ImageView) generate(w, h int) image.Image {
 	}
 	v.drawn = want
 	v.frames++
+	if v.OnFrame != nil {
+		v.OnFrame()
+	}
 	if resized {
 		v.placeCrosshair()
 		if v.port.fitted && v.port.OnChange != nil {

@@ -40,7 +40,7 @@ type options struct {
 	sample  bool
 	scale   float64
 	version bool
-	timing  bool
+	frames  string
 	files   []string
 }
 
@@ -53,7 +53,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.sample, "sample", false, "")
 	f.Float64Var(&o.scale, "scale", 1, "")
 	f.BoolVar(&o.version, "version", false, "")
-	f.BoolVar(&o.timing, "timing", false, "") // print the time to the first picture, for benchmarks
+	f.StringVar(&o.frames, "frames", "", "") // file for the times of pictures, for benchmarks
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -68,7 +68,6 @@ func parse(args []string) (options, error) {
 }
 
 func main() {
-	began := time.Now()
 	o, err := parse(os.Args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -88,7 +87,7 @@ func main() {
 	if os.Getenv("LANG") == "" {
 		os.Setenv("LANG", "C.UTF-8") // Fyne asks for it
 	}
-	run(o, began)
+	run(o)
 }
 
 func hasDisplay() bool {
@@ -104,18 +103,13 @@ func newDevice() engine.Device {
 	return cpu.New(cpu.Options{Workers: max(1, runtime.GOMAXPROCS(0)-1), Nice: 10})
 }
 
-func run(o options, began time.Time) {
+func run(o options) {
 	dev := newDevice()
 	defer dev.Close()
 	ses := session.New(dev)
 	defer ses.Close()
 	w := view.New(app.NewWithID("io.limpid.Limpid"), view.Options{
-		Session: ses, Store: store.Open(), Theme: widget.Mode(o.theme), Scale: float32(o.scale),
-		Painted: func() {
-			if o.timing {
-				fmt.Fprintf(os.Stderr, "limpid: first picture after %d ms\n", time.Since(began).Milliseconds())
-			}
-		},
+		Session: ses, Store: store.Open(), Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames),
 	})
 	m := w.Model()
 	w.Show()
@@ -129,4 +123,18 @@ func run(o options, began time.Time) {
 		m.Open(o.files...)
 	}
 	w.Run()
+}
+
+// frameLog writes the time of every picture to a file, in microseconds; nil
+// without one.
+func frameLog(path string) func() {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "limpid:", err)
+		return nil
+	}
+	return func() { fmt.Fprintln(f, time.Now().UnixMicro()) }
 }

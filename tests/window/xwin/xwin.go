@@ -144,8 +144,8 @@ const settle = 250 * time.Millisecond
 // patience is how long anything may take on a busy machine.
 const patience = 120 * time.Second
 
-// Launch starts the binary and waits for its window.
-func (d *Display) Launch(binary string, args ...string) (*App, error) {
+// Start starts the binary and waits for nothing.
+func (d *Display) Start(binary string, args ...string) (*App, error) {
 	a := &App{d: d, Log: filepath.Join(d.dir, "log"), done: make(chan struct{})}
 	log, err := os.Create(a.Log)
 	if err != nil {
@@ -158,6 +158,15 @@ func (d *Display) Launch(binary string, args ...string) (*App, error) {
 		return nil, err
 	}
 	go func() { a.err = a.cmd.Wait(); close(a.done) }()
+	return a, nil
+}
+
+// Launch starts the binary and waits for its window and its first picture.
+func (d *Display) Launch(binary string, args ...string) (*App, error) {
+	a, err := d.Start(binary, args...)
+	if err != nil {
+		return nil, err
+	}
 	err = a.Wait("the window", func() bool {
 		ids, err := d.Do("xdotool", "search", "--onlyvisible", "--name", "Limpid")
 		if err != nil || ids == "" {
@@ -284,6 +293,22 @@ func (a *App) Drop(x, y int, paths ...string) error {
 	_, err := a.d.Do(a.d.drop, args...)
 	time.Sleep(settle)
 	return err
+}
+
+// CPU is the processor time the program has used, from /proc.
+func (a *App) CPU() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", a.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] { // utime and stime
+		v, _ := strconv.ParseInt(f, 10, 64)
+		ticks += v
+	}
+	const perSecond = 100 // USER_HZ
+	return time.Duration(ticks) * time.Second / perSecond
 }
 
 // Exited waits for the program to end by itself and gives its error.

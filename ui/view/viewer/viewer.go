@@ -120,6 +120,9 @@ func (v *Viewer) styled(i int, s figure.Style) {
 	v.m.SetLook(tiles[i], func(l *viewmodel.Look) { l.Contrast, l.Bias = s.Contrast, s.Bias })
 }
 
+// CountFrames has a function called after each picture of the first pane.
+func (v *Viewer) CountFrames(f func()) { v.panes[0].OnFrame = f }
+
 // Active is the pane the tools act on.
 func (v *Viewer) Active() *widget.ImageView { return v.panes[min(v.m.ActiveTile(), 1)] }
 

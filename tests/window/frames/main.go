@@ -1,0 +1,154 @@
+// Command frames measures the window: from start to the first picture on the
+// screen, and the pictures while someone pans, at rest and during a run.
+//
+//	go run ./tests/window/frames -binary bin/limpid
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"limpid/tests/window/xwin"
+)
+
+func main() {
+	binary := flag.String("binary", "bin/limpid", "")
+	side := flag.Int("side", 512, "of the image, in pixels")
+	flag.Parse()
+	if err := measure(*binary, *side); err != nil {
+		fmt.Fprintln(os.Stderr, "frames:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(binary string, side int) error {
+	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "limpid-frames-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	d, err := xwin.Start(dir, 1600, 1000)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Remember(""); err != nil {
+		return err
+	}
+	for range 3 {
+		if err := firstPicture(d, binary); err != nil {
+			return err
+		}
+	}
+	image := filepath.Join(dir, "field.fits")
+	if err := xwin.WriteStars(image, side, side); err != nil {
+		return err
+	}
+	return panning(d, binary, dir, image)
+}
+
+// firstPicture times a start until the screen shows the start page.
+func firstPicture(d *xwin.Display, binary string) error {
+	began := time.Now()
+	a, err := d.Start(binary)
+	if err != nil {
+		return err
+	}
+	defer a.Kill()
+	for time.Since(began) < time.Minute {
+		im, err := d.Shot()
+		if err != nil {
+			return err
+		}
+		if xwin.Colours(im, im.Rect) > 50 {
+			fmt.Printf("start to first picture: %d ms (the screen was looked at every %s)\n", time.Since(began).Milliseconds(), "30 ms or so")
+			return nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return fmt.Errorf("no picture in a minute")
+}
+
+func panning(d *xwin.Display, binary, dir, image string) error {
+	log := filepath.Join(dir, "frames")
+	a, err := d.Launch(binary, "--frames", log, image)
+	if err != nil {
+		return err
+	}
+	defer a.Kill()
+	if err := a.WaitTitle("the file", func(s string) bool { return strings.Contains(s, "field") }); err != nil {
+		return err
+	}
+	time.Sleep(4 * time.Second) // the measurement of the PSF
+	if err := a.Key("plus"); err != nil {
+		return err
+	}
+	if err := pan(a, log, "at rest"); err != nil {
+		return err
+	}
+	if err := a.Key("ctrl+r"); err != nil {
+		return err
+	}
+	err = a.WaitTitle("samples", func(s string) bool { return strings.Contains(s, "%") && !strings.HasPrefix(s, "0 %") })
+	if err != nil {
+		return err
+	}
+	if err := pan(a, log, "during a run"); err != nil {
+		return err
+	}
+	if !strings.Contains(a.Title(), "%") {
+		return fmt.Errorf("the run ended before the pan did: use a larger -side")
+	}
+	return nil
+}
+
+// pan drags to and fro for some seconds and prints what came of it.
+func pan(a *xwin.App, log, what string) error {
+	before := len(times(log))
+	cpu := a.CPU()
+	began := time.Now()
+	for range 4 {
+		if err := a.Drag(500, 350, 700, 550, 60, 16*time.Millisecond); err != nil {
+			return err
+		}
+		if err := a.Drag(700, 550, 500, 350, 60, 16*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	took := time.Since(began)
+	used := a.CPU() - cpu
+	all := times(log)[before:]
+	var gaps []float64
+	for i := 1; i < len(all); i++ {
+		gaps = append(gaps, float64(all[i]-all[i-1])/1000)
+	}
+	if len(gaps) < 10 {
+		return fmt.Errorf("%s: only %d pictures", what, len(all))
+	}
+	slices.Sort(gaps)
+	at := func(q float64) float64 { return gaps[int(q*float64(len(gaps)-1))] }
+	fmt.Printf("panning %s: %d pictures in %.1f s; between pictures median %.0f ms, 95 %% %.0f ms, longest %.0f ms; %.2f cores used\n",
+		what, len(all), took.Seconds(), at(0.5), at(0.95), at(1), used.Seconds()/took.Seconds())
+	return nil
+}
+
+func times(path string) []int64 {
+	text, _ := os.ReadFile(path)
+	var out []int64
+	for line := range strings.Lines(string(text)) {
+		if v, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64); err == nil {
+			out = append(out, v)
+		}
+	}
+	return out
+}
