@@ -93,8 +93,10 @@ func (s *stream) weightsByTiles(t *weightTask, e engine.Edge) {
 		return
 	}
 	t.geo = kern.WinogradGeometry{Rows: s.rows, Cols: s.cols}
-	t.geo.Numbers = [13]int64{int64(t.h), int64(t.wd), int64(t.c), int64(t.oh), int64(t.ow), int64(t.n), int64(ty), int64(tx),
-		0, 0, int64(t.n), int64(vs), int64(ms)}
+	t.geo.Numbers = [13]int64{
+		int64(t.h), int64(t.wd), int64(t.c), int64(t.oh), int64(t.ow), int64(t.n), int64(ty), int64(tx),
+		0, 0, int64(t.n), int64(vs), int64(ms),
+	}
 	t.v, t.m, t.du = buf[:36*vs], buf[36*vs:36*(vs+ms)], buf[36*(vs+ms):]
 	for t.tile0 = 0; t.tile0 < tiles; t.tile0 += block {
 		t.tile1 = min(t.tile0+block, tiles)

@@ -249,8 +249,11 @@ func convGradients(b *bench, cases []convCase) {
 func depthwise(b *bench) {
 	for _, e := range []engine.Edge{engine.Zero, engine.Periodic, engine.Reflect} {
 		for _, k := range []convCase{
-			{9, 11, 16, 0, 3, 3, engine.Conv{Pad: 1}}, {8, 7, 5, 0, 5, 3, engine.Conv{Pad: 2}}, {10, 9, 33, 0, 3, 3, engine.Conv{Stride: 2, Pad: 1}},
-			{9, 12, 3, 0, 2, 2, engine.Conv{Stride: 2}}, {7, 7, 1, 0, 7, 7, engine.Conv{Pad: 3}},
+			{9, 11, 16, 0, 3, 3, engine.Conv{Pad: 1}},
+			{8, 7, 5, 0, 5, 3, engine.Conv{Pad: 2}},
+			{10, 9, 33, 0, 3, 3, engine.Conv{Stride: 2, Pad: 1}},
+			{9, 12, 3, 0, 2, 2, engine.Conv{Stride: 2}},
+			{7, 7, 1, 0, 7, 7, engine.Conv{Pad: 3}},
 		} {
 			k.conv.Edge = e
 			for _, batch := range batches(b.short) {

@@ -41,8 +41,14 @@ func movementChecks() []check {
 func windows(b *bench, add bool) {
 	for _, n := range []int{1, 7} {
 		for _, g := range [][6]int{ // dst h, w; src h, w; row, col
-			{5, 7, 5, 7, 0, 0}, {3, 4, 9, 11, 2, 5}, {9, 11, 3, 4, -2, -5}, {6, 6, 5, 8, -3, 4},
-			{5, 5, 4, 4, 10, 0}, {5, 5, 4, 4, 0, -9}, {130, 257, 129, 251, -1, -3}, {4, 4, 4, 4, -4, 3},
+			{5, 7, 5, 7, 0, 0},
+			{3, 4, 9, 11, 2, 5},
+			{9, 11, 3, 4, -2, -5},
+			{6, 6, 5, 8, -3, 4},
+			{5, 5, 4, 4, 10, 0},
+			{5, 5, 4, 4, 0, -9},
+			{130, 257, 129, 251, -1, -3},
+			{4, 4, 4, 4, -4, 3},
 		} {
 			dh, dw, sh, sw, row, col := g[0], g[1], g[2], g[3], g[4], g[5]
 			x := b.numbers(n*sh*sw, -1, 1)
@@ -202,8 +208,11 @@ func mapCases() []mapCase {
 		{"Sigmoid", engine.Sigmoid, logistic, -20, 20, tolFunc, []float64{0, 100, -80}},
 		{"SiLU", engine.SiLU, func(x float64) float64 { return x * logistic(x) }, -20, 20, tolFunc, []float64{0, 100, -80}},
 		{"GELU", engine.GELU, func(x float64) float64 { return x * phi(x) }, -8, 8, tolFunc, []float64{0, 30, -30}},
-		{"Softplus", engine.Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
-			-20, 20, tolFunc, []float64{0, 100, -80}},
+		{
+			"Softplus", engine.Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
+			-20, 20, tolFunc,
+			[]float64{0, 100, -80},
+		},
 	}
 }
 

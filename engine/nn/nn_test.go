@@ -90,8 +90,10 @@ const tolGradient = 5e-3
 func TestUNet_GradientsInInputAndWeights_MatchDifferences(t *testing.T) {
 	for name, c := range map[string]UNetConfig{
 		"per pixel": small,
-		"groups and attention": {In: 2, Out: 1, Channels: []int{8, 16}, Blocks: 1, Noise: 8, Embed: 16, Groups: 4, Attention: 2,
-			Edge: engine.Periodic},
+		"groups and attention": {
+			In: 2, Out: 1, Channels: []int{8, 16}, Blocks: 1, Noise: 8, Embed: 16, Groups: 4, Attention: 2,
+			Edge: engine.Periodic,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 2)
@@ -484,8 +486,12 @@ func TestSchedules_Values(t *testing.T) {
 
 func TestUNetConfig_Wrong_IsAnError(t *testing.T) {
 	for _, c := range []UNetConfig{
-		{}, {In: 1, Out: 1}, {In: 1, Out: 1, Channels: []int{8}}, {In: 1, Out: 1, Channels: []int{8}, Blocks: 1, Groups: 3},
-		{In: 1, Out: 1, Channels: []int{8}, Blocks: 1, Attention: 3}, {In: 1, Out: 1, Channels: []int{8}, Blocks: 1, Noise: 4},
+		{},
+		{In: 1, Out: 1},
+		{In: 1, Out: 1, Channels: []int{8}},
+		{In: 1, Out: 1, Channels: []int{8}, Blocks: 1, Groups: 3},
+		{In: 1, Out: 1, Channels: []int{8}, Blocks: 1, Attention: 3},
+		{In: 1, Out: 1, Channels: []int{8}, Blocks: 1, Noise: 4},
 		{In: 1 << 30, Out: 1, Channels: []int{8}, Blocks: 1},
 	} {
 		if c.Check() == nil {

@@ -118,7 +118,12 @@ func (x *menu) update() {
 		item *fyne.MenuItem
 		on   bool
 	}{
-		{x.save, hasFile}, {x.close, hasFile}, {x.run, can}, {x.cancel, m.Active() != nil}, {x.meas, hasFile}, {x.region, hasFile},
+		{x.save, hasFile},
+		{x.close, hasFile},
+		{x.run, can},
+		{x.cancel, m.Active() != nil},
+		{x.meas, hasFile},
+		{x.region, hasFile},
 		{x.export, e != nil && e.Result != nil && !e.Running()},
 	} {
 		s.item.Disabled = !s.on

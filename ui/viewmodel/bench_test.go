@@ -126,8 +126,14 @@ func writeImage(t *testing.T, name string, planes, h, w int) string {
 		k string
 		v any
 	}{
-		{"CTYPE1", "RA---TAN"}, {"CTYPE2", "DEC--TAN"}, {"CRVAL1", 150.0}, {"CRVAL2", 2.0},
-		{"CRPIX1", 1.0}, {"CRPIX2", 1.0}, {"CDELT1", -0.2 / 3600}, {"CDELT2", 0.2 / 3600},
+		{"CTYPE1", "RA---TAN"},
+		{"CTYPE2", "DEC--TAN"},
+		{"CRVAL1", 150.0},
+		{"CRVAL2", 2.0},
+		{"CRPIX1", 1.0},
+		{"CRPIX2", 1.0},
+		{"CDELT1", -0.2 / 3600},
+		{"CDELT2", 0.2 / 3600},
 	} {
 		head.Set(c.k, c.v, "")
 	}

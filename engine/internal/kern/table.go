@@ -108,8 +108,10 @@ func Portable() *Table {
 	return &Table{
 		Name:    "go",
 		Radices: []int{2, 3, 4, 5, 7, 11, 13, 17, 19, 23, 29, MaxRadix},
-		RadixCost: map[int]float64{2: 1, 3: 1.6, 4: 1.4, 5: 2.2, 7: 4, 11: 8, 13: 10, 17: 15, 19: 18, 23: 24, 29: 34,
-			MaxRadix: 38},
+		RadixCost: map[int]float64{
+			2: 1, 3: 1.6, 4: 1.4, 5: 2.2, 7: 4, 11: 8, 13: 10, 17: 15, 19: 18, 23: 24, 29: 34,
+			MaxRadix: 38,
+		},
 		FFT: fftPortable, LoadCols: loadCols, StoreCols: storeCols, RowsForward: rowsForward, RowsBackward: rowsBackward,
 		Binary: [NumBinary]func(dst, x, y []float32){add, sub, mul, div, mulAdd, cmul, cmulConj, cscale},
 		Unary:  [NumUnary]func(dst, x []float32){identity, exp, log, sqrt, square, recip, abs, relu, tanh, sigmoid, silu, gelu, softplus},

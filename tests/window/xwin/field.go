@@ -45,9 +45,17 @@ func WriteStars(path string, w, h int) error {
 		key string
 		v   any
 	}{
-		{"BUNIT", "adu"}, {"OBJECT", "simulated field"}, {"GAIN", gain},
-		{"CTYPE1", "RA---TAN"}, {"CTYPE2", "DEC--TAN"}, {"CRVAL1", 210.8}, {"CRVAL2", 54.35},
-		{"CRPIX1", float64(w) / 2}, {"CRPIX2", float64(h) / 2}, {"CDELT1", -0.25 / 3600}, {"CDELT2", 0.25 / 3600},
+		{"BUNIT", "adu"},
+		{"OBJECT", "simulated field"},
+		{"GAIN", gain},
+		{"CTYPE1", "RA---TAN"},
+		{"CTYPE2", "DEC--TAN"},
+		{"CRVAL1", 210.8},
+		{"CRVAL2", 54.35},
+		{"CRPIX1", float64(w) / 2},
+		{"CRPIX2", float64(h) / 2},
+		{"CDELT1", -0.25 / 3600},
+		{"CDELT2", 0.25 / 3600},
 	} {
 		head.Set(c.key, c.v, "")
 	}
