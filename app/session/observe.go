@@ -90,8 +90,6 @@ type region struct {
 	x0, x1, y0, y1 int
 }
 
-func (g region) whole() bool { return g.x0 == 0 && g.y0 == 0 && g.x1 == g.w && g.y1 == g.h }
-
 // readImage reads the data and fills HDU, header and WCS.
 func (o *Observed) readImage(ctx context.Context, doc *Document, in *observe.Input) (region, error) {
 	in0 := &o.Recipe.Input

@@ -123,8 +123,7 @@ type work struct {
 	obs      *Observed
 	problem  *deconv.Problem
 	sum      *summary.Summary
-	total    int // samples or iterations
-	spent    time.Duration
+	total    int       // samples or iterations
 	began    time.Time // of the first step
 	lastSnap time.Time
 	snapCost time.Duration

@@ -22,7 +22,6 @@ type weightTask struct {
 	oh, ow, n         int
 	kh, kw, step, pad int
 	rows, cols        []int32
-	taps              []int64
 
 	phase        int
 	sums         []float32 // (parts, kh, kw, c, n)
