@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"image/color"
 	"path/filepath"
 	"runtime"
 
@@ -86,11 +87,11 @@ func (w *Window) browse(dir string, f func([]string)) {
 	d := &modal{w: w}
 	done := func() { w.modal = nil }
 	b := browse.Show(browse.Options{
-		Dir: dir, Recent: w.m.Store().Dirs,
+		Dir: dir, Recent: w.m.Store().Dirs, Post: w.o.Post,
 		OnOpen:   func(paths []string) { done(); f(paths) },
 		OnCancel: done,
 	}, w.win)
-	d.pop = fynewidget.NewModalPopUp(canvas.NewRectangle(nil), w.win.Canvas()) // never shown: the browser has its own
+	d.pop = fynewidget.NewModalPopUp(canvas.NewRectangle(color.Transparent), w.win.Canvas()) // never shown: the browser has its own
 	d.closed = b.Cancel
 	w.modal = d
 }

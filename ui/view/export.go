@@ -23,6 +23,7 @@ type exporter struct {
 	write  *control.Button
 	cancel *control.Button
 	d      *modal
+	done   bool // written: what is said stays
 }
 
 // exportDialog opens it for the result shown.
@@ -78,7 +79,7 @@ func (x *exporter) choices() fyne.CanvasObject {
 
 // check says what is wrong with the plan or what it would replace.
 func (x *exporter) check() {
-	if x.said == nil || x.d == nil {
+	if x.said == nil || x.d == nil || x.done || x.w.m.Exporting().Busy {
 		return
 	}
 	err := x.plan.Check()
@@ -125,6 +126,7 @@ func (x *exporter) changed() {
 		}
 		x.said.Set(text, theme.ColorNameError)
 	default:
+		x.done = true
 		x.said.Set("Wrote\n"+strings.Join(s.Written, "\n"), theme.ColorNameSuccess)
 		x.write.Hide()
 		x.cancel.SetText("Close")

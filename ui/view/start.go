@@ -1,6 +1,7 @@
 package view
 
 import (
+	"image/color"
 	"path/filepath"
 
 	"fyne.io/fyne/v2"
@@ -93,7 +94,7 @@ func (f *fixedWidth) Layout(o []fyne.CanvasObject, size fyne.Size) {
 
 // dashes is the frame of the drop target.
 func dashes() fyne.CanvasObject {
-	r := canvas.NewRectangle(nil)
+	r := canvas.NewRectangle(color.Transparent)
 	r.StrokeColor = theme.Color(theme.ColorNameInputBorder)
 	r.StrokeWidth, r.CornerRadius = 1.5, 8
 	return r

@@ -2,6 +2,7 @@ package recipepanel
 
 import (
 	"fmt"
+	"image/color"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -101,7 +102,7 @@ func newHeader(title string, tapped func()) *header {
 	h.title.Bold = true
 	h.verdict = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	h.mark, h.arrow = icon(nil, 16), icon(theme.MenuDropDownIcon(), 16)
-	h.plate = canvas.NewRectangle(nil)
+	h.plate = canvas.NewRectangle(color.Transparent)
 	lines := control.NewColumn(1, 0, control.NewRow(4, []float32{-1, 0}, h.title, h.arrow), h.verdict)
 	h.content = container.NewStack(h.plate, control.Inset(10, 7, 8, 6, &fyne.Container{
 		Layout: markLayout{}, Objects: []fyne.CanvasObject{h.mark, lines},

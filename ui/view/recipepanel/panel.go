@@ -4,6 +4,8 @@
 package recipepanel
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -195,5 +197,5 @@ func (p *Panel) setRun(text string, icon fyne.Resource, imp fynewidget.Importanc
 }
 
 func canvasLine() fyne.CanvasObject {
-	return control.Ground(theme.ColorNameSeparator, 0, container.NewGridWrap(fyne.NewSize(1, 1), canvas.NewRectangle(nil)))
+	return control.Ground(theme.ColorNameSeparator, 0, container.NewGridWrap(fyne.NewSize(1, 1), canvas.NewRectangle(color.Transparent)))
 }

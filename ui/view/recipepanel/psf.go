@@ -2,6 +2,7 @@ package recipepanel
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -57,7 +58,7 @@ func newPSFView(m *viewmodel.Model, act Actions) *psfView {
 		v.stars.Unselect(i)
 	}
 	v.stars.HideSeparators = true
-	height := canvas.NewRectangle(nil)
+	height := canvas.NewRectangle(color.Transparent)
 	height.SetMinSize(fyne.NewSize(10, starsHeight))
 	v.chosen = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	v.chosen.Hide()

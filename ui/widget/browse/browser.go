@@ -22,12 +22,14 @@ type Options struct {
 	// List reads a folder; nil is ReadFolder. It is called on other goroutines.
 	List func(dir string) ([]Entry, error)
 	// Preview is called on the main goroutine for the file selected last. It may
-	// call show at once, or later inside fyne.Do; a late answer about a file that
+	// call show at once, or later on the main goroutine; a late answer about a file that
 	// is not selected any more is ignored. May be nil.
 	Preview func(path string, show func(fyne.CanvasObject))
 	// OnOpen gets the chosen files, OnCancel is called when there are to be none.
 	OnOpen   func(paths []string)
 	OnCancel func()
+	// Post brings what other goroutines found to the main one; nil is fyne.Do.
+	Post func(func())
 }
 
 // Browser is the content of an open dialog.
@@ -57,6 +59,9 @@ type Browser struct {
 func New(o Options) *Browser { return newBrowser(o, func(f func()) { go f() }) }
 
 func newBrowser(o Options, spawn func(func())) *Browser {
+	if o.Post == nil {
+		o.Post = func(f func()) { fyne.Do(f) }
+	}
 	if o.List == nil {
 		o.List = ReadFolder
 	}
@@ -195,7 +200,7 @@ func (b *Browser) goTo(dir string, then func()) {
 	b.status.SetText("Reading " + dir + " …")
 	b.spawn(func() {
 		entries, err := b.o.List(dir)
-		fyne.Do(func() {
+		b.o.Post(func() {
 			if ticket != b.reading {
 				return
 			}
@@ -250,7 +255,7 @@ func (b *Browser) submit(typed string) {
 	ticket := b.reading
 	b.spawn(func() {
 		info, err := os.Stat(path)
-		fyne.Do(func() {
+		b.o.Post(func() {
 			switch {
 			case ticket != b.reading:
 			case err != nil:
