@@ -12,7 +12,7 @@ import (
 
 //go:generate go run ./internal/makesamples samples
 
-//go:embed references.bib samples/*.fits.gz
+//go:embed references.bib samples/*.fits.gz priors
 var files embed.FS
 
 // Sample is an image that ships with the program.

@@ -37,6 +37,7 @@ func commands() []command {
 		{"run", "RECIPE.json -o OUT.fits", "carry out a recipe, as written beside every result", runRecipe},
 		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},
 		{"sample", "[--out DIR]", "deconvolve the sample image that ships with Limpid", sample},
+		{"train", "--sims S|--data FOLDER [options]", "learn a prior from simulations or images", trainPrior},
 		{"version", "", "print the version", version},
 	}
 }
@@ -92,9 +93,7 @@ func usage(w io.Writer, args []string) {
 		for _, c := range commands() {
 			if c.name == args[1] {
 				fmt.Fprintf(w, "limpid-cli %s %s\n  %s\n", c.name, c.args, c.about)
-				if c.name == "deconvolve" {
-					fmt.Fprint(w, deconvolveHelp)
-				}
+				fmt.Fprint(w, map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp}[c.name])
 				return
 			}
 		}

@@ -9,6 +9,7 @@
 package score
 
 import (
+	"fmt"
 	"math"
 
 	"limpid/engine"
@@ -21,13 +22,18 @@ import (
 // the local signal s² = max(0, G∗z² − 1) + s₀² (G a Gaussian of 1.2 px) is
 // estimated, and the network F works on what is of order one everywhere:
 //
-//	D₁(z) = z s²/(1+s²) + s/√(1+s²) · F(z/√(1+s²), ¼ ln(1+s²)),
+//	D₁(z) = z s²/(1+s²) + s/√(1+s²) · F(z/√(1+s²), z/√(1+z²/16), ¼ ln(1+s²)),
 //
 // the preconditioning of Karras+2022, eq. 7, with a local data variance. Where the
-// signal is bright, D₁ is z and a bounded correction of the noise.
+// signal is bright, D₁ is z and a bounded correction of the noise; the second input
+// keeps faint light visible beside bright cores. A centred denoiser has a fourth
+// input, ln(1 + r²/64) with r the distance in pixels from the middle of the image.
 type Denoiser struct {
-	net    *nn.UNet
-	kernel *engine.Tensor // G, (5, 5, 1)
+	net     *nn.UNet
+	kernel  *engine.Tensor // G, (5, 5, 1)
+	centred bool
+	radius  *engine.Tensor // (1, H, W, 1) of the last shape
+	dev     engine.Device
 }
 
 // floor is s₀, in σ: the signal that is thought possible anywhere.
@@ -40,13 +46,16 @@ const (
 )
 
 // NewDenoiser builds the network on dev with initial weights from key.
-func NewDenoiser(dev engine.Device, s engine.Stream, cfg nn.UNetConfig, key engine.Key) (*Denoiser, error) {
-	cfg.In, cfg.Out, cfg.Noise = 2, 1, 0
+func NewDenoiser(dev engine.Device, s engine.Stream, cfg nn.UNetConfig, centred bool, key engine.Key) (*Denoiser, error) {
+	cfg.In, cfg.Out, cfg.Noise = 3, 1, 0
+	if centred {
+		cfg.In = 4
+	}
 	net, err := nn.NewUNet(nn.NewParams(dev, s, key), cfg)
 	if err != nil {
 		return nil, err
 	}
-	d := &Denoiser{net: net}
+	d := &Denoiser{net: net, centred: centred, dev: dev}
 	if d.kernel, err = dev.Alloc(engine.Shape{kernelSide, kernelSide, 1}); err != nil {
 		net.Params().Free()
 		return nil, err
@@ -74,11 +83,31 @@ func (d *Denoiser) Network() *nn.UNet { return d.net }
 func (d *Denoiser) Close() {
 	d.net.Params().Free()
 	d.kernel.Free()
+	d.radius.Free()
 }
 
-// parts are what the preconditioning makes of z, all (N, H, W, 1).
+// distance makes the fourth input for images of a shape.
+func (d *Denoiser) distance(s engine.Stream, n, h, w int) error {
+	if want := (engine.Shape{n, h, w, 1}); d.radius == nil || !d.radius.Shape().Equal(want) {
+		d.radius.Free()
+		var err error
+		if d.radius, err = d.dev.Alloc(want); err != nil {
+			d.radius = nil
+			return fmt.Errorf("score: %w", err)
+		}
+		v := make([]float32, want.Len())
+		for i := range v {
+			y, x := float64(i/w%h)-float64(h-1)/2, float64(i%w)-float64(w-1)/2
+			v[i] = float32(math.Log1p((x*x + y*y) / 64))
+		}
+		s.Upload(d.radius, v)
+	}
+	return nil
+}
+
+// parts are what the preconditioning makes of z, all (N, H, W, 1) but in.
 type parts struct {
-	in   *grad.Var // (N, H, W, 2)
+	in   *grad.Var // (N, H, W, 3 or 4)
 	keep *grad.Var // 1/(1+s²)
 	out  *grad.Var // s/√(1+s²)
 }
@@ -92,16 +121,19 @@ func (d *Denoiser) precondition(t *grad.Tape, z *grad.Var) parts {
 	one := t.Affine(1, s2, 1)
 	keep := t.Map(engine.Recip, one)
 	root := t.Map(engine.Sqrt, keep)
-	first := t.Mul(z, root)
-	second := t.Scale(0.25, t.Map(engine.Log, one))
-	return parts{
-		in:   t.Concat(first, second),
-		keep: keep,
-		out:  t.Mul(t.Map(engine.Sqrt, s2), root),
+	in := []*grad.Var{
+		t.Mul(z, root),
+		t.Mul(z, t.Map(engine.Sqrt, t.Map(engine.Recip, t.Affine(1.0/16, square, 1)))),
+		t.Scale(0.25, t.Map(engine.Log, one)),
 	}
+	if d.centred {
+		in = append(in, t.Const(d.radius))
+	}
+	return parts{in: t.Concat(in...), keep: keep, out: t.Mul(t.Map(engine.Sqrt, s2), root)}
 }
 
-// Residual is D₁(z) − z for z (N, H, W, 1): the score at σ = 1.
+// Residual is D₁(z) − z for z (N, H, W, 1): the score at σ = 1. A lack of memory is
+// the tape's error.
 func (d *Denoiser) Residual(t *grad.Tape, z *grad.Var) *grad.Var {
 	p := d.precondition(t, z)
 	f := d.net.Forward(t, p.in, nil)

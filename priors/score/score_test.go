@@ -11,8 +11,10 @@ import (
 	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/engine/nn"
+	"limpid/priors/card"
 	"limpid/priors/gaussian"
 	"limpid/priors/sims"
+	"limpid/priors/train"
 )
 
 var long = flag.Bool("long", false, "run the slow tests")
@@ -41,9 +43,15 @@ func (blobs) Patch(dst []float32, side int, key engine.Key) {
 	copy(dst, s.Float32())
 }
 
-func train(t *testing.T, dev engine.Device, source Source, c TrainConfig, steps int) (*Trainer, []float64) {
+func learn(t *testing.T, dev engine.Device, source Source, c TaskConfig, o train.Config, steps int) (*Task, *train.Trainer, []float64) {
 	t.Helper()
-	tr, err := NewTrainer(dev, source, c)
+	s := dev.NewStream()
+	task, err := NewTask(dev, s, source, c, o.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(task.Close)
+	tr, err := train.New(dev, s, task, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +64,7 @@ func train(t *testing.T, dev engine.Device, source Source, c TrainConfig, steps 
 		}
 		losses = append(losses, l)
 	}
-	return tr, losses
+	return task, tr, losses
 }
 
 func mean(x []float64) float64 {
@@ -68,29 +76,25 @@ func mean(x []float64) float64 {
 }
 
 func TestTrainer_Learns(t *testing.T) {
-	_, losses := train(t, newDevice(t), blobs{}, TrainConfig{UNet: tiny, Side: 32, Margin: 4, Batch: 8, Steps: 150, Seed: 1}, 150)
+	_, _, losses := learn(t, newDevice(t), blobs{}, TaskConfig{UNet: tiny, Side: 32, Margin: 4}, train.Config{Steps: 150, Seed: 1}, 150)
 	if first, last := mean(losses[:15]), mean(losses[135:]); last > 0.7*first {
 		t.Errorf("loss %.3f at first, %.3f in the end", first, last)
 	}
 }
 
 // Killed and resumed, a training goes on as if nothing had happened.
-func TestTrainer_Resumed_SameLosses(t *testing.T) {
-	c := TrainConfig{UNet: tiny, Side: 24, Margin: 4, Batch: 4, Steps: 30, Seed: 2}
-	_, want := train(t, newDevice(t), blobs{}, c, 12)
+func TestTask_Resumed_SameLosses(t *testing.T) {
+	c, o := TaskConfig{UNet: tiny, Side: 24, Batch: 4}, train.Config{Steps: 30, Seed: 2}
+	_, _, want := learn(t, newDevice(t), blobs{}, c, o, 12)
 	dev := newDevice(t)
 	path := filepath.Join(t.TempDir(), "state.safetensors")
-	first, got := train(t, dev, blobs{}, c, 5)
-	if err := first.Save(path); err != nil {
+	_, first, got := learn(t, dev, blobs{}, c, o, 5)
+	if err := first.Save(path, "five"); err != nil {
 		t.Fatal(err)
 	}
-	second, err := NewTrainer(dev, blobs{}, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer second.Close()
-	if err := second.Resume(path); err != nil {
-		t.Fatal(err)
+	_, second, _ := learn(t, dev, blobs{}, c, o, 0)
+	if text, err := second.Resume(path); err != nil || text != "five" {
+		t.Fatalf("%q, %v", text, err)
 	}
 	for second.Steps() < 12 {
 		l, err := second.Step(context.Background())
@@ -104,23 +108,24 @@ func TestTrainer_Resumed_SameLosses(t *testing.T) {
 			t.Fatalf("step %d: loss %g, uninterrupted %g", i+1, got[i], want[i])
 		}
 	}
-	c.Seed = 3
-	other, err := NewTrainer(dev, blobs{}, c)
-	if err != nil {
-		t.Fatal(err)
+	o.Seed = 3
+	if _, other, _ := learn(t, dev, blobs{}, c, o, 0); refused(other.Resume(path)) == nil {
+		t.Error("a state of another seed was taken")
 	}
-	defer other.Close()
-	if err := other.Resume(path); err == nil {
-		t.Error("a state of another configuration was taken")
+	o.Seed, c.Batch = 2, 5
+	if _, other, _ := learn(t, dev, blobs{}, c, o, 0); refused(other.Resume(path)) == nil {
+		t.Error("a state of another task was taken")
 	}
 }
+
+func refused(_ string, err error) error { return err }
 
 // The score does not know units: s(λx, λσ) = s(x, σ)/λ, to rounding.
 func TestPrior_Score_IsEquivariantToUnits(t *testing.T) {
 	dev := newDevice(t)
 	s := dev.NewStream()
-	tr, _ := train(t, dev, blobs{}, TrainConfig{UNet: tiny, Side: 32, Margin: 4, Batch: 4, Steps: 20, Seed: 4}, 20)
-	p := New(dev, s, tr.d, Card{})
+	task, _, _ := learn(t, dev, blobs{}, TaskConfig{UNet: tiny, Side: 32, Batch: 4}, train.Config{Steps: 20, Seed: 4}, 20)
+	p := New(dev, s, task.D, card.Card{})
 	const n, sigma, tolerance = 32, 0.7, 2e-5
 	x, _ := dev.Alloc(engine.Shape{2, 1, n, n})
 	a, _ := dev.Alloc(x.Shape())
@@ -144,8 +149,8 @@ func TestPrior_Score_IsEquivariantToUnits(t *testing.T) {
 func TestPrior_SavedAndLoaded_SameScore(t *testing.T) {
 	dev := newDevice(t)
 	s := dev.NewStream()
-	tr, _ := train(t, dev, blobs{}, TrainConfig{UNet: tiny, Side: 32, Margin: 4, Batch: 4, Steps: 3, Seed: 6}, 3)
-	p := New(dev, s, tr.d, Card{Name: "blobs", UNet: tr.d.net.Config()})
+	task, _, _ := learn(t, dev, blobs{}, TaskConfig{UNet: tiny, Side: 32, Batch: 4}, train.Config{Steps: 3, Seed: 6}, 3)
+	p := New(dev, s, task.D, card.Card{Kind: card.Score, Name: "blobs", UNet: task.Config.UNet})
 	path := filepath.Join(t.TempDir(), "prior.safetensors")
 	if err := p.Save(path); err != nil {
 		t.Fatal(err)
@@ -218,13 +223,12 @@ func TestTrainer_GaussianData_LearnsTheAnalyticScore(t *testing.T) {
 	dev := newDevice(t)
 	power := gaussian.PowerLaw(3, 0.1, 2.5).OnGrid(side, side)
 	f := field{power: power, side: side}
-	tr, losses := train(t, dev, f, TrainConfig{
-		UNet: nn.UNetConfig{Channels: []int{16, 32}, Blocks: 1, Edge: engine.Periodic},
-		Side: side, Margin: 1, Batch: 16, Steps: steps, Seed: 8, Absolute: true,
-	}, steps)
+	task, tr, losses := learn(t, dev, f, TaskConfig{
+		UNet: nn.UNetConfig{Channels: []int{16, 32}, Blocks: 1, Edge: engine.Periodic}, Side: side, Batch: 16, Absolute: true,
+	}, train.Config{Steps: steps, Seed: 8}, steps)
 	t.Logf("loss %.4f at first, %.4f in the end", mean(losses[:50]), mean(losses[steps-50:]))
 	path := filepath.Join(t.TempDir(), "gauss.safetensors")
-	if err := tr.SavePrior(path, Card{}); err != nil {
+	if err := tr.SaveAverage(path, card.Card{Kind: card.Score, UNet: task.Config.UNet}.Metadata()); err != nil {
 		t.Fatal(err)
 	}
 	s := dev.NewStream()
@@ -233,8 +237,8 @@ func TestTrainer_GaussianData_LearnsTheAnalyticScore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	tr.fill(engine.NewKey(99))
-	z := tr.z.Reshape(tr.Config.Batch, 1, side, side)
+	task.Fill(engine.NewKey(99))
+	z := task.z.Reshape(task.Config.Batch, 1, side, side)
 	got, _ := dev.Alloc(z.Shape())
 	want, _ := dev.Alloc(z.Shape())
 	spec, _ := dev.Alloc(z.Shape().Spectrum())

@@ -1,0 +1,261 @@
+package training
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"limpid"
+	"limpid/engine"
+	"limpid/engine/nn"
+	"limpid/fitsio"
+	"limpid/priors"
+	"limpid/priors/card"
+	"limpid/priors/evaluate"
+	"limpid/priors/hybrid"
+	"limpid/priors/score"
+	"limpid/priors/sims"
+	"limpid/priors/train"
+)
+
+// job is what an Options says to learn.
+type job struct {
+	dev      engine.Device
+	s        engine.Stream
+	task     train.Task
+	card     card.Card
+	prior    priors.Prior // works with the task's network
+	source   score.Source
+	scenes   func(n, side int) evaluate.Scenes
+	levels   []float64
+	closer   func()
+	findings []limpid.Finding
+}
+
+func (j *job) close() { j.closer() }
+
+// Presets lists what Options.Sims may be.
+func Presets() []string { return []string{"galaxies", "galaxies-small", "kappa", "kappa-lognormal"} }
+
+func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
+	if o.Out == "" {
+		return nil, fmt.Errorf("training: no file for the weights: say -o NAME.safetensors")
+	}
+	if (o.Sims == "") == (o.Data == "") {
+		return nil, fmt.Errorf("training: say either what to simulate (--sims %s) or a folder of images (--data)", strings.Join(Presets(), "|"))
+	}
+	j := &job{dev: dev, s: dev.NewStream(), closer: func() {}}
+	net := score.Small()
+	if len(o.Channels) > 0 {
+		net.Channels = o.Channels
+	}
+	if o.Blocks > 0 {
+		net.Blocks = o.Blocks
+	}
+	switch o.Sims {
+	case "":
+		return j, j.fromImages(ctx, o, net)
+	case "galaxies", "galaxies-small":
+		cfg := sims.SceneConfig{Single: o.Sims == "galaxies-small"}
+		if cfg.Single {
+			cfg.MaxPixel = 0.2
+		}
+		source, err := sims.NewScenes(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return j, j.score(o, net, source, nil, 0)
+	case "kappa", "kappa-lognormal":
+		cfg := sims.COSMOS()
+		if o.Sims == "kappa-lognormal" {
+			cfg.MinHalo = 0
+		}
+		source, err := sims.NewKappa(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return j, j.hybrid(o, net, source)
+	}
+	return nil, fmt.Errorf("training: --sims %q: %s are known", o.Sims, strings.Join(Presets(), ", "))
+}
+
+// imageMargin are the pixels at the borders of a patch that do not count, since what
+// lies beyond them is not seen.
+const imageMargin = 8
+
+// score learns a scale-free score prior.
+func (j *job) score(o Options, net nn.UNetConfig, source, held score.Source, margin int) error {
+	c := score.TaskConfig{UNet: net, Side: o.Side, Batch: o.Batch, Margin: margin, Centred: o.Sims == "galaxies-small"}
+	t, err := score.NewTask(j.dev, j.s, source, c, o.Train.Seed)
+	if err != nil {
+		return err
+	}
+	t.HeldOut = held
+	c = t.Config
+	j.card = card.Card{Kind: card.Score, Scenes: source.About(), UNet: c.UNet, LowSNR: c.LowSNR, HighSNR: c.HighSNR, Centred: c.Centred}
+	p := score.New(j.dev, j.s, t.D, j.card)
+	j.task, j.prior, j.closer = t, p, func() { p.CloseScratch(); t.Close() }
+	j.levels = []float64{0.05, 0.1, 0.2, 0.5, 1, 2}
+	j.source = source
+	if held != nil {
+		j.source = held
+	}
+	j.scenes = func(n, side int) evaluate.Scenes {
+		s := evaluate.Draw(j.source, n, c.Side, engine.NewKey(o.Train.Seed).Fold(0xe7a1))
+		s.Own, s.Positive = true, o.Data == ""
+		return s
+	}
+	return nil
+}
+
+// noiseLow and noiseHigh bound the noise of convergence priors.
+const noiseLow, noiseHigh = 0.004, 0.4
+
+// hybrid learns convergence maps.
+func (j *job) hybrid(o Options, net nn.UNetConfig, source *sims.Kappa) error {
+	r := hybrid.Range{Low: noiseLow, High: noiseHigh}
+	t, err := hybrid.NewTask(j.dev, j.s, source, source.Spectrum(), hybrid.TaskConfig{UNet: net, Side: o.Side, Batch: o.Batch, Range: r}, o.Train.Seed)
+	if err != nil {
+		return err
+	}
+	sp := source.Spectrum()
+	j.card = card.Card{Kind: card.Hybrid, Scenes: source.About(), UNet: t.Config.UNet, Low: r.Low, High: r.High, Spectrum: &sp, Arcmin: source.Config.Arcmin}
+	p := hybrid.New(j.dev, j.s, t.D, j.card)
+	j.task, j.prior, j.closer = t, p, func() { p.CloseScratch(); t.Close() }
+	j.levels = []float64{0.2, 0.5, 1, 2, 5, 10}
+	j.source = source
+	j.scenes = func(n, side int) evaluate.Scenes {
+		return evaluate.Draw(source, n, side, engine.NewKey(o.Train.Seed).Fold(0xe7a1))
+	}
+	return nil
+}
+
+// warmStart takes weights as the beginning. An input that the weights do not know
+// starts unheard.
+func (j *job) warmStart(t *train.Trainer, path string) error {
+	f, done, err := nn.OpenFile(path)
+	if err != nil {
+		return fmt.Errorf("training: --init: %w", err)
+	}
+	defer done()
+	if err := t.LoadWeights(f); err != nil {
+		return fmt.Errorf("training: --init %s: %w", path, err)
+	}
+	return nil
+}
+
+// measureScenes and sides of the scenes that a model card is measured on.
+const (
+	measureScenes = 32
+	measureMaps   = 8
+	measureSide   = 128
+)
+
+// measure fills the card's table.
+func (j *job) measure(ctx context.Context, c *card.Card) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n := measureScenes
+	if c.Kind == card.Hybrid {
+		n = measureMaps
+	}
+	s := j.scenes(n, measureSide)
+	rows, err := evaluate.Table(j.dev, j.s, j.prior, s, j.levels, engine.NewKey(c.Seed).Fold(0x7ab1e))
+	if err != nil {
+		return err
+	}
+	c.Measured = rows
+	return nil
+}
+
+// fromImages learns from a folder.
+func (j *job) fromImages(ctx context.Context, o Options, net nn.UNetConfig) error {
+	side := o.Side
+	if side == 0 {
+		side = 64
+	}
+	paths, err := images(o.Data)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%d files of %s", len(paths), filepath.Base(o.Data))
+	learn, held := sims.NewImages(what, o.Noise, side), sims.NewImages(what, o.Noise, side)
+	for i, path := range paths {
+		to := learn
+		if i%heldOutEvery == heldOutEvery-1 || len(paths) < heldOutEvery && i == len(paths)-1 && i > 0 {
+			to = held
+		}
+		if err := add(ctx, to, path); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			j.findings = append(j.findings, limpid.Finding{Severity: limpid.Warning, What: "not used for training: " + err.Error(), Where: path})
+		}
+	}
+	if learn.Len() == 0 {
+		return fmt.Errorf("training: none of the %d files of %s can be used: %s", len(paths), o.Data, j.findings[0].What)
+	}
+	var h score.Source
+	if held.Len() > 0 {
+		h = held
+	} else {
+		j.findings = append(j.findings, limpid.Finding{Severity: limpid.Warning, What: "too few images to hold some out: the loss is measured on images that were learned from, and stopping early means little", Where: o.Data, Advice: "give at least two images, better 200"})
+	}
+	net.Edge = engine.Reflect
+	return j.score(o, net, learn, h, imageMargin)
+}
+
+// heldOutEvery is which of the files is held out.
+const heldOutEvery = 10
+
+// images lists the FITS files of a folder.
+func images(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("training: --data: %w", err)
+	}
+	var out []string
+	for _, e := range entries {
+		name := strings.TrimSuffix(strings.ToLower(e.Name()), ".gz")
+		if !e.IsDir() && (strings.HasSuffix(name, ".fits") || strings.HasSuffix(name, ".fit") || strings.HasSuffix(name, ".fz")) {
+			out = append(out, filepath.Join(folder, e.Name()))
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("training: --data %s: there are no FITS files in it", folder)
+	}
+	sort.Strings(out)
+	return out, nil
+}
+
+// add reads every plane of a file's first image.
+func add(ctx context.Context, to *sims.Images, path string) error {
+	f, err := fitsio.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h, err := f.FirstImage()
+	if err != nil {
+		return err
+	}
+	n := len(h.Shape)
+	if n < 2 {
+		return fmt.Errorf("its first image has %d dimensions", n)
+	}
+	pix, err := h.ReadFloat32(ctx)
+	if err != nil {
+		return err
+	}
+	hh, w := h.Shape[n-2], h.Shape[n-1]
+	for p := 0; p+hh*w <= len(pix); p += hh * w {
+		if err := to.Add(pix[p:p+hh*w], hh, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}

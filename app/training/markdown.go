@@ -1,0 +1,34 @@
+package training
+
+import (
+	"fmt"
+	"strings"
+
+	"limpid/priors/card"
+)
+
+// Markdown is a model card for people.
+func Markdown(c card.Card) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n\n", c.Name, c.About)
+	fmt.Fprintf(&b, "| | |\n|---|---|\n| kind | %s |\n| learned from | %s |\n", c.Kind, c.Scenes)
+	for _, t := range c.Trained {
+		fmt.Fprintf(&b, "| trained by | `%s` |\n", t)
+	}
+	fmt.Fprintf(&b, "| seed, steps | %d, %d |\n| network | U-Net, channels %v, %d block(s) per level |\n", c.Seed, c.Steps, c.UNet.Channels, c.UNet.Blocks)
+	fmt.Fprintf(&b, "| loss on held-out scenes | %.4f |\n", c.Loss)
+	switch c.Kind {
+	case card.Score:
+		fmt.Fprintf(&b, "| peak signal to noise of the training | %g to %g, in any unit |\n", c.LowSNR, c.HighSNR)
+	case card.Hybrid:
+		fmt.Fprintf(&b, "| noise of the training | %g to %g, in the unit of the map |\n| pixel | %g′ |\n", c.Low, c.High, c.Arcmin)
+	}
+	fmt.Fprintf(&b, "\n## Range of validity\n\n%s\n", c.Validity)
+	if len(c.Measured) > 0 {
+		fmt.Fprintf(&b, "\n## Denoising\n\nMean square error over σ² on held-out scenes. The Wiener filter has the true power spectrum; starlet and TV have, at each noise level, the threshold that does best on these scenes.\n\n| σ / std of the image | Wiener | starlet | TV | learned |\n|---|---|---|---|---|\n")
+		for _, r := range c.Measured {
+			fmt.Fprintf(&b, "| %g | %.4f | %.4f | %.4f | **%.4f** |\n", r.Level, r.Wiener, r.Starlet, r.TV, r.Learned)
+		}
+	}
+	return b.String()
+}
