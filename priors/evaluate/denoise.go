@@ -29,7 +29,8 @@ type Scenes struct {
 // Draw fills scenes from a source of them.
 func Draw(source interface {
 	Patch(dst []float32, side int, key engine.Key)
-}, n, side int, key engine.Key) Scenes {
+}, n, side int, key engine.Key,
+) Scenes {
 	s := Scenes{Pix: make([]float32, n*side*side), N: n, Side: side}
 	for i := range n {
 		source.Patch(s.Scene(i), side, key.Fold(uint64(i)))
@@ -171,8 +172,13 @@ func newBench(dev engine.Device, s engine.Stream, scenes Scenes) (*bench, error)
 		t     **engine.Tensor
 		shape engine.Shape
 	}{
-		{&b.truth, all}, {&b.x, all}, {&b.y, all}, {&b.scratch, all}, {&b.errs, all[:1]},
-		{&b.wiener, engine.Shape{n, 1, side, side/2 + 1}}, {&b.spec, all.Spectrum()},
+		{&b.truth, all},
+		{&b.x, all},
+		{&b.y, all},
+		{&b.scratch, all},
+		{&b.errs, all[:1]},
+		{&b.wiener, engine.Shape{n, 1, side, side/2 + 1}},
+		{&b.spec, all.Spectrum()},
 	} {
 		if *a.t, err = dev.Alloc(a.shape); err != nil {
 			b.close()

@@ -72,8 +72,14 @@ func NewTask(dev engine.Device, s engine.Stream, source Source, sp gaussian.Spec
 		t     **engine.Tensor
 		shape engine.Shape
 	}{
-		{&t.x0, maps}, {&t.x, maps}, {&t.a, maps}, {&t.r, maps}, {&t.scale, maps[:1]}, {&t.spec, maps.Spectrum()},
-		{&t.filter, engine.Shape{c.Batch, c.Side, c.Side/2 + 1}}, {&t.notes, engine.Shape{c.Batch, features}},
+		{&t.x0, maps},
+		{&t.x, maps},
+		{&t.a, maps},
+		{&t.r, maps},
+		{&t.scale, maps[:1]},
+		{&t.spec, maps.Spectrum()},
+		{&t.filter, engine.Shape{c.Batch, c.Side, c.Side/2 + 1}},
+		{&t.notes, engine.Shape{c.Batch, features}},
 	} {
 		if *a.t, err = dev.Alloc(a.shape); err != nil {
 			t.Close()
