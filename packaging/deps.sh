@@ -3,7 +3,7 @@
 # usage: deps.sh build|test
 set -eu
 build="gcc libc6-dev pkg-config libgl1-mesa-dev libgles-dev libegl-dev xorg-dev libwayland-dev libxkbcommon-dev"
-test="xvfb xdotool xauth imagemagick libgl1-mesa-dri mesa-vulkan-drivers fitsverify"
+test="xvfb xdotool xauth x11-apps imagemagick libgl1-mesa-dri mesa-vulkan-drivers fitsverify"
 want=$build
 [ "${1:-build}" = test ] && want="$build $test"
 command -v go >/dev/null || { echo "Go is missing: install Go 1.26 from go.dev, or golang-go from your distribution" >&2; exit 1; }

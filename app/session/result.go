@@ -102,8 +102,9 @@ func (r *Result) WorstChi2() float64 {
 
 // Bounds of what is unremarkable.
 const (
-	chi2High    = 1.3 // of draws: above, the model does not explain the data
-	chi2Low     = 0.75
+	chi2High    = 1.15 // of draws: above, the samples miss the data
+	chi2Wrong   = 1.5  // above, the model does not explain the data at all
+	chi2Low     = 0.85 // below, the noise is overstated
 	rhatHigh    = 1.05
 	fluxOffHigh = 0.02
 	reachHigh   = 8 // σ, of a single pixel of the residual
@@ -153,12 +154,20 @@ func (r *Result) fluxNoise(c int) float64 {
 // Sentence says in one line whether the result can be believed.
 func (r *Result) Sentence() string {
 	chi := r.WorstChi2()
+	reach := 0.0
+	for _, f := range r.Fits {
+		reach = math.Max(reach, f.Reach)
+	}
 	fit := "the model explains the data within the noise"
 	switch {
+	case chi > chi2Wrong:
+		fit = "the model does NOT explain the data: do not use these error bars"
 	case chi > chi2High:
-		fit = "the model does NOT explain the data"
+		fit = "the samples lie farther from the data than the noise allows: look at the residual, some error bars are too small"
 	case chi < chi2Low:
-		fit = "the model follows the data more closely than the noise"
+		fit = "the samples lie nearer to the data than the noise: the noise, and with it the error bars, seem too large"
+	case reach > reachHigh:
+		fit = fmt.Sprintf("the model explains the data within the noise, but for places where the residual reaches %.0f σ", reach)
 	}
 	if r.Draws == 0 {
 		return fmt.Sprintf("Residual χ²/pixel %.2f; this method gives no uncertainty", chi)
