@@ -38,6 +38,7 @@ func commands() []command {
 		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},
 		{"sample", "[--out DIR]", "deconvolve the sample image that ships with Limpid", sample},
 		{"train", "--sims S|--data FOLDER [options]", "learn a prior from simulations or images", trainPrior},
+		{"prior", "list | show NAME | sample NAME -o OUT.fits", "learned priors: which there are, their model cards, what they believe", prior},
 		{"version", "", "print the version", version},
 	}
 }
@@ -93,7 +94,7 @@ func usage(w io.Writer, args []string) {
 		for _, c := range commands() {
 			if c.name == args[1] {
 				fmt.Fprintf(w, "limpid-cli %s %s\n  %s\n", c.name, c.args, c.about)
-				fmt.Fprint(w, map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp}[c.name])
+				fmt.Fprint(w, map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp}[c.name])
 				return
 			}
 		}

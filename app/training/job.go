@@ -61,7 +61,8 @@ func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
 	case "galaxies", "galaxies-small":
 		cfg := sims.SceneConfig{Single: o.Sims == "galaxies-small"}
 		if cfg.Single {
-			cfg.MaxPixel = 0.2
+			cfg.MaxPixel = 0.25
+			net.Edge = engine.Zero
 		}
 		source, err := sims.NewScenes(cfg)
 		if err != nil {

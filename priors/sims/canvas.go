@@ -6,15 +6,28 @@ import (
 )
 
 // canvas is a square torus that sources are drawn on: what leaves on one side comes
-// in on the other, so that every pixel of a scene is like every other.
+// in on the other, so that every pixel of a scene is like every other. A stamp has
+// borders instead: what leaves is lost.
 type canvas struct {
-	n   int
-	pix []float64
-	tmp []float64
+	n     int
+	stamp bool
+	pix   []float64
+	tmp   []float64
 }
 
 func newCanvas(n int) *canvas {
 	return &canvas{n: n, pix: make([]float64, n*n), tmp: make([]float64, n*n)}
+}
+
+// at is where row or column i lies, or −1.
+func (c *canvas) at(i int) int {
+	if i >= 0 && i < c.n {
+		return i
+	}
+	if c.stamp {
+		return -1
+	}
+	return wrap(i, c.n)
 }
 
 // shape is an ellipse's orientation: u along the major axis, v across, in units in
@@ -75,8 +88,12 @@ func (c *canvas) profile(x0, y0, flux float64, s shape, p sersic, modulate func(
 	cx, cy := int(math.Round(x0)), int(math.Round(y0))
 	core := min(p.radius*s.root, 4)
 	for y := cy - r; y <= cy+r; y++ {
-		row := wrap(y, c.n) * c.n
-		for x := cx - r; x <= cx+r; x++ {
+		row := c.at(y) * c.n
+		for x := cx - r; x <= cx+r && row >= 0; x++ {
+			col := c.at(x)
+			if col < 0 {
+				continue
+			}
 			dx, dy := float64(x)-x0, float64(y)-y0
 			u, v := s.coordinates(dx, dy)
 			r2 := u*u + v*v
@@ -96,7 +113,7 @@ func (c *canvas) profile(x0, y0, flux float64, s shape, p sersic, modulate func(
 			if modulate != nil {
 				sum *= modulate(u, v)
 			}
-			c.pix[row+wrap(x, c.n)] += flux * sum
+			c.pix[row+col] += flux * sum
 		}
 	}
 }
@@ -126,9 +143,11 @@ func (c *canvas) point(x0, y0, flux, sigma float64) {
 		lastX, lastY = ex, ey
 	}
 	for j := range 2*r + 1 {
-		row := wrap(cy-r+j, c.n) * c.n
+		row := c.at(cy-r+j) * c.n
 		for i := range 2*r + 1 {
-			c.pix[row+wrap(cx-r+i, c.n)] += flux * fy[j] * fx[i]
+			if col := c.at(cx - r + i); row >= 0 && col >= 0 {
+				c.pix[row+col] += flux * fy[j] * fx[i]
+			}
 		}
 	}
 }
@@ -150,7 +169,9 @@ func (c *canvas) blur(sigma float64) {
 			for b := range c.n {
 				var v float64
 				for i, w := range k {
-					v += w * src[a*other+wrap(b+i-r, c.n)*step]
+					if at := c.at(b + i - r); at >= 0 {
+						v += w * src[a*other+at*step]
+					}
 				}
 				dst[a*other+b*step] = v
 			}

@@ -30,7 +30,8 @@ type SceneConfig struct {
 	// a Gaussian point spread of σ .5 to 1.2 px, as images of space telescopes have.
 	// Default .5.
 	Sharp float64 `json:"sharp"`
-	// Single leaves one galaxy, within a pixel of the middle, and nothing else.
+	// Single leaves one galaxy, within a pixel of the middle, on a stamp with borders
+	// instead of a torus, and nothing else.
 	Single bool `json:"single,omitempty"`
 	// Band is u, g, r, i (the default) or z: bluer bands have more knots and less
 	// bulge.
@@ -87,6 +88,7 @@ const (
 	meanMagnitude = 22.3
 	magSigma      = 1.0
 	mostGalaxies  = 60
+	mostOfStamp   = 0.2 // half-light radius over the side of a stamp
 )
 
 func logUniform(lo, hi float64, rng *rand.Rand) float64 {
@@ -104,6 +106,7 @@ func (s *Scenes) Patch(dst []float32, side int, key engine.Key) {
 	n := float64(side)
 	switch {
 	case cfg.Single:
+		c.stamp = true
 		mid := n/2 - 0.5
 		s.galaxy(c, mid+2*rng.Float64()-1, mid+2*rng.Float64()-1, pixel, magnitude(rng), rng)
 	case rng.Float64() < cfg.Crowded:
@@ -154,6 +157,9 @@ func (s *Scenes) galaxy(c *canvas, x, y, pixel, mag float64, rng *rand.Rand) {
 	mean := lnRadius + sizeMagnitude*lnRadiusSigma*(mag-meanMagnitude)/magSigma
 	radius := math.Exp(mean+lnRadiusSigma*math.Sqrt(1-sizeMagnitude*sizeMagnitude)*rng.NormFloat64()) / pixel
 	radius = min(max(radius, 0.15), 0.6*float64(c.n))
+	if s.Config.Single {
+		radius = min(radius, mostOfStamp*float64(c.n))
+	}
 	f := flux(mag)
 	switch kind := rng.Float64(); {
 	case kind < 0.10:

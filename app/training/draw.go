@@ -1,0 +1,87 @@
+package training
+
+import (
+	"context"
+	"fmt"
+
+	"limpid/engine"
+	"limpid/priors"
+	"limpid/priors/card"
+	"limpid/priors/hybrid"
+	"limpid/priors/sample"
+	"limpid/priors/score"
+)
+
+// Loaded is a learned prior ready for work on a stream.
+type Loaded interface {
+	priors.Prior
+	Align() int
+	Err() error
+	Close()
+}
+
+// Load reads the weights of an entry.
+func (e Entry) Load(dev engine.Device, s engine.Stream) (Loaded, error) {
+	f, done, err := e.Open()
+	if err != nil {
+		return nil, fmt.Errorf("training: prior %q: %w", e.Name, err)
+	}
+	defer done()
+	switch e.Card.Kind {
+	case card.Score:
+		return score.From(dev, s, f)
+	case card.Hybrid:
+		return hybrid.From(dev, s, f)
+	}
+	return nil, fmt.Errorf("training: %q is of the kind %q, which has no score to sample from", e.Name, e.Card.Kind)
+}
+
+// Draw describes unconditional samples of a prior.
+type Draw struct {
+	N, Side int
+	Config  sample.Config // Start and End: chosen from the card where 0
+}
+
+// Range of noise that a scale-free prior is walked through, in its own unit: images
+// come out with peaks of about one, and the dynamic range of the end.
+const (
+	freeStart = 1.0
+	freeEnd   = 1.0 / 2000
+)
+
+// Sample draws images (N, Side, Side).
+func (e Entry) Sample(ctx context.Context, dev engine.Device, d Draw) ([]float32, error) {
+	s := dev.NewStream()
+	p, err := e.Load(dev, s)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if d.N < 1 || d.Side < p.Align() || d.Side%p.Align() != 0 {
+		return nil, fmt.Errorf("training: %d images of %d pixels: the sides must be multiples of %d", d.N, d.Side, p.Align())
+	}
+	c := d.Config
+	if c.Start == 0 {
+		c.Start = freeStart
+		if e.Card.Kind == card.Hybrid {
+			c.Start = e.Card.High
+		}
+	}
+	if c.End == 0 {
+		c.End = c.Start * freeEnd
+		if e.Card.Kind == card.Hybrid {
+			c.End = e.Card.Low
+		}
+	}
+	x, err := dev.Alloc(engine.Shape{d.N, 1, d.Side, d.Side})
+	if err != nil {
+		return nil, fmt.Errorf("training: %w", err)
+	}
+	defer x.Free()
+	if err := sample.Draw(ctx, dev, s, p, x, c); err != nil {
+		return nil, err
+	}
+	out := make([]float32, x.Len())
+	s.Download(out, x)
+	return out, s.Err()
+}
