@@ -1,0 +1,336 @@
+// Package binning makes shear maps of galaxy catalogues. Rows stream through it twice or
+// three times (where the field lies; its exact middle, if the map needs it; the sums per
+// pixel), so that a catalogue may be larger than memory.
+package binning
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"limpid"
+	"limpid/solvers"
+	"limpid/solvers/massmap"
+)
+
+// Rows is a run of galaxies: positions in degrees, or RA in hours if Options say so, two
+// components of the ellipticity or reduced shear. Weight and Z may be nil.
+type Rows struct{ RA, Dec, E1, E2, Weight, Z []float64 }
+
+// Source hands out all rows in order, as often as it is called.
+type Source func(ctx context.Context, use func(Rows) error) error
+
+// Frame says what the components of the catalogue refer to, seen on the sky with north
+// up and east to the left.
+type Frame string
+
+// The frames in use. West: x to the right (west), y to the north, as measured in a FITS
+// image. East: x to the east. IAU: the position angle from north through east, e1 > 0
+// along north, e2 > 0 towards north-east.
+const (
+	West Frame = "west"
+	East Frame = "east"
+	IAU  Frame = "iau"
+)
+
+// Noise says how weights become noise.
+type Noise string
+
+// The ways. FromWeights: the variance of a weighted mean of galaxies with dispersion
+// σ² = Σw²e²/Σw², σ² Σw²/(Σw)². FromCounts: σ²/N with the plain dispersion, whatever the
+// weights. InverseVariance: the weights are 1/variance of a component, 1/Σw.
+const (
+	FromWeights     Noise = "weights"
+	FromCounts      Noise = "counts"
+	InverseVariance Noise = "inverse-variance"
+)
+
+// Unit of the RA column.
+type Unit string
+
+// Guess takes degrees, but refuses what looks like hours.
+const (
+	Guess   Unit = ""
+	Degrees Unit = "deg"
+	Hours   Unit = "hours"
+)
+
+// Options of Bin. The zero value is a good start.
+type Options struct {
+	Projection massmap.ProjectionKind // default Gnomonic
+	Arcmin     float64                // 0: about 6 galaxies in a pixel
+	W, H       int                    // pixels; 0: what covers the catalogue
+	// Center in degrees; nil: the middle of the field, and with FlatEast the medians.
+	Center       *[2]float64
+	Frame        Frame // default West
+	Flip1, Flip2 bool  // further changes of sign
+	RAUnit       Unit
+	ZMin, ZMax   float64 // ZMax 0: no cut
+	Noise        Noise   // default FromWeights
+	SigmaE       float64 // dispersion of a component; 0: measured
+	MinGalaxies  int     // pixels with fewer are masked; default 1
+}
+
+// maxSide bounds a map.
+const maxSide = 8192
+
+// Bin makes a Field.
+func Bin(ctx context.Context, src Source, o Options) (*massmap.Field, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	sv := newSurvey(o)
+	if err := src(ctx, sv.add); err != nil {
+		return nil, err
+	}
+	if err := sv.finish(); err != nil {
+		return nil, err
+	}
+	p, notes, err := o.layout(ctx, src, sv)
+	if err != nil {
+		return nil, err
+	}
+	s := newSums(o, p, sv)
+	if err := src(ctx, s.add); err != nil {
+		return nil, err
+	}
+	f, err := s.field()
+	if err != nil {
+		return nil, err
+	}
+	f.Findings = append(notes, f.Findings...)
+	return f, f.Validate()
+}
+
+func (o *Options) check() error {
+	if o.Projection == "" {
+		o.Projection = massmap.Gnomonic
+	}
+	if o.Frame == "" {
+		o.Frame = West
+	}
+	if o.Noise == "" {
+		o.Noise = FromWeights
+	}
+	if o.MinGalaxies < 1 {
+		o.MinGalaxies = 1
+	}
+	bad := func(format string, a ...any) error {
+		return fmt.Errorf("massmap: "+format+": %w", append(a, massmap.ErrSetting)...)
+	}
+	switch {
+	case o.Projection != massmap.Gnomonic && o.Projection != massmap.FlatEast:
+		return bad("projection %q is not one of gnomonic, flat-east", o.Projection)
+	case o.Frame != West && o.Frame != East && o.Frame != IAU:
+		return bad("frame %q is not one of west, east, iau", o.Frame)
+	case o.Noise != FromWeights && o.Noise != FromCounts && o.Noise != InverseVariance:
+		return bad("noise %q is not one of weights, counts, inverse-variance", o.Noise)
+	case o.RAUnit != Guess && o.RAUnit != Degrees && o.RAUnit != Hours:
+		return bad("unit %q of RA is not one of deg, hours", o.RAUnit)
+	case o.Arcmin < 0 || o.Arcmin > 60 || math.IsNaN(o.Arcmin):
+		return bad("pixels of %g arcmin: more than 0 and at most 60 are possible", o.Arcmin)
+	case o.W < 0 || o.H < 0 || o.W > maxSide || o.H > maxSide:
+		return bad("a map of %d × %d pixels: at most %d on a side", o.W, o.H, maxSide)
+	case o.ZMax != 0 && !(o.ZMax > o.ZMin):
+		return bad("redshifts from %g to %g", o.ZMin, o.ZMax)
+	case o.SigmaE < 0 || math.IsNaN(o.SigmaE):
+		return bad("a dispersion of shapes of %g", o.SigmaE)
+	}
+	return nil
+}
+
+// Reasons why rows are dropped.
+const (
+	dropNaN      = "a value that is not a number"
+	dropPosition = "a position that is none"
+	dropShape    = "a component beyond ±2"
+	dropWeight   = "a weight that is not positive"
+	dropRedshift = "a redshift outside the cut"
+	dropOutside  = "a position outside the map"
+)
+
+// maxShape is the largest component that can be meant: beyond, it is a sentinel like −99.
+const maxShape = 2
+
+// reject says why galaxy i cannot be used; "" if it can.
+func (o *Options) reject(r Rows, i int) string {
+	ra, dec, e1, e2 := r.RA[i], r.Dec[i], r.E1[i], r.E2[i]
+	if s := ra + dec + e1 + e2; s-s != 0 { // NaN or infinite
+		return dropNaN
+	}
+	if dec < -90 || dec > 90 || ra < -360 || ra > 720 {
+		return dropPosition
+	}
+	if e1 > maxShape || e1 < -maxShape || e2 > maxShape || e2 < -maxShape {
+		return dropShape
+	}
+	if r.Weight != nil {
+		switch w := r.Weight[i]; {
+		case w-w != 0:
+			return dropNaN
+		case w <= 0:
+			return dropWeight
+		}
+	}
+	if o.ZMax != 0 && r.Z != nil {
+		switch z := r.Z[i]; {
+		case z-z != 0:
+			return dropNaN
+		case z < o.ZMin || z > o.ZMax:
+			return dropRedshift
+		}
+	}
+	return ""
+}
+
+// signs brings the catalogue's components to a frame along columns and rows.
+func (o *Options) signs(p *massmap.Projection) (s1, s2 float64) {
+	s1, s2 = 1, 1
+	if o.Frame == IAU { // φ = 90° + PA with x to the west
+		s1, s2 = -1, -1
+	}
+	if (o.Frame == East) != p.East() { // x runs the other way
+		s2 = -s2
+	}
+	if o.Flip1 {
+		s1 = -s1
+	}
+	if o.Flip2 {
+		s2 = -s2
+	}
+	return s1, s2
+}
+
+// sums are the sums per pixel.
+type sums struct {
+	o            Options
+	p            massmap.Projection
+	s1, s2, hour float64
+	n, w, ww     []float64
+	e1, e2       []float64 // Σ w e
+	total        struct{ n, e1, e2, ee1, ee2, ww, wwee1, wwee2 float64 }
+	dropped      map[string]int
+	used         int
+}
+
+func newSums(o Options, p massmap.Projection, sv *survey) *sums {
+	p.Prepare()
+	k := p.H * p.W
+	s := &sums{o: o, p: p, hour: sv.factor, dropped: map[string]int{}}
+	s.s1, s.s2 = o.signs(&p)
+	for _, v := range []*[]float64{&s.n, &s.w, &s.ww, &s.e1, &s.e2} {
+		*v = make([]float64, k)
+	}
+	return s
+}
+
+func (s *sums) add(r Rows) error {
+	width, height := float64(s.p.W), float64(s.p.H)
+	for i := range r.RA {
+		if why := s.o.reject(r, i); why != "" {
+			s.dropped[why]++
+			continue
+		}
+		x, y, c, t, ok := s.p.Place(r.RA[i]*s.hour, r.Dec[i])
+		x, y = x+0.5, y+0.5 // from the edge of the map
+		if !ok || !(x >= 0 && y >= 0 && x < width && y < height) {
+			s.dropped[dropOutside]++
+			continue
+		}
+		at := int(y)*s.p.W + int(x)
+		w := 1.0
+		if r.Weight != nil {
+			w = r.Weight[i]
+		}
+		a, b := s.s1*r.E1[i], s.s2*r.E2[i]
+		a, b = a*c-b*t, a*t+b*c
+		s.n[at]++
+		s.w[at] += w
+		s.ww[at] += w * w
+		s.e1[at] += w * a
+		s.e2[at] += w * b
+		g := &s.total
+		g.n++
+		g.e1 += a
+		g.e2 += b
+		g.ee1 += a * a
+		g.ee2 += b * b
+		g.ww += w * w
+		g.wwee1 += w * w * a * a
+		g.wwee2 += w * w * b * b
+		s.used++
+	}
+	return nil
+}
+
+// dispersions of the two components for one galaxy.
+func (s *sums) dispersions() (a, b float64) {
+	t := s.total
+	if s.o.SigmaE > 0 {
+		return s.o.SigmaE, s.o.SigmaE
+	}
+	if s.o.Noise == FromCounts {
+		return math.Sqrt(t.ee1/t.n - t.e1*t.e1/(t.n*t.n)), math.Sqrt(t.ee2/t.n - t.e2*t.e2/(t.n*t.n))
+	}
+	return math.Sqrt(t.wwee1 / t.ww), math.Sqrt(t.wwee2 / t.ww)
+}
+
+func (s *sums) field() (*massmap.Field, error) {
+	p := s.p
+	if s.used == 0 {
+		return nil, fmt.Errorf("massmap: none of the galaxies can be used: %s: %w", list(s.dropped), massmap.ErrEmpty)
+	}
+	n := p.H * p.W
+	f := &massmap.Field{
+		H: p.H, W: p.W, Arcmin: p.Arcmin, Projection: p, Galaxies: s.used, Dropped: s.dropped,
+		Shear: solvers.NewImage(2, p.H, p.W), Weights: solvers.NewImage(2, p.H, p.W), Count: make([]float32, n),
+	}
+	d1, d2 := s.dispersions()
+	f.SigmaE = math.Sqrt((d1*d1 + d2*d2) / 2)
+	if !(d1 > 0) || !(d2 > 0) {
+		return nil, fmt.Errorf("massmap: the shapes of %d galaxies have no dispersion, so that their noise is not known: give it: %w", s.used, massmap.ErrSetting)
+	}
+	for i, k := range s.n {
+		f.Count[i] = float32(k)
+		if k < float64(s.o.MinGalaxies) {
+			continue
+		}
+		f.Shear.Pix[i], f.Shear.Pix[n+i] = float32(s.e1[i]/s.w[i]), float32(s.e2[i]/s.w[i])
+		var per float64 // galaxies this mean is worth
+		switch s.o.Noise {
+		case FromWeights:
+			per = s.w[i] * s.w[i] / s.ww[i]
+		case FromCounts:
+			per = k
+		case InverseVariance:
+			f.Weights.Pix[i], f.Weights.Pix[n+i] = float32(s.w[i]), float32(s.w[i])
+			continue
+		}
+		f.Weights.Pix[i], f.Weights.Pix[n+i] = float32(per/(d1*d1)), float32(per/(d2*d2))
+	}
+	s.findings(f)
+	return f, nil
+}
+
+func (s *sums) findings(f *massmap.Field) {
+	note := func(sev limpid.Severity, code, where, advice, format string, a ...any) {
+		f.Findings = append(f.Findings, limpid.Finding{Severity: sev, Code: code, What: fmt.Sprintf(format, a...), Where: where, Advice: advice})
+	}
+	if lost := s.dropped[dropNaN] + s.dropped[dropPosition] + s.dropped[dropShape] + s.dropped[dropWeight] + s.dropped[dropOutside]; lost > 0 {
+		sev := limpid.Info
+		if float64(lost) > 0.01*float64(lost+s.used) {
+			sev = limpid.Warning
+		}
+		note(sev, "shear.rows", "catalogue", "Check the columns if this is more than you expect", "%d of %d rows were left out: %s", lost, lost+s.used, list(s.dropped))
+	}
+	if d := s.p.Distortion(); d > 0.01 {
+		note(limpid.Warning, "shear.flat", "projection", "Map a smaller field, or several", "the map is flat and the sky is not: distances are wrong by up to %.1f %%", 100*d)
+	}
+	masked := 0
+	for i := range s.n {
+		if f.Masked(i) {
+			masked++
+		}
+	}
+	note(limpid.Info, "shear.field", "catalogue", "", "%d galaxies on %d × %d pixels of %.3g′, %.0f %% of them with data, dispersion of shapes %.3f", s.used, f.W, f.H, f.Arcmin, 100-100*float64(masked)/float64(len(s.n)), f.SigmaE)
+}
