@@ -43,7 +43,8 @@ type LatentHMC struct {
 	all                []*engine.Tensor
 	host               []float32
 	before, after      []float64
-	eps, logEps, bias  float64 // dual averaging: logEps is the mean kept
+	eps, logEps        float64 // step size; its mean logarithm
+	centre, bias       float64 // of dual averaging
 	steps              int
 	fresh              bool
 	state              solvers.State
@@ -68,8 +69,9 @@ type LatentConfig struct {
 	Chains int // default 2
 	Warmup int // trajectories; default 100
 	Leaps  int // leapfrog steps of a trajectory; default 8
+	Thin   int // a draw is given out after so many trajectories; default 1
 	// Step is the first step size, default .03; Target the acceptance it adapts to,
-	// default .7.
+	// default .65.
 	Step, Target float64
 	// Start is the standard deviation of z at the start; default .1.
 	Start float64
@@ -79,7 +81,7 @@ func (c *LatentConfig) defaults() {
 	for _, d := range []struct {
 		v *int
 		d int
-	}{{&c.Chains, 2}, {&c.Warmup, 100}, {&c.Leaps, 8}} {
+	}{{&c.Chains, 2}, {&c.Warmup, 100}, {&c.Leaps, 8}, {&c.Thin, 1}} {
 		if *d.v == 0 {
 			*d.v = d.d
 		}
@@ -87,7 +89,7 @@ func (c *LatentConfig) defaults() {
 	for _, d := range []struct {
 		v *float64
 		d float64
-	}{{&c.Step, 0.03}, {&c.Target, 0.7}, {&c.Start, 0.1}} {
+	}{{&c.Step, 0.03}, {&c.Target, 0.65}, {&c.Start, 0.1}} {
 		if *d.v == 0 {
 			*d.v = d.d
 		}
@@ -181,7 +183,7 @@ func (k *LatentHMC) setMass(half engine.Shape) {
 func (k *LatentHMC) Init(context.Context, *engine.Tensor) (*solvers.State, error) {
 	k.steps, k.fresh, k.bias = 0, true, 0
 	k.eps = k.cfg.Step
-	k.logEps = math.Log(k.eps)
+	k.logEps, k.centre = math.Log(k.eps), math.Log(k.eps)
 	k.state = solvers.State{Stream: k.stream, X: k.x}
 	return &k.state, k.stream.Err()
 }
@@ -190,7 +192,7 @@ func (k *LatentHMC) Init(context.Context, *engine.Tensor) (*solvers.State, error
 func (k *LatentHMC) Step(ctx context.Context, key engine.Key, st *solvers.State) (solvers.Info, error) {
 	s, n := k.stream, k.cfg.Chains
 	st.X, st.Count, st.Kind = k.x, n, solvers.Draw
-	if k.steps < k.cfg.Warmup {
+	if k.steps < k.cfg.Warmup || (k.steps-k.cfg.Warmup+1)%k.cfg.Thin != 0 {
 		st.Kind = solvers.Warmup
 	}
 	if k.fresh {
@@ -301,20 +303,26 @@ func (k *LatentHMC) accept(key engine.Key) solvers.Info {
 	return info
 }
 
-// adapt is dual averaging (Nesterov 2009; Hoffman & Gelman 2014, sec. 3.2) towards the
-// target acceptance during warm-up; then the average is kept.
+// adapt moves the step size towards the target acceptance: in the first half of warm-up
+// quickly, for the way to where the posterior is takes other steps than the posterior; in
+// the second by dual averaging (Nesterov 2009; Hoffman & Gelman 2014, sec. 3.2), whose
+// average is kept.
 func (k *LatentHMC) adapt(acceptance float64) {
-	const gamma, t0, kappa = 0.05, 10, 0.75
-	t := float64(k.steps + 1)
-	switch {
-	case k.steps+1 < k.cfg.Warmup:
+	const gamma, t0, kappa, fast = 0.05, 10, 0.75, 0.3
+	half := k.cfg.Warmup / 2
+	switch n := k.steps + 1; {
+	case n < half:
+		k.eps = math.Min(k.eps*math.Exp(fast*(acceptance-k.cfg.Target)), 1)
+		k.logEps = math.Log(k.eps)
+		k.centre, k.bias = math.Log(1.5*k.eps), 0
+	case n < k.cfg.Warmup:
+		t := float64(n - half + 1)
 		k.bias += (k.cfg.Target - acceptance - k.bias) / (t + t0)
-		log := math.Log(5*k.cfg.Step) - math.Sqrt(t)/gamma*k.bias
-		log = math.Min(log, 0)
+		log := math.Min(k.centre-math.Sqrt(t)/gamma*k.bias, 0)
 		eta := math.Pow(t, -kappa)
 		k.logEps = eta*log + (1-eta)*k.logEps
 		k.eps = math.Exp(log)
-	case k.steps+1 == k.cfg.Warmup:
+	case n == k.cfg.Warmup:
 		k.eps = math.Exp(k.logEps)
 	}
 }

@@ -231,3 +231,6 @@ func (o *Shear) Close() {
 		t.Free()
 	}
 }
+
+// Multipliers are the two filters on the modes (H, W/2+1), without the root.
+func (o *Shear) Multipliers() [2][]float32 { return o.host }

@@ -28,11 +28,11 @@ type survey struct {
 	factor  float64 // to degrees
 	dropped map[string]int
 
-	start            int // first bin of RA after the gap
-	width            int // bins of RA from start to the last galaxy
-	decLo, decHi     int
-	raMid, decMid    float64 // of the extent
-	raWide, decWide  float64 // degrees of coordinate
+	start           int // first bin of RA after the gap
+	width           int // bins of RA from start to the last galaxy
+	decLo, decHi    int
+	raMid, decMid   float64 // of the extent
+	raWide, decWide float64 // degrees of coordinate
 }
 
 func newSurvey(o Options) *survey {
@@ -86,7 +86,7 @@ func (s *survey) finish() error {
 	}
 	s.raWide, s.decWide = float64(s.width+1)/perDeg, float64(s.decHi-s.decLo+1)/perDeg
 	s.raMid = math.Mod((float64(s.start)+float64(s.width+1)/2)/perDeg, 360)
-	s.decMid = (float64(s.decLo)+float64(s.decHi+1)/2)/perDeg - 90
+	s.decMid = float64(s.decLo+s.decHi+1)/2/perDeg - 90
 	return s.hours()
 }
 
