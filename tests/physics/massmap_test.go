@@ -54,7 +54,9 @@ func kappaTheory(t testing.TB, dir string) gaussian.Spectrum {
 	return sp
 }
 
-func massFolder(t testing.TB, data string) string { return filepath.Join(data, "massmapping", "jax-lensing") }
+func massFolder(t testing.TB, data string) string {
+	return filepath.Join(data, "massmapping", "jax-lensing")
+}
 
 // mock is the field of seed n: 0 is mock_key0.fits (of the first truth), others are drawn.
 func mock(t *testing.T, dev engine.Device, dir string, truth []float32, seed int) *massmap.Field {
