@@ -35,12 +35,20 @@ func commands() []command {
 		{"info", "FILE [--hdu N] [--header] [--json]", "what is in a FITS file", info},
 		{"deconvolve", "FILE [options] -o OUT.fits", "posterior mean, samples and uncertainty of an image", deconvolve},
 		{"run", "RECIPE.json -o OUT.fits", "carry out a recipe, as written beside every result", runRecipe},
+		{"batch", "MANIFEST.csv|FOLDER RECIPE.json -o DIR [options]", "a recipe on many images: resumable, by many processes at once", runBatch},
 		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},
 		{"sample", "[--out DIR]", "deconvolve the sample image that ships with Limpid", sample},
 		{"train", "--sims S|--data FOLDER [options]", "learn a prior from simulations or images", trainPrior},
 		{"prior", "list | show NAME | sample NAME -o OUT.fits", "learned priors: which there are, their model cards, what they believe", prior},
+		{"completion", "bash|zsh|fish", "print a script that completes commands and options", completion},
+		{"man", "", "print the manual page", manual},
 		{"version", "", "print the version", version},
 	}
+}
+
+// helpTexts are the options of the commands that have many.
+func helpTexts() map[string]string {
+	return map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp, "batch": batchHelp}
 }
 
 // Run carries out one command and returns the exit code.
@@ -89,12 +97,16 @@ func report(e *Env, args []string, err error) int {
 	return code
 }
 
+const exitCodes = `0 done, 1 internal error, 2 wrong arguments or recipe, 3 a file cannot be read,
+4 image, PSF or noise unusable, 5 output cannot be written, 6 not enough memory,
+7 some images of a batch failed, 130 cancelled.`
+
 func usage(w io.Writer, args []string) {
 	if len(args) > 1 {
 		for _, c := range commands() {
 			if c.name == args[1] {
 				fmt.Fprintf(w, "limpid-cli %s %s\n  %s\n", c.name, c.args, c.about)
-				fmt.Fprint(w, map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp}[c.name])
+				fmt.Fprint(w, helpTexts()[c.name])
 				return
 			}
 		}
@@ -103,7 +115,7 @@ func usage(w io.Writer, args []string) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  limpid-cli %-10s %s\n  %22s%s\n", c.name, c.args, "", c.about)
 	}
-	fmt.Fprintf(w, "\nExit codes: 0 done, 1 internal error, 2 wrong arguments or recipe, 3 a file cannot be read,\n4 image, PSF or noise unusable, 5 output cannot be written, 6 not enough memory, 130 cancelled.\nlimpid-cli help deconvolve lists its options.\n")
+	fmt.Fprintf(w, "\nExit codes: %s\nlimpid-cli help COMMAND lists its options.\n", exitCodes)
 }
 
 func version(_ context.Context, e *Env, _ []string) error {

@@ -20,6 +20,7 @@ var (
 	ErrMemory    = errors.New("not enough memory")
 	ErrShape     = errors.New("not an image this can take")
 	ErrChanged   = errors.New("the input file has changed")
+	ErrPartial   = errors.New("some images failed") // of a batch; the others stand
 )
 
 // plain takes package names off the front of a message: they help us, not the
@@ -67,6 +68,9 @@ func classify(err error) (int, limpid.Finding) {
 	case is(ErrShape, fitsio.ErrNoImage, fitsio.ErrNoHDU):
 		f.Code, f.Advice = "shape", "choose another HDU or one plane: limpid-cli info lists them"
 		return ExitInput, f
+	case is(ErrPartial):
+		f.Code, f.Advice = "batch", "the log says why, image by image; --retry tries the failed ones again"
+		return ExitPartial, f
 	case is(ErrChanged):
 		f.Code, f.Advice = "changed", "take the sha256 out of the recipe to run it on the new file"
 		return ExitInput, f

@@ -156,6 +156,7 @@ const (
 	ExitData      = 4   // PSF, noise, mask or image unusable
 	ExitOutput    = 5   // a file cannot be written
 	ExitMemory    = 6   // does not fit
+	ExitPartial   = 7   // some images of a batch failed
 	ExitCancelled = 130 // by the user
 )
 

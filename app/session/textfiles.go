@@ -21,6 +21,15 @@ func SaveRecipe(path string, r recipe.Recipe) error {
 	return nil
 }
 
+// WriteFile writes a file beside its name, syncs it and renames it: after a crash
+// the old file or the new one is there, whole.
+func WriteFile(path string, b []byte) error {
+	if err := writeFile(path, bytesOf(b)); err != nil {
+		return fmt.Errorf("session: %w: %s: %w", ErrOutput, path, err)
+	}
+	return nil
+}
+
 // readNumbers reads a text file of numbers in columns separated by commas or
 // blanks; lines that start with # or with a word (a header) are passed over.
 func readNumbers(path string) ([][]float64, error) {
