@@ -173,8 +173,11 @@ func (f Frame) toICRS(v vec) (vec, bool) {
 		return v, true
 	case "FK5":
 		return fk5Bias().transposed().apply(precessFK5(f.Equinox).transposed().apply(v)), true
-	case "FK4":
-		v = precessFK4(f.Equinox, 1950).apply(dropETerms(v, f.Equinox))
+	case "FK4", "FK4-NO-E":
+		if f.Name == "FK4" {
+			v = dropETerms(v, f.Equinox)
+		}
+		v = precessFK4(f.Equinox, 1950).apply(v)
 		return fk5Bias().transposed().apply(fk4ToFK5(f.Equinox).apply(v)).unit(), true
 	case "Galactic":
 		return fk5Bias().transposed().apply(galacticPole().transposed().apply(v)), true
@@ -190,9 +193,13 @@ func (f Frame) fromICRS(v vec) (vec, bool) {
 		return v, true
 	case "FK5":
 		return precessFK5(f.Equinox).apply(fk5Bias().apply(v)), true
-	case "FK4":
+	case "FK4", "FK4-NO-E":
 		v = fk4ToFK5(f.Equinox).transposed().apply(fk5Bias().apply(v)).unit()
-		return addETerms(precessFK4(1950, f.Equinox).apply(v), f.Equinox), true
+		v = precessFK4(1950, f.Equinox).apply(v)
+		if f.Name == "FK4" {
+			v = addETerms(v, f.Equinox)
+		}
+		return v, true
 	case "Galactic":
 		return galacticPole().apply(fk5Bias().apply(v)), true
 	case "Ecliptic":

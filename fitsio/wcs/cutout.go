@@ -62,6 +62,14 @@ func RescaleHeader(h *fitsio.Header, f float64) *fitsio.Header {
 			}
 		}
 	}
+	// IRAF's physical pixels stay where they are on the sky.
+	for i := 1; i <= 2; i++ {
+		ltm, ltv := fmt.Sprintf("LTM%d_%d", i, i), fmt.Sprintf("LTV%d", i)
+		if h.Has(ltm) || h.Has(ltv) {
+			out.Set(ltm, f*h.FloatOr(ltm, 1), "")
+			out.Set(ltv, f*(h.FloatOr(ltv, 0)-0.5)+0.5, "")
+		}
+	}
 	for _, name := range []string{"A", "B", "AP", "BP"} {
 		for p := 0; p <= maxSIPOrder; p++ {
 			for q := 0; q <= maxSIPOrder; q++ {
@@ -82,13 +90,13 @@ func SetTAN(h *fitsio.Header, lon, lat, scale float64, nx, ny int) {
 	h.Set("CTYPE2", "DEC--TAN", "gnomonic projection")
 	h.Set("CUNIT1", "deg", "")
 	h.Set("CUNIT2", "deg", "")
-	h.Set("CRVAL1", lon, "[angle.Deg] right ascension at the reference pixel")
-	h.Set("CRVAL2", lat, "[angle.Deg] declination at the reference pixel")
+	h.Set("CRVAL1", lon, "[deg] right ascension at the reference pixel")
+	h.Set("CRVAL2", lat, "[deg] declination at the reference pixel")
 	h.Set("CRPIX1", (float64(nx)+1)/2, "reference pixel")
 	h.Set("CRPIX2", (float64(ny)+1)/2, "reference pixel")
-	h.Set("CD1_1", -scale/3600, "[angle.Deg]")
-	h.Set("CD1_2", 0.0, "[angle.Deg]")
-	h.Set("CD2_1", 0.0, "[angle.Deg]")
-	h.Set("CD2_2", scale/3600, "[angle.Deg]")
+	h.Set("CD1_1", -scale/3600, "[deg]")
+	h.Set("CD1_2", 0.0, "[deg]")
+	h.Set("CD2_1", 0.0, "[deg]")
+	h.Set("CD2_2", scale/3600, "[deg]")
 	h.Set("RADESYS", "ICRS", "")
 }

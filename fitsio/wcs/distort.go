@@ -115,7 +115,12 @@ func (p *parser) distortions() error {
 		w.Code = map[string]string{"TNX": "TAN", "ZPX": "ZPN"}[w.Code]
 	case "TAN":
 		// SCAMP wrote TPV coefficients under the name TAN.
-		if p.scampPV() {
+		switch {
+		case p.scampPV() && w.pix != nil:
+			// Some pipelines turn SCAMP's coefficients into SIP and leave them in.
+			p.noPV = true
+			p.note("PV coefficients beside SIP were ignored")
+		case p.scampPV():
 			w.plane = p.tpv()
 			p.note("PV coefficients in a TAN header were read as TPV (SCAMP)")
 		}

@@ -65,6 +65,10 @@ func ParseAngle(s string, hours bool) (float64, error) {
 		t = t[1:]
 	}
 	isHours := strings.Contains(t, "h")
+	if i := strings.IndexAny(t, ":hd°ms'\"′″ \t"); i >= 0 && strings.ContainsAny(t[i:i+1], "ms'\"") ||
+		strings.HasPrefix(strings.TrimLeft(t, "0123456789."), "′") || strings.HasPrefix(strings.TrimLeft(t, "0123456789."), "″") {
+		return bad() // minutes or seconds alone: not a position
+	}
 	fields := strings.FieldsFunc(t, func(r rune) bool { return strings.ContainsRune(":hdms°'\"′″ \t", r) })
 	if len(fields) == 0 || len(fields) > 3 {
 		return bad()

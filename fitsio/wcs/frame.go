@@ -4,7 +4,9 @@ import "strings"
 
 // Frame is a celestial reference frame.
 type Frame struct {
-	Name    string  // "ICRS", "FK5", "FK4", "Galactic", "Ecliptic", "" unknown
+	// "ICRS", "FK5", "FK4", "FK4-NO-E" (without the E-terms of aberration),
+	// "Galactic", "Ecliptic"; "" unknown
+	Name    string
 	Equinox float64 // of FK5 (Julian), FK4 (Besselian) and Ecliptic
 }
 
@@ -22,7 +24,7 @@ func (f Frame) String() string {
 	switch f.Name {
 	case "FK5", "Ecliptic":
 		return f.Name + " J" + trimFloat(f.Equinox)
-	case "FK4":
+	case "FK4", "FK4-NO-E":
 		return f.Name + " B" + trimFloat(f.Equinox)
 	case "":
 		return "unknown frame"
@@ -57,6 +59,9 @@ func (p *parser) readFrame() Frame {
 	case strings.HasPrefix(sys, "FK4") || sys == "" && eq != 0 && eq < 1984:
 		if eq == 0 {
 			eq = 1950
+		}
+		if strings.HasPrefix(sys, "FK4-NO-E") {
+			return Frame{"FK4-NO-E", eq}
 		}
 		return Frame{"FK4", eq}
 	case sys == "FK5" || sys == "" && eq != 0:

@@ -45,6 +45,7 @@ type parser struct {
 	suffix   string // distortion code after the projection: SIP …
 	lin      [][]float64
 	irafPV   *proj.Params // parameters of ZPN from a ZPX header
+	noPV     bool         // PV cards are not parameters of the projection
 }
 
 func (p *parser) key(format string, args ...any) string {
@@ -63,7 +64,9 @@ func (p *parser) float(def float64, format string, args ...any) float64 {
 const maxAxes = 99
 
 func (p *parser) run() error {
-	p.axes()
+	if err := p.axes(); err != nil {
+		return err
+	}
 	if err := p.celestial(); err != nil {
 		return err
 	}
@@ -71,6 +74,7 @@ func (p *parser) run() error {
 		return err
 	}
 	p.linear()
+	p.spectralAxes()
 	if err := p.pixelAxes(); err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func (p *parser) run() error {
 }
 
 // axes counts the axes: WCSAXES, NAXIS, or the highest index in use.
-func (p *parser) axes() {
+func (p *parser) axes() error {
 	n := int64(0)
 	for _, k := range []string{p.key("WCSAXES"), "NAXIS"} {
 		if v, ok := p.h.Int(k); ok {
@@ -107,7 +111,15 @@ func (p *parser) axes() {
 		a.Unit = strings.TrimSpace(a.Unit)
 		a.log = strings.HasSuffix(a.Type, "-LOG")
 		p.w.Axes = append(p.w.Axes, a)
+		for _, k := range []string{"CRVAL", "CRPIX", "CDELT"} {
+			if c, ok := p.h.Get(p.key("%s%d", k, i)); ok && c.Value != nil {
+				if _, number := p.h.Float(c.Key); !number {
+					return fmt.Errorf("card %q: %v is not a number: %w", c.Key, c.Value, ErrInvalid)
+				}
+			}
+		}
 	}
+	return nil
 }
 
 // celestialType splits CTYPE: "RA---TAN-SIP" is lon, "", "TAN", "SIP".
@@ -160,6 +172,13 @@ func (p *parser) celestial() error {
 		p.note("CTYPE names no projection; plate carrée is assumed")
 	}
 	p.w.Axes[p.lon].Celestial, p.w.Axes[p.lat].Celestial = true, true
+	for _, k := range []string{"CRVAL", "CRPIX"} {
+		for _, i := range []int{p.lon, p.lat} {
+			if key := p.key("%s%d", k, i+1); !p.h.Has(key) {
+				p.note("%s is missing, 0 is assumed", key)
+			}
+		}
+	}
 	return nil
 }
 
@@ -258,8 +277,8 @@ func (p *parser) lonelyCD(i int) bool {
 // crota turns by CROTA of the latitude axis (WCS II, section 6.1).
 func (p *parser) crota(m [][]float64) {
 	rot, ok := p.h.Float(p.key("CROTA%d", p.lat+1))
-	if !ok {
-		rot, ok = p.h.Float(p.key("CROTA%d", p.lon+1))
+	if other := p.float(0, "CROTA%d", p.lon+1); !ok && other != 0 {
+		p.note("CROTA%d = %g belongs to the longitude axis, where it has no meaning, and was ignored", p.lon+1, other)
 	}
 	d1, d2 := p.float(1, "CDELT%d", p.lon+1), p.float(1, "CDELT%d", p.lat+1)
 	if !ok || rot == 0 || d1 == 0 || d2 == 0 {
@@ -308,7 +327,7 @@ func (p *parser) pv(axis int) *proj.Params {
 func (p *parser) sphere() error {
 	w := p.w
 	latPV, lonPV := p.pv(p.lat), p.pv(p.lon)
-	if w.plane != nil { // there the PV cards are the distortion's
+	if w.plane != nil || p.noPV { // there the PV cards are the distortion's
 		for m := range latPV {
 			latPV[m], lonPV[m] = math.NaN(), math.NaN()
 		}
@@ -317,6 +336,9 @@ func (p *parser) sphere() error {
 		latPV = p.irafPV
 	}
 	lon0, lat0 := w.crval[0], w.crval[1]
+	if w.Code == "GLS" { // as AIPS meant it: CRVAL moves the map but does not tilt it
+		lonPV[0], lonPV[1], lonPV[2] = 1, 0, lat0
+	}
 	if w.Code == "NCP" { // SIN with η = cot δ0 (WCS II, section 6.1.2)
 		s, c := angle.Sincosd(lat0)
 		if s == 0 {
@@ -344,8 +366,8 @@ func (p *parser) sphere() error {
 	if lat0 < theta0 {
 		phip += 180
 	}
-	phip = p.float(lonPV.Or(3, angle.Wrap180(phip)), "LONPOLE")
-	latpole := p.float(lonPV.Or(4, 90), "LATPOLE")
+	phip = lonPV.Or(3, p.float(angle.Wrap180(phip), "LONPOLE")) // PVi_3 and PVi_4 come first
+	latpole := lonPV.Or(4, p.float(90, "LATPOLE"))
 	lonp, latp, ok := nativePole(phi0, theta0, lon0, lat0, phip, latpole)
 	if !ok {
 		return fmt.Errorf("no native pole for CRVAL (%g, %g) and LONPOLE %g: %w", lon0, lat0, phip, ErrInvalid)

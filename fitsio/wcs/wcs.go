@@ -68,12 +68,17 @@ type Axis struct {
 	CRVal, CRPix, CDelt float64 // CDelt with the PC or CD diagonal in it
 	Celestial           bool
 	log                 bool // "-LOG" (WCS III, section 3.2)
+	spec                *spectral
 }
 
-// Value gives the coordinate of pixel p (from 0) along a linear or logarithmic
-// axis: frequency, velocity, wavelength, time, Stokes ….
+// Value gives the coordinate of pixel p (from 0) along an axis that is not of the
+// sky, in Unit: frequency, velocity, wavelength, time, Stokes …; NaN where the
+// header does not determine it.
 func (a Axis) Value(p float64) float64 {
 	d := (p + 1 - a.CRPix) * a.CDelt
+	if a.spec != nil {
+		return a.spec.value(d)
+	}
 	if a.log && a.CRVal != 0 {
 		return a.CRVal * math.Exp(d/a.CRVal)
 	}

@@ -101,7 +101,12 @@ func TestRescaleHeader_FinerGrid_KeepsPixelEdges(t *testing.T) {
 			h.Set("A_2_0", 3e-4, "")
 			h.Set("B_1_1", -2e-4, "")
 		}
+		h.Set("LTV1", -2.0, "")
 		a, b := mustWCS(t, h), mustWCS(t, RescaleHeader(h, 3))
+		// Physical pixel 13 is image pixel 11, whose middle is fine pixel 32.
+		if f := RescaleHeader(h, 3); f.FloatOr("LTM1_1", 1)*13+f.FloatOr("LTV1", 0) != 32 {
+			t.Errorf("LTM1_1 %v LTV1 %v", f.FloatOr("LTM1_1", 1), f.FloatOr("LTV1", 0))
+		}
 		// The middle of pixel 10 is the middle of the fine pixels 30, 31, 32.
 		l1, b1, _ := a.PixelToSky(10, 7)
 		l2, b2, _ := b.PixelToSky(31, 22)
@@ -233,7 +238,7 @@ func TestParseAngle_UsualForms_AreRead(t *testing.T) {
 			t.Errorf("%q: %v %v, want %v", c.text, got, err, c.want)
 		}
 	}
-	for _, bad := range []string{"", "abc", "1:2:3:4", "10:61:00", "nan", "1:-2:3", ":"} {
+	for _, bad := range []string{"", "abc", "1:2:3:4", "10:61:00", "nan", "1:-2:3", ":", "10'", "5m30s", "30\"", "10′"} {
 		if v, err := ParseAngle(bad, false); err == nil {
 			t.Errorf("%q gives %v", bad, v)
 		}
