@@ -86,7 +86,7 @@ func (p *parser) distortions() error {
 	if err != nil {
 		return err
 	}
-	if okA && okB && p.alt == "" {
+	if okA && okB && (p.alt == "" || p.suffix == "SIP") {
 		s := &sip{a: a, b: b}
 		var ok1, ok2 bool
 		if s.ap, ok1, err = p.sipPoly("AP"); err != nil {

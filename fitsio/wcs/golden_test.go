@@ -1,6 +1,7 @@
 package wcs
 
 import (
+	"context"
 	"compress/gzip"
 	"encoding/json"
 	"math"
@@ -117,7 +118,7 @@ func TestPixelToSky_DataFiles_EqualsAstropy(t *testing.T) {
 			t.Errorf("%s: %v", c.Name, err)
 			continue
 		}
-		w, err := FromHeader(f.HDUs[c.HDU].Header, "")
+		w, err := FromHDU(context.Background(), f, f.HDUs[c.HDU], c.Alt)
 		if err != nil {
 			t.Errorf("%s HDU %d: %v", c.Name, c.HDU, err)
 		} else {

@@ -190,7 +190,7 @@ def datafiles(folder):
         dirs.sort()
         for n in sorted(names):
             path = os.path.join(root, n)
-            if not n.lower().endswith((".fits", ".fit", ".fz", ".fits.gz", ".bz2")) or n.startswith("bad_"):
+            if not n.lower().endswith((".fits", ".fit", ".fz", ".fits.gz", ".bz2", ".z")) or n.startswith("bad_"):
                 continue
             try:
                 hdus = fits.open(path)
@@ -199,21 +199,25 @@ def datafiles(folder):
             for i, hdu in enumerate(hdus):
                 if not getattr(hdu, "is_image", False) or hdu.header.get("NAXIS", 0) < 2:
                     continue
-                try:
-                    full = WCS(hdu.header, hdus)
-                    if not full.has_celestial or full.det2im1 or full.cpdis1:
+                for alt in [" "] + list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
+                    if alt != " " and "CTYPE1" + alt not in hdu.header:
                         continue
-                    w = full.celestial
-                except Exception:
-                    continue
-                ny, nx = hdu.header["NAXIS2"], hdu.header["NAXIS1"]
-                xy = np.column_stack([rng.uniform(0, nx, 200), rng.uniform(0, ny, 200)]).round(2)
-                try:
-                    sky = points(w, xy)
-                except Exception as e:
-                    print("no sky", path, i, e)
-                    continue
-                rows.append(dict(name=os.path.relpath(path, folder), hdu=i, pixels=xy.tolist(), sky=sky))
+                    try:
+                        full = WCS(hdu.header, hdus, key=alt)
+                        if not full.has_celestial:
+                            continue
+                        w = full.celestial if full.naxis > 2 else full
+                    except Exception as e:
+                        print("astropy refuses", path, i, alt, str(e).split("\n")[0])
+                        continue
+                    ny, nx = hdu.header["NAXIS2"], hdu.header["NAXIS1"]
+                    xy = np.column_stack([rng.uniform(0, nx, 200), rng.uniform(0, ny, 200)]).round(2)
+                    try:
+                        sky = points(w, xy)
+                    except Exception as e:
+                        print("no sky", path, i, e)
+                        continue
+                    rows.append(dict(name=os.path.relpath(path, folder), hdu=i, alt=alt.strip(), pixels=xy.tolist(), sky=sky))
             hdus.close()
     dump("datafiles.json.gz", rows)
 
