@@ -166,6 +166,9 @@ func ParseFloat(s string) (float64, bool) {
 	return f, true
 }
 
+// maxKey leaves room on a HIERARCH card for any number.
+const maxKey = CardSize - len("HIERARCH ") - len(" = ") - 24
+
 // Text gives the card as one or more lines of 80 characters, as in a file.
 func (c Card) Text() string {
 	if c.raw != "" {
@@ -176,7 +179,7 @@ func (c Card) Text() string {
 	}
 	head := fmt.Sprintf("%-8s= ", c.Key)
 	if c.hier {
-		head = "HIERARCH " + c.Key + " = "
+		head = "HIERARCH " + strings.TrimRight(c.Key[:min(len(c.Key), maxKey)], " ") + " = "
 	}
 	if s, ok := c.Value.(string); ok {
 		return stringText(head, ASCII(s), ASCII(c.Comment))

@@ -5,6 +5,7 @@ package header
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,6 +95,8 @@ func (h *Header) Float(key string) (float64, bool) {
 		return v, true
 	case int64:
 		return float64(v), true
+	case Big:
+		return ParseFloat(string(v))
 	case string:
 		return ParseFloat(strings.TrimSpace(v))
 	}
@@ -156,7 +159,8 @@ func (h *Header) texts(key string) (out []string) {
 // Set changes the first card of that key, in place, or appends one. An empty
 // comment keeps the comment there was. Value is a string, bool, any integer or
 // float type, complex128, or nil for undefined; NaN and infinities, which FITS
-// cannot hold, become undefined.
+// cannot hold, become undefined. A key of more than 44 characters is cut when it
+// is written, so that any number fits.
 func (h *Header) Set(key string, value any, comment string) {
 	c := newCard(key, value, comment)
 	i := h.find(c.Key)
@@ -237,14 +241,13 @@ func newCard(key string, value any, comment string) Card {
 		c.Value = ASCII(v)
 	case int:
 		c.Value = int64(v)
-	case int32:
-		c.Value = int64(v)
-	case int16:
-		c.Value = int64(v)
-	case uint8:
-		c.Value = int64(v)
-	case uint32:
-		c.Value = int64(v)
+	case int8, int16, int32:
+		c.Value = reflect.ValueOf(v).Int()
+	case uint8, uint16, uint32, uint, uint64:
+		u := reflect.ValueOf(v).Uint()
+		if c.Value = int64(u); u > math.MaxInt64 {
+			c.Value = Big(strconv.FormatUint(u, 10))
+		}
 	case float32:
 		// The shortest decimal of the float32, not its float64 expansion.
 		c.Value, _ = strconv.ParseFloat(strconv.FormatFloat(float64(v), 'g', -1, 32), 64)
@@ -282,6 +285,7 @@ func Parse(text []byte) (*Header, []limpid.Finding) {
 		}
 		p.card(h, raw)
 	}
+	p.endString(h)
 	p.duplicates(h)
 	return h, p.findings
 }
@@ -292,7 +296,17 @@ func IsEnd(card string) bool {
 	return strings.HasPrefix(card, "END") && strings.Trim(card[3:8], " \x00\t\r\n") == "" && card[8] != '='
 }
 
-type headerParser struct{ findings []limpid.Finding }
+type headerParser struct {
+	findings []limpid.Finding
+	long     longString
+}
+
+// longString gathers a string of several cards, so that a header of nothing but
+// CONTINUE takes no more than its length.
+type longString struct {
+	value, comment, raw strings.Builder
+	open                bool // the last part ended with '&'
+}
 
 // maxCardFindings bounds what one broken header can report.
 const maxCardFindings = 20
@@ -317,6 +331,7 @@ func (p *headerParser) card(h *Header, raw string) {
 	if c.Key == "CONTINUE" && len(h.cards) > 0 && p.proceed(&h.cards[len(h.cards)-1], raw) {
 		return
 	}
+	p.endString(h)
 	if note != "" {
 		p.note(c.Key, note)
 	}
@@ -325,23 +340,48 @@ func (p *headerParser) card(h *Header, raw string) {
 
 // proceed joins a CONTINUE card to the string before it.
 func (p *headerParser) proceed(last *Card, raw string) bool {
+	l := &p.long
 	s, ok := last.Value.(string)
-	if !ok || !strings.HasSuffix(s, "&") {
+	if l.raw.Len() == 0 && (!ok || !strings.HasSuffix(s, "&")) || l.raw.Len() > 0 && !l.open {
 		return false
 	}
 	rest := strings.TrimLeft(raw[8:], " ")
 	if !strings.HasPrefix(rest, "'") {
 		return false
 	}
+	if l.raw.Len() == 0 {
+		l.value.WriteString(s[:len(s)-1])
+		l.comment.WriteString(last.Comment)
+		l.raw.WriteString(last.raw)
+	}
 	v, tail, closed := parseString(rest)
 	if !closed {
 		p.note(last.Key, "string without closing quote")
 	}
-	comment, _ := afterSlash(tail)
-	last.Value = s[:len(s)-1] + v
-	last.Comment = strings.TrimSpace(last.Comment + " " + comment)
-	last.raw += raw
+	v, l.open = strings.CutSuffix(v, "&")
+	l.value.WriteString(v)
+	if comment, _ := afterSlash(tail); comment != "" {
+		if l.comment.Len() > 0 {
+			l.comment.WriteByte(' ')
+		}
+		l.comment.WriteString(comment)
+	}
+	l.raw.WriteString(raw)
 	return true
+}
+
+// endString gives the last card the string of several cards that ends with it.
+func (p *headerParser) endString(h *Header) {
+	if p.long.raw.Len() == 0 {
+		return
+	}
+	last := &h.cards[len(h.cards)-1]
+	v := p.long.value.String()
+	if p.long.open { // the '&' of a part that nothing follows is text
+		v += "&"
+	}
+	last.Value, last.Comment, last.raw = v, p.long.comment.String(), p.long.raw.String()
+	p.long = longString{}
 }
 
 // duplicates reports keywords that come twice with different values.

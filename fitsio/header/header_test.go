@@ -1,10 +1,12 @@
 package header
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 func parseCards(t *testing.T, lines ...string) (*Header, []string) {
@@ -177,4 +179,65 @@ func TestHeader_LongString_ContinuesAndReadsBack(t *testing.T) {
 			t.Fatalf("length %d: %q, want %q (%v)", n, got, s+"x", findings)
 		}
 	}
+}
+
+func TestParse_NothingButContinue_TakesLinearTime(t *testing.T) {
+	text := []byte(pad80("LONG    = 'one &' / first"))
+	const n = 100_000 // 8 MB; joined one by one this would copy 350 GB
+	text = append(text, bytes.Repeat([]byte(pad80("CONTINUE  'and more &'")), n)...)
+	start := time.Now()
+	h, _ := Parse(append(text, pad80("CONTINUE  'end' / last")...))
+	if s, _ := h.Str("LONG"); len(s) != 4+9*n+3 || !strings.HasSuffix(s, "more end") {
+		t.Errorf("%d characters", len(s))
+	}
+	if c, _ := h.Get("LONG"); c.Comment != "first last" {
+		t.Errorf("comment %q", c.Comment)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	h, _ = Parse([]byte(pad80("A       = 'x&'") + pad80("CONTINUE  'y'") + pad80("CONTINUE  'z'") + pad80("B       = 'p&'") + pad80("CONTINUE  'q&'")))
+	if s, _ := h.Str("A"); s != "xy" {
+		t.Errorf("A %q", s)
+	}
+	if s, _ := h.Str("B"); s != "pq&" || h.Len() != 3 {
+		t.Errorf("B %q of %d cards", s, h.Len())
+	}
+}
+
+func TestSet_EveryNumberAndLongKey_ReadsBack(t *testing.T) {
+	for _, v := range []any{int8(-3), int16(-3), int32(-3), -3, int64(-3)} {
+		var h Header
+		h.Set("N", v, "")
+		if got, ok := reread(t, &h).Int("N"); !ok || got != -3 {
+			t.Errorf("%T: %v", v, got)
+		}
+	}
+	for _, v := range []any{uint8(200), uint16(200), uint32(200), uint(200), uint64(200)} {
+		var h Header
+		h.Set("N", v, "")
+		if got, ok := reread(t, &h).Int("N"); !ok || got != 200 {
+			t.Errorf("%T: %v", v, got)
+		}
+	}
+	var h Header
+	h.Set("BIG", uint64(1<<64-1), "")
+	if v, ok := h.Float("BIG"); !ok || v != 1<<64 || !strings.Contains(string(h.Bytes()), "18446744073709551615") {
+		t.Errorf("BIG %v", v)
+	}
+	key := strings.Repeat("ABCD ", 30)
+	for _, v := range []any{-1.2345678901234567e-300, "a string that is longer than what is left of the card by far, 'quoted'", true} {
+		var h Header
+		h.Set(key, v, "comment")
+		cards := reread(t, &h).Cards()
+		if len(cards) != 1 || cards[0].Value != v {
+			t.Errorf("%v became %v", v, cards)
+		}
+	}
+}
+
+func reread(t *testing.T, h *Header) *Header {
+	t.Helper()
+	out, _ := Parse(h.Bytes())
+	return out
 }
