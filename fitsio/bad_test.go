@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,7 +114,7 @@ func TestReadFloat32_LimitAndCancel_StopBeforeMemory(t *testing.T) {
 	if err := readFirst(data, Options{MaxBytes: 799}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("limit: %v", err)
 	}
-	if err := readFirst(gz(make([]byte, 1<<20)), Options{MaxBytes: 1000}); !errors.Is(err, ErrTooLarge) {
+	if err := readFirst(gz(append(data, make([]byte, 1<<20)...)), Options{MaxBytes: 1000}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("limit of unpacking: %v", err)
 	}
 	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "x.fits", Options{})
@@ -213,5 +214,54 @@ func TestOpen_GzipBrokenOffInTheData_KeepsWhatIsThere(t *testing.T) {
 	got, err := f.HDUs[0].Section(context.Background(), []int{100, 0}, []int{101, 1000})
 	if err != nil || got[7] != float32(data[header.BlockSize+100*1000+7]) {
 		t.Errorf("the part that is there: %v", err)
+	}
+}
+
+func TestOpen_GzipOfSomethingElse_StopsAtTheStart(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "bomb.fits.gz")
+	if err := os.WriteFile(path, gz(make([]byte, 64<<20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(dir, "nowhere")) // more than 32 MiB would go there
+	if _, err := Open(path); !errors.Is(err, ErrNotFITS) {
+		t.Errorf("%v", err)
+	}
+}
+
+// What is wrong with one extension must not hide the others.
+func TestOpen_DamagedExtensions_KeepTheRest(t *testing.T) {
+	primary := cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0")
+	table := func(more ...string) []byte {
+		return append(cards(append([]string{"XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 8", "NAXIS2  = 1",
+			"PCOUNT  = 10", "GCOUNT  = 1", "TFIELDS = 1", "TFORM1  = '1PB(10)'", "TTYPE1  = 'COMPRESSED_DATA'"}, more...)...),
+			append([]byte{0, 0, 0, 4, 0, 0, 0, 2, 0, 1, 2, 3, 4, 5}, make([]byte, header.BlockSize-14)...)...)
+	}
+	data := slices.Concat(primary,
+		table("ZIMAGE  = T", "ZBITPIX = 16", "ZNAXIS  = 1", "ZNAXIS1 = 4", "ZTILE1  = 0", "ZCMPTYPE= 'RICE_1'"),
+		table("THEAP   = 9999"),
+		cards("XTENSION= 'IMAGE'", "BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = 3", "PCOUNT  = 0", "GCOUNT  = 1"), []byte{7, 8, 9})
+	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "x.fits", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, x := range f.Findings {
+		codes = append(codes, x.Code)
+	}
+	if got := strings.Join(codes, " "); got != "fits.header fits.theap fits.padding" || len(f.HDUs) != 4 {
+		t.Fatalf("%d HDUs, findings %s", len(f.HDUs), got)
+	}
+	for _, i := range []int{1, 2} {
+		tab, err := f.HDUs[i].Table()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, err := tab.Arrays(context.Background(), "COMPRESSED_DATA"); err != nil || len(rows) != 1 || !slices.Equal(rows[0], []float64{2, 3, 4, 5}) {
+			t.Errorf("HDU %d: %v %v", i, rows, err)
+		}
+	}
+	if p, err := f.HDUs[3].ReadFloat32(context.Background()); err != nil || !slices.Equal(p, []float32{7, 8, 9}) {
+		t.Errorf("the image after them: %v %v", p, err)
 	}
 }

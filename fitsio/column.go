@@ -3,8 +3,12 @@ package fitsio
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
+
+	"limpid/fitsio/header"
+	"limpid/fitsio/internal/pixels"
 )
 
 // Column describes one column of a table.
@@ -85,6 +89,33 @@ func (c *Column) parseForm() error {
 		c.width = int64(c.Repeat) * elemSize(c.Type)
 	}
 	return nil
+}
+
+// textWidth is the length of one string of a text column: the fastest axis of TDIM,
+// or w of the TFORM rAw, or all of it.
+func (c *Column) textWidth() int64 {
+	if n := len(c.Dim); n > 1 && c.Dim[n-1] > 0 {
+		return int64(c.Dim[n-1])
+	}
+	if _, w, ok := strings.Cut(strings.ToUpper(c.Form), "A"); ok {
+		if n, err := strconv.ParseInt(strings.TrimSpace(w), 10, 64); err == nil && n > 0 && n < c.width {
+			return n
+		}
+	}
+	return c.width
+}
+
+// substrings cuts the text of a row.
+func (c *Column) substrings(b []byte) []string {
+	w := int(c.textWidth())
+	if w == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(b)/w)
+	for ; len(b) >= w; b = b[w:] {
+		out = append(out, trimText(b[:w]))
+	}
+	return out
 }
 
 // maxColumns is the standard's limit on TFIELDS.
@@ -181,4 +212,108 @@ func (c *Column) asciiForm(hd *Header, rowLen int64) error {
 		c.ascNull, c.HasNull = strings.TrimSpace(t), true
 	}
 	return nil
+}
+
+// scaledInt applies whole TSCAL and TZERO, exactly.
+func (c *Column) scaledInt(v int64) (int64, error) {
+	if c.Scale == 1 && c.Zero == 0 {
+		return v, nil
+	}
+	if c.Scale == 1 && c.Zero == 1<<63 { // v + 2⁶³ fits where v is negative
+		if v >= 0 {
+			return 0, fmt.Errorf("%d does not fit a signed integer: %w", uint64(v)^1<<63, ErrRange)
+		}
+		return v ^ math.MinInt64, nil
+	}
+	hi, lo := bits.Mul64(uint64(absInt(v)), uint64(math.Abs(c.Scale)))
+	p := int64(lo)
+	if (v < 0) != (c.Scale < 0) {
+		p = -p
+	}
+	z := int64(c.Zero)
+	sum := p + z
+	if hi != 0 || lo > math.MaxInt64 || math.Abs(c.Zero) == 1<<63 || (p > 0) == (z > 0) && p != 0 && z != 0 && (sum > 0) != (p > 0) {
+		return 0, fmt.Errorf("%d · %g + %g does not fit a signed integer: %w", v, c.Scale, c.Zero, ErrRange)
+	}
+	return sum, nil
+}
+
+// absInt is |v| as it stands in an uint64, also of the smallest integer.
+func absInt(v int64) int64 {
+	if v < 0 {
+		return -v
+	}
+	return v
+}
+
+// asciiInt reads a field of format I.
+func (c *Column) asciiInt(field []byte) (v int64, null bool, err error) {
+	s := c.asciiField(field)
+	if s == "" {
+		return 0, true, nil
+	}
+	v, err = strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, false, fmt.Errorf("%q is not an integer: %w", s, ErrCorrupt)
+	}
+	return v, false, nil
+}
+
+// asciiField gives the text of a field; "" where it is empty, TNULL, or full of
+// stars, which Fortran writes where a number does not fit.
+func (c *Column) asciiField(field []byte) string {
+	s := strings.TrimSpace(strings.ReplaceAll(string(field), "\x00", " "))
+	if c.HasNull && s == c.ascNull || strings.Trim(s, "*") == "" {
+		return ""
+	}
+	return s
+}
+
+// asciiNumbers reads the fields of an ASCII table column.
+func (c *Column) asciiNumbers(raw []byte) ([]float64, error) {
+	if c.Type == 'A' {
+		return nil, fmt.Errorf("format %s is text: %w", c.Form, ErrUnsupported)
+	}
+	if c.width == 0 {
+		return nil, fmt.Errorf("format %s has no width: %w", c.Form, ErrUnsupported)
+	}
+	out := make([]float64, int64(len(raw))/c.width)
+	for i := range out {
+		s := c.asciiField(raw[int64(i)*c.width:][:c.width])
+		if s == "" {
+			out[i] = pixels.QuietNaN
+			continue
+		}
+		v, ok := header.ParseFloat(c.withPoint(s))
+		if !ok {
+			return nil, fmt.Errorf("row %d: %q is not a number: %w", i, s, ErrCorrupt)
+		}
+		out[i] = v*c.Scale + c.Zero
+	}
+	return out, nil
+}
+
+// withPoint puts the decimal point that Fw.d, Ew.d and Dw.d imply where the field
+// has none (FITS 4.0, section 7.2.1).
+func (c *Column) withPoint(s string) string {
+	_, d, ok := strings.Cut(c.Form, ".")
+	if c.Type == 'I' || !ok || strings.Contains(s, ".") {
+		return s
+	}
+	digits := 0
+	if _, err := fmt.Sscanf(strings.TrimSpace(d), "%d", &digits); err != nil || digits <= 0 || digits > 40 {
+		return s
+	}
+	mant, exp := s, ""
+	if i := strings.IndexAny(s, "eEdD"); i >= 0 {
+		mant, exp = s[:i], s[i:]
+	}
+	sign := ""
+	if mant != "" && (mant[0] == '-' || mant[0] == '+') {
+		sign, mant = mant[:1], mant[1:]
+	}
+	if len(mant) < digits+1 {
+		mant = strings.Repeat("0", digits+1-len(mant)) + mant
+	}
+	return sign + mant[:len(mant)-digits] + "." + mant[len(mant)-digits:] + exp
 }

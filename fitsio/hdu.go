@@ -65,6 +65,9 @@ func (h *HDU) Keyword(key string) (Card, bool) {
 	if c, ok := h.Header.Get(key); ok {
 		return c, true
 	}
+	if inherit, ok := h.Header.Bool("INHERIT"); ok && !inherit {
+		return Card{}, false
+	}
 	return h.file.HDUs[0].Header.Get(key)
 }
 
@@ -131,7 +134,11 @@ func (f *File) readHDU(off int64, index int) (*HDU, int64, error) {
 	}
 	if h.Kind == BinaryTable && isTrue(head, "ZIMAGE") {
 		if err := h.openTiles(); err != nil {
-			return nil, 0, err
+			// The table can still be read as such, and what follows it too.
+			h.Kind, h.Shape, h.tiles = BinaryTable, nil, nil
+			x := AsFinding(&Error{"read", f.Path, index, err})
+			x.What += "; the image it holds cannot be read"
+			f.Findings = append(f.Findings, x)
 		}
 	}
 	if h.Kind == Image && len(h.Shape) > 0 {
@@ -304,7 +311,8 @@ func (h *HDU) sizes(naxes []int64) error {
 			return cardError(ErrHeader, "NAXIS", "%d in a table, not 2", len(naxes))
 		}
 		h.rowLen, h.rows, h.Shape = naxes[0], naxes[1], nil
-		return h.heapBounds(data, pcount)
+		h.heapBounds(data, pcount)
+		return nil
 	}
 	if h.Kind != Image {
 		h.Shape = nil
@@ -312,18 +320,19 @@ func (h *HDU) sizes(naxes []int64) error {
 	return nil
 }
 
-func (h *HDU) heapBounds(data, pcount int64) error {
+func (h *HDU) heapBounds(data, pcount int64) {
 	h.heap = data
 	if v, ok := h.Header.Int("THEAP"); ok {
 		if v < data || v > data+pcount {
-			return cardError(ErrHeader, "THEAP", "%d is not in the table's %d … %d", v, data, data+pcount)
+			h.file.find(limpid.Warning, h.Index, "fits.theap", "Check the arrays of variable length, if the table has any",
+				"THEAP = %d is not in the table's %d … %d; the arrays are taken to follow the rows", v, data, data+pcount)
+		} else {
+			h.heap = v
 		}
-		h.heap = v
 	}
 	// fpack forgets a gap before the heap when it counts PCOUNT: arrays may reach
 	// into the padding of the last block.
 	h.heapLen = padded(h.size) - h.heap
-	return nil
 }
 
 // mul multiplies without overflow, for sizes that are not negative.

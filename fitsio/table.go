@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"limpid/fitsio/header"
 	"limpid/fitsio/internal/pixels"
 	"limpid/fitsio/internal/source"
 )
@@ -39,17 +38,18 @@ func (h *HDU) Table() (*Table, error) {
 	if err != nil {
 		return nil, h.fail(err)
 	}
+	rows := h.rows
 	if h.rowLen == 0 {
-		h.rows = 0 // rows of nothing; their number means nothing either
+		rows = 0 // rows of nothing; their number means nothing either
 	}
-	if h.rows > math.MaxInt/32 || h.rows > h.file.opt.maxBytes()/32 { // a slice header per row
-		return nil, h.fail(fmt.Errorf("%d rows: %w", h.rows, ErrTooLarge))
+	if rows > math.MaxInt/32 || rows > h.file.opt.maxBytes()/32 { // a slice header per row
+		return nil, h.fail(fmt.Errorf("%d rows: %w", rows, ErrTooLarge))
 	}
-	if have := h.file.src.Size() - h.off; h.rows*h.rowLen > have {
+	if have := h.file.src.Size() - h.off; rows*h.rowLen > have {
 		return nil, h.fail(fmt.Errorf("the table should take %d bytes, but the file has %d after the header: %w",
-			h.rows*h.rowLen, max(have, 0), ErrTruncated))
+			rows*h.rowLen, max(have, 0), ErrTruncated))
 	}
-	return &Table{Columns: cols, Rows: int(h.rows), h: h}, nil
+	return &Table{Columns: cols, Rows: int(rows), h: h}, nil
 }
 
 // Find gives the index of a column by name, case ignored; -1 where absent.
@@ -90,12 +90,12 @@ func (t *Table) fixed(ctx context.Context, c *Column) ([]byte, error) {
 	if t.packed != nil {
 		return t.unpackColumn(ctx, c)
 	}
-	size := c.width * h.rows
+	size := c.width * int64(t.Rows)
 	if limit := h.file.opt.maxBytes(); size > limit {
 		return nil, fmt.Errorf("%d rows of %d bytes are more than the limit of %s: %w", h.rows, c.width, source.BytesText(limit), ErrTooLarge)
 	}
 	out := make([]byte, 0, size)
-	if h.rowLen == 0 || h.rows == 0 || c.width == 0 {
+	if t.Rows == 0 || c.width == 0 {
 		return out, nil
 	}
 	if h.rows*h.rowLen <= keepTable {
@@ -186,11 +186,22 @@ func (t *Table) Float64(ctx context.Context, name string) ([]float64, error) {
 		out, err := c.asciiNumbers(raw)
 		return out, t.fail(c, err)
 	}
-	if limit := t.h.file.opt.maxBytes(); int64(len(raw))*8 > limit {
-		return nil, t.fail(c, fmt.Errorf("more than the limit of %s: %w", source.BytesText(limit), ErrTooLarge))
+	if err := t.fits(c, int64(len(raw))*8); err != nil {
+		return nil, t.fail(c, err)
 	}
 	out, err := c.floats(raw, t.Rows)
 	return out, t.fail(c, err)
+}
+
+// fits checks what a result takes in memory: bytes, or eight times as much for bits.
+func (t *Table) fits(c *Column, bytes int64) error {
+	if c.Type == 'X' {
+		bytes *= 8
+	}
+	if limit := t.h.file.opt.maxBytes(); bytes > limit {
+		return fmt.Errorf("more than the limit of %s: %w", source.BytesText(limit), ErrTooLarge)
+	}
+	return nil
 }
 
 // floats converts the bytes of rows × Repeat elements.
@@ -240,41 +251,50 @@ func (c *Column) unpackBits(raw []byte, rows int) []bool {
 }
 
 // Int64 reads an integer column without loss; null marks TNULL (nil where none).
-// Scaled columns must have whole TSCAL and TZERO.
+// Scaled columns must have whole TSCAL and TZERO. Values that int64 cannot hold are
+// ErrRange. In ASCII tables the column must have format I; empty fields are null.
 func (t *Table) Int64(ctx context.Context, name string) (values []int64, null []bool, err error) {
 	c, err := t.column(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	bitpix, _, s, ok := c.numeric()
-	whole := s.Scale == math.Trunc(s.Scale) && s.Zero == math.Trunc(s.Zero) && math.Abs(s.Scale) < 1<<53
-	if c.Var != 0 || t.h.Kind == ASCIITable || !ok || bitpix < 0 || !whole {
+	ascii := t.h.Kind == ASCIITable
+	const most = 1 << 63 // TZERO of unsigned 64-bit integers
+	whole := c.Scale == math.Trunc(c.Scale) && c.Zero == math.Trunc(c.Zero) && math.Abs(c.Scale) < 1<<53 && math.Abs(c.Zero) <= most
+	if c.Var != 0 || !whole || !ascii && (!ok || bitpix < 0) || ascii && (c.Type != 'I' || c.width == 0) {
 		return nil, nil, t.fail(c, fmt.Errorf("format %s is not an integer: %w", c.Form, ErrUnsupported))
 	}
 	raw, err := t.fixed(ctx, c)
 	if err != nil {
 		return nil, nil, t.fail(c, err)
 	}
-	size := bitpix / 8
-	values = make([]int64, len(raw)/size)
+	size := int64(bitpix / 8)
+	if ascii {
+		size = c.width
+	}
+	values = make([]int64, int64(len(raw))/size)
 	for i := range values {
-		v := intAt(raw[i*size:], bitpix)
-		if s.HasBlank && v == s.Blank {
+		field, v, isNull := raw[int64(i)*size:][:size], int64(0), false
+		if ascii {
+			v, isNull, err = c.asciiInt(field)
+		} else {
+			v = intAt(field, bitpix)
+			isNull = s.HasBlank && v == s.Blank
+		}
+		switch {
+		case err != nil:
+		case isNull:
 			if null == nil {
 				null = make([]bool, len(values))
 			}
 			null[i] = true
-			continue
+		default:
+			values[i], err = c.scaledInt(v)
 		}
-		if s.Flip && bitpix == 64 {
-			u := uint64(v) ^ 1<<63
-			if u > math.MaxInt64 {
-				return nil, nil, t.fail(c, fmt.Errorf("%d does not fit a signed integer: %w", u, ErrTooLarge))
-			}
-			values[i] = int64(u)
-			continue
+		if err != nil {
+			return nil, nil, t.fail(c, fmt.Errorf("value %d: %w", i, err))
 		}
-		values[i] = v*int64(s.Scale) + int64(s.Zero)
 	}
 	return values, null, nil
 }
@@ -293,7 +313,8 @@ func intAt(b []byte, bitpix int) int64 {
 }
 
 // Strings reads a text column: one string per row, blanks and NULs at the end cut.
-// Numbers of ASCII tables are given as written.
+// Where a row holds several strings (StringArrays gives them apart) they are joined
+// with blanks. Numbers of ASCII tables are given as written.
 func (t *Table) Strings(ctx context.Context, name string) ([]string, error) {
 	c, err := t.column(name)
 	if err != nil {
@@ -315,7 +336,37 @@ func (t *Table) Strings(ctx context.Context, name string) ([]string, error) {
 		return nil, t.fail(c, err)
 	}
 	for i := range out {
-		out[i] = trimText(raw[int64(i)*c.width:][:c.width])
+		b := raw[int64(i)*c.width:][:c.width]
+		if c.textWidth() == c.width {
+			out[i] = trimText(b)
+		} else {
+			out[i] = strings.TrimRight(strings.Join(c.substrings(b), " "), " ")
+		}
+	}
+	return out, nil
+}
+
+// StringArrays reads a text column whose rows hold several strings (TDIM, or TFORM
+// rAw): as many per row as fit.
+func (t *Table) StringArrays(ctx context.Context, name string) ([][]string, error) {
+	c, err := t.column(name)
+	if err != nil {
+		return nil, err
+	}
+	if t.h.Kind != BinaryTable || c.Type != 'A' || c.Var != 0 {
+		return nil, t.fail(c, fmt.Errorf("format %s does not hold several strings: %w", c.Form, ErrUnsupported))
+	}
+	raw, err := t.fixed(ctx, c)
+	if err == nil {
+		// A string header for every string.
+		err = t.fits(c, int64(len(raw))+16*int64(len(raw))/max(c.textWidth(), 1))
+	}
+	if err != nil {
+		return nil, t.fail(c, err)
+	}
+	out := make([][]string, t.Rows)
+	for i := range out {
+		out[i] = c.substrings(raw[int64(i)*c.width:][:c.width])
 	}
 	return out, nil
 }
@@ -344,6 +395,9 @@ func (t *Table) Bools(ctx context.Context, name string) (values, null []bool, er
 		return nil, nil, t.fail(c, err)
 	}
 	if c.Type == 'X' {
+		if err := t.fits(c, int64(len(raw))); err != nil {
+			return nil, nil, t.fail(c, err)
+		}
 		return c.unpackBits(raw, t.Rows), nil, nil
 	}
 	values = make([]bool, len(raw))
@@ -412,8 +466,9 @@ func (t *Table) eachArray(ctx context.Context, c *Column, do func(row int, raw [
 			return fmt.Errorf("row %d: %w", row, err)
 		}
 		// Rows may share parts of the heap: count what they ask for together.
-		if used += int64(len(raw)) * 8; used > t.h.file.opt.maxBytes() {
-			return fmt.Errorf("row %d: the arrays take more than the limit of %s: %w", row, source.BytesText(t.h.file.opt.maxBytes()), ErrTooLarge)
+		used += int64(len(raw)) * 8
+		if err := t.fits(c, used); err != nil {
+			return fmt.Errorf("row %d: the arrays take %w", row, err)
 		}
 		n, _ := at.descriptor(d)
 		if err := do(row, raw, int(n)); err != nil {
@@ -421,53 +476,4 @@ func (t *Table) eachArray(ctx context.Context, c *Column, do func(row int, raw [
 		}
 	}
 	return nil
-}
-
-// asciiNumbers reads the fields of an ASCII table column.
-func (c *Column) asciiNumbers(raw []byte) ([]float64, error) {
-	if c.Type == 'A' {
-		return nil, fmt.Errorf("format %s is text: %w", c.Form, ErrUnsupported)
-	}
-	if c.width == 0 {
-		return nil, fmt.Errorf("format %s has no width: %w", c.Form, ErrUnsupported)
-	}
-	out := make([]float64, int64(len(raw))/c.width)
-	for i := range out {
-		s := strings.TrimSpace(strings.ReplaceAll(string(raw[int64(i)*c.width:][:c.width]), "\x00", " "))
-		if s == "" || (c.HasNull && s == c.ascNull) {
-			out[i] = pixels.QuietNaN
-			continue
-		}
-		v, ok := header.ParseFloat(c.withPoint(s))
-		if !ok {
-			return nil, fmt.Errorf("row %d: %q is not a number: %w", i, s, ErrCorrupt)
-		}
-		out[i] = v*c.Scale + c.Zero
-	}
-	return out, nil
-}
-
-// withPoint puts the decimal point that Fw.d, Ew.d and Dw.d imply where the field
-// has none (FITS 4.0, section 7.2.1).
-func (c *Column) withPoint(s string) string {
-	_, d, ok := strings.Cut(c.Form, ".")
-	if c.Type == 'I' || !ok || strings.Contains(s, ".") {
-		return s
-	}
-	digits := 0
-	if _, err := fmt.Sscanf(strings.TrimSpace(d), "%d", &digits); err != nil || digits <= 0 || digits > 40 {
-		return s
-	}
-	mant, exp := s, ""
-	if i := strings.IndexAny(s, "eEdD"); i >= 0 {
-		mant, exp = s[:i], s[i:]
-	}
-	sign := ""
-	if mant != "" && (mant[0] == '-' || mant[0] == '+') {
-		sign, mant = mant[:1], mant[1:]
-	}
-	if len(mant) < digits+1 {
-		mant = strings.Repeat("0", digits+1-len(mant)) + mant
-	}
-	return sign + mant[:len(mant)-digits] + "." + mant[len(mant)-digits:] + exp
 }

@@ -1,6 +1,7 @@
 package fitsio
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -11,6 +12,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -139,4 +142,94 @@ func TestTable_CompressedByFpack_EqualsThePlainOne(t *testing.T) {
 		}
 	}
 	t.Logf("%d columns", columns)
+}
+
+func openBytes(t *testing.T, data []byte) *File {
+	t.Helper()
+	f, err := NewFile(bytes.NewReader(data), int64(len(data)), "x.fits", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func tableOf(t *testing.T, h *HDU) *Table {
+	t.Helper()
+	tab, err := h.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tab
+}
+
+func TestInt64_ScaledColumns_AreExactOrErrors(t *testing.T) {
+	body := func(zero, scale string, v ...int64) *Table {
+		data := append(cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"), cards("XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2",
+			"NAXIS1  = 8", "NAXIS2  = "+fmt.Sprint(len(v)), "PCOUNT  = 0", "GCOUNT  = 1", "TFIELDS = 1", "TFORM1  = 'K'", "TTYPE1  = 'V'",
+			"TZERO1  = "+zero, "TSCAL1  = "+scale)...)
+		for _, x := range v {
+			data = binary.BigEndian.AppendUint64(data, uint64(x))
+		}
+		return tableOf(t, openBytes(t, data).HDUs[1])
+	}
+	const most = math.MaxInt64
+	for _, c := range []struct {
+		zero, scale string
+		in, want    int64
+		fails       bool
+	}{
+		{"0", "1", -most - 1, -most - 1, false},
+		{"9223372036854775808", "1", -5, most - 4, false},
+		{"9223372036854775808", "1", -most - 1, 0, false},
+		{"9223372036854775808", "1", 3, 0, true},
+		{"100", "-3", 7, 79, false},
+		{"-7", "1", -most, 0, true},
+		{"1E300", "1", 1, 0, true},
+		{"0", "4", most / 2, 0, true},
+		{"10", "1", most - 5, 0, true},
+		{"0.5", "1", 1, 0, true},
+	} {
+		got, _, err := body(c.zero, c.scale, c.in).Int64(context.Background(), "V")
+		if (err != nil) != c.fails || err == nil && got[0] != c.want {
+			t.Errorf("%d · %s + %s: %v %v, want %d", c.in, c.scale, c.zero, got, err, c.want)
+		}
+	}
+}
+
+func TestTable_ASCIIIntegersAndStars_AreReadExactly(t *testing.T) {
+	data := append(cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"), cards("XTENSION= 'TABLE'", "BITPIX  = 8", "NAXIS   = 2",
+		"NAXIS1  = 28", "NAXIS2  = 3", "PCOUNT  = 0", "GCOUNT  = 1", "TFIELDS = 2", "TFORM1  = 'I20'", "TBCOL1  = 1", "TTYPE1  = 'ID'",
+		"TFORM2  = 'F7.2'", "TBCOL2  = 22", "TTYPE2  = 'MAG'", "TNULL1  = '-'")...)
+	data = append(data, " 9007199254740993      21.25"+"                   - *******"+"-9223372036854775808    1E1 "...)
+	tab := tableOf(t, openBytes(t, data).HDUs[1])
+	id, null, err := tab.Int64(context.Background(), "ID")
+	if err != nil || id[0] != 9007199254740993 || id[2] != math.MinInt64 || null == nil || !null[1] || null[0] {
+		t.Errorf("ID %v %v %v", id, null, err)
+	}
+	mag, err := tab.Float64(context.Background(), "MAG")
+	if err != nil || mag[0] != 21.25 || !math.IsNaN(mag[1]) || mag[2] != 0.1 { // F7.2: 1E1 is 0.01E1
+		t.Errorf("MAG %v %v", mag, err)
+	}
+	if _, _, err := tab.Int64(context.Background(), "MAG"); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("MAG as integers: %v", err)
+	}
+}
+
+func TestStrings_SeveralPerRow_AreKeptApart(t *testing.T) {
+	data := append(cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"), cards("XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2",
+		"NAXIS1  = 24", "NAXIS2  = 1", "PCOUNT  = 0", "GCOUNT  = 1", "TFIELDS = 2", "TFORM1  = '12A'", "TDIM1   = '(4,3)'", "TTYPE1  = 'A'",
+		"TFORM2  = '12A6'", "TTYPE2  = 'B'")...)
+	data = append(data, "ab\x00zcd  efghfirst\x00second"...)
+	tab := tableOf(t, openBytes(t, data).HDUs[1])
+	ctx := context.Background()
+	for name, want := range map[string][]string{"A": {"ab", "cd", "efgh"}, "B": {"first", "second"}} {
+		got, err := tab.StringArrays(ctx, name)
+		if err != nil || !slices.Equal(got[0], want) {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+		joined, err := tab.Strings(ctx, name)
+		if err != nil || joined[0] != strings.Join(want, " ") {
+			t.Errorf("%s: %q %v", name, joined, err)
+		}
+	}
 }

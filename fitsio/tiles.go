@@ -248,7 +248,7 @@ func (t *tiledImage) check() error {
 	for _, n := range t.tile {
 		area, ok = mul(area, int64(n), ok)
 	}
-	if limit := h.file.opt.maxBytes(); !ok || area > 2*limit {
+	if limit := h.file.opt.maxBytes(); !ok || area > limit {
 		return fmt.Errorf("one tile %v takes more than the limit of %s: %w", t.tile, source.BytesText(limit), ErrTooLarge)
 	}
 	return nil

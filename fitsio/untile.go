@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"sync"
 
 	"limpid/fitsio/internal/pixels"
@@ -43,7 +44,7 @@ func readTiles[T Float](ctx context.Context, h *HDU, b box, dst []T) error {
 		jobs *= int64(count[i])
 	}
 	pool := sync.Pool{New: func() any { return new(tileScratch[T]) }}
-	return parallel(ctx, h.file.opt.Workers, jobs, func(job int64) error {
+	return parallel(ctx, t.workers(), jobs, func(job int64) error {
 		at := make([]int, axes)
 		row := int64(0)
 		for i := axes - 1; i >= 0; i-- {
@@ -63,6 +64,20 @@ func readTiles[T Float](ctx context.Context, h *HDU, b box, dst []T) error {
 		}
 		return nil
 	})
+}
+
+// workers is how many tiles may be decoded at once: what they need besides the image
+// (packed, unpacked and reordered bytes, integers) should not exceed the limit.
+func (t *tiledImage) workers() int {
+	area := int64(1)
+	for _, n := range t.tile {
+		area *= int64(n) // check has seen that it fits
+	}
+	n := t.hdu.file.opt.Workers
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	return int(max(1, min(int64(n), t.hdu.file.opt.maxBytes()/32/area)))
 }
 
 // placeTile decodes one tile and copies what the section wants of it.

@@ -1,8 +1,8 @@
 package wcs
 
 import (
-	"context"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"math"
 	"os"

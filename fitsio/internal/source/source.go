@@ -81,7 +81,7 @@ func Unpack(ctx context.Context, src Source, limit int64) (Source, []limpid.Find
 	if err == nil {
 		return s, nil, nil
 	}
-	if s.size < header.BlockSize || errors.Is(err, fail.ErrTooLarge) || ctx.Err() != nil {
+	if s.size < header.BlockSize || errors.Is(err, fail.ErrNotFITS) || errors.Is(err, fail.ErrTooLarge) || ctx.Err() != nil {
 		s.Close()
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fail.ErrTruncated
@@ -148,6 +148,11 @@ func (s *spool) fill(ctx context.Context, r io.Reader, limit int64) error {
 			buf = make([]byte, spoolChunk)
 		}
 		n, err := readUntilFull(r, buf)
+		if s.size == 0 && n > 0 {
+			if bad := notFITS(buf[:n]); bad != nil { // before all of something else is unpacked
+				return bad
+			}
+		}
 		if s.size+int64(n) > limit {
 			return fmt.Errorf("unpacks to more than %s: %w", BytesText(limit), fail.ErrTooLarge)
 		}
