@@ -233,8 +233,10 @@ func TestOpen_GzipOfSomethingElse_StopsAtTheStart(t *testing.T) {
 func TestOpen_DamagedExtensions_KeepTheRest(t *testing.T) {
 	primary := cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0")
 	table := func(more ...string) []byte {
-		return append(cards(append([]string{"XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 8", "NAXIS2  = 1",
-			"PCOUNT  = 10", "GCOUNT  = 1", "TFIELDS = 1", "TFORM1  = '1PB(10)'", "TTYPE1  = 'COMPRESSED_DATA'"}, more...)...),
+		return append(cards(append([]string{
+			"XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 8", "NAXIS2  = 1",
+			"PCOUNT  = 10", "GCOUNT  = 1", "TFIELDS = 1", "TFORM1  = '1PB(10)'", "TTYPE1  = 'COMPRESSED_DATA'",
+		}, more...)...),
 			append([]byte{0, 0, 0, 4, 0, 0, 0, 2, 0, 1, 2, 3, 4, 5}, make([]byte, header.BlockSize-14)...)...)
 	}
 	data := slices.Concat(primary,
