@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sort"
@@ -170,7 +171,56 @@ func (j *job) measure(ctx context.Context, c *card.Card) error {
 		return err
 	}
 	c.Measured = rows
-	return nil
+	return j.typical(ctx, c)
+}
+
+// typicalTiles are what the test for unlike images is learned from.
+const typicalTiles = 1000
+
+// typical fills what the test for unlike images compares with: tiles cut from the
+// middle of held-out scenes twice as large, where there are such, with noise as in the
+// training.
+func (j *job) typical(ctx context.Context, c *card.Card) error {
+	t, err := evaluate.NewTest(j.dev, j.s, j.prior, card.Typical{})
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	big := 2 * evaluate.TileSide
+	if _, stamps := j.source.(*sims.Images); stamps || c.Centred {
+		big = evaluate.TileSide
+	}
+	scene := make([]float32, big*big)
+	key := engine.NewKey(c.Seed).Fold(0x0dd)
+	k := t.Learn(typicalTiles, key.Fold(1), func(i int, tile []float32) float64 {
+		rng := sims.Rand(key.Fold(2).Fold(uint64(i)))
+		j.source.Patch(scene, big, key.Fold(3).Fold(uint64(i)))
+		var peak float32
+		off := (big - evaluate.TileSide) / 2
+		for y := range evaluate.TileSide {
+			row := scene[(y+off)*big+off:]
+			copy(tile[y*evaluate.TileSide:(y+1)*evaluate.TileSide], row)
+		}
+		for _, v := range tile {
+			peak = max(peak, v)
+		}
+		sigma := float64(peak) / (c.LowSNR * math.Pow(c.HighSNR/max(c.LowSNR, 1e-30), rng.Float64()))
+		if c.Kind == card.Hybrid {
+			sigma = c.Low * math.Pow(c.High/c.Low, rng.Float64())
+		}
+		if !(sigma > 0) || math.IsInf(sigma, 0) {
+			sigma = 1 // an empty tile
+		}
+		for n := range tile {
+			tile[n] += float32(sigma * rng.NormFloat64())
+		}
+		return sigma
+	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.Typical = &k
+	return j.s.Err()
 }
 
 // fromImages learns from a folder.
