@@ -11,7 +11,8 @@ import (
 
 func patch(t *testing.T, source interface {
 	Patch(dst []float32, side int, key engine.Key)
-}, side int, seed uint64) []float32 {
+}, side int, seed uint64,
+) []float32 {
 	t.Helper()
 	p := make([]float32, side*side)
 	source.Patch(p, side, engine.NewKey(seed))
