@@ -17,6 +17,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +59,13 @@ type Column struct {
 	Name, Unit string
 	Numbers    []float64 // NaN where empty; nil for text
 	Text       []string  // nil for numbers
+	// Ints are the exact values of a column of whole numbers, such as identifiers,
+	// of which Numbers cannot hold all digits; nil otherwise.
+	Ints []int64
 }
+
+// exactFloat is where float64 stops holding every integer.
+const exactFloat = 1 << 53
 
 // Find gives the column of that name, case ignored; nil where absent.
 func (c *Catalogue) Find(name string) *Column {
@@ -171,6 +178,9 @@ func fromHDU(ctx context.Context, h *fitsio.HDU, o Options) (*Catalogue, error) 
 			out.Text, err = t.Strings(ctx, col.Name)
 		} else {
 			out.Numbers, err = t.Float64(ctx, col.Name)
+			if v, null, ierr := t.Int64(ctx, col.Name); ierr == nil && null == nil && slices.ContainsFunc(v, tooLarge) {
+				out.Ints = v
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -212,6 +222,8 @@ func ReadText(ctx context.Context, r io.Reader, name string, o Options) (*Catalo
 	return c, c.guess(o)
 }
 
+func tooLarge(v int64) bool { return v > exactFloat || v < -exactFloat }
+
 type textTable struct {
 	sep     byte // 0: blanks
 	names   []string
@@ -220,6 +232,11 @@ type textTable struct {
 	max     int
 	ragged  int
 	comment []string // words of the last comment before the data
+	listed  []string // columns that comments describe one by one, as SExtractor does
+	units   []string
+	framed  bool  // lines begin and end with a bar
+	headers int   // lines after the names that begin with a bar
+	bars    []int // columns of fixed width (IPAC): where the bars of the names stand
 }
 
 // add takes one line.
@@ -229,8 +246,11 @@ func (t *textTable) add(line string, number int) error {
 	switch {
 	case s == "":
 		return nil
+	case s[0] == '\\' && (t.names == nil || t.bars != nil):
+		return nil // a comment of IPAC tables
 	case s[0] == '#':
 		if t.names == nil {
+			t.list(strings.Fields(s[1:]))
 			t.comment = strings.FieldsFunc(strings.TrimLeft(s, "# "), func(r rune) bool { return strings.ContainsRune(", \t;|", r) })
 		}
 		return nil
@@ -238,13 +258,28 @@ func (t *textTable) add(line string, number int) error {
 		return fmt.Errorf("line %d is not text of a table: %w", number, ErrNoTable)
 	case strings.Trim(s, "-=+| \t") == "" && t.rows == 0:
 		return nil // a rule under the names
+	case strings.Trim(s, "-=+| \t") == "" && t.rows == 1 && t.firstIsUnits():
+		return nil // VizieR: names, units, rule
+	case s[0] == '|' && t.bars != nil && t.rows == 0 && !hasNumber(t.split(strings.ReplaceAll(line, "|", " "))):
+		if t.headers++; t.headers == 2 { // IPAC: names, types, units, nulls
+			t.units = t.split(strings.ReplaceAll(line, "|", " "))
+		}
+		return nil
+	case s[0] == '|' && t.bars != nil && t.rows == 0: // a frame of bars around every line
+		t.bars, t.sep, t.framed = nil, '|', true
+	}
+	if t.names == nil && s[0] == '|' && strings.HasSuffix(s, "|") {
+		return t.ipac(line)
 	}
 	if t.names == nil {
 		t.sep = separator(s)
 		first := t.split(line)
 		if allNumbers(first) {
 			t.names = t.comment
-			if len(t.comment) != len(first) {
+			if len(t.listed) > 0 {
+				t.spread(len(first))
+			}
+			if len(t.names) != len(first) {
 				t.names = make([]string, len(first))
 				for i := range first {
 					t.names[i] = fmt.Sprintf("col%d", i+1)
@@ -290,8 +325,14 @@ func separator(s string) byte {
 
 // split cuts a line; fields may be quoted with "", quotes doubled inside.
 func (t *textTable) split(s string) []string {
+	if t.bars != nil {
+		return t.fixed(s)
+	}
 	if t.sep == 0 {
 		return strings.Fields(s)
+	}
+	if t.framed {
+		s = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(s), "|"), "|")
 	}
 	var out []string
 	for {
@@ -335,6 +376,39 @@ func number(s string) (float64, bool) {
 	return v, err == nil
 }
 
+// numbers gives the values of a column, and the whole ones where float64 would lose
+// digits; nil where a cell is neither number nor empty.
+func numbers(cells []string) (v []float64, ints []int64) {
+	v = make([]float64, 0, len(cells))
+	whole, large := true, false
+	for _, s := range cells {
+		x, ok := number(s)
+		if !ok {
+			return nil, nil
+		}
+		v = append(v, x)
+		if math.Abs(x) > exactFloat {
+			large = true
+		}
+	}
+	if !large {
+		return v, nil
+	}
+	for _, s := range cells {
+		i, err := strconv.ParseInt(s, 10, 64)
+		whole = whole && err == nil
+		ints = append(ints, i)
+	}
+	if !whole {
+		return v, nil
+	}
+	return v, ints
+}
+
+func hasNumber(f []string) bool {
+	return slices.ContainsFunc(f, func(s string) bool { v, ok := number(s); return ok && v == v })
+}
+
 func allNumbers(f []string) bool {
 	for _, s := range f {
 		if _, ok := number(s); !ok || s == "" {
@@ -352,18 +426,10 @@ func (t *textTable) catalogue(name string) *Catalogue {
 		if l := strings.LastIndexAny(n, "[("); l > 0 && strings.HasSuffix(n, map[byte]string{'[': "]", '(': ")"}[n[l]]) {
 			col.Name, col.Unit = strings.TrimSpace(n[:l]), n[l+1:len(n)-1] // "ra [deg]"
 		}
-		v := make([]float64, 0, t.rows)
-		for _, s := range t.cells[i] {
-			x, ok := number(s)
-			if !ok {
-				v = nil
-				break
-			}
-			v = append(v, x)
+		if i < len(t.units) && col.Unit == "" {
+			col.Unit = t.units[i]
 		}
-		if v != nil {
-			col.Numbers = v
-		} else {
+		if col.Numbers, col.Ints = numbers(t.cells[i]); col.Numbers == nil {
 			col.Text = t.cells[i]
 		}
 		t.cells[i] = nil

@@ -41,6 +41,14 @@ func TestReadText_UsualLayouts_FindPositions(t *testing.T) {
 		"hours":          {"ra (h),dec\n10.033333333333333,2.25\n", 150.5, 2.25, wcs.ICRS},
 		"galactic":       {"l b flux\n150.5 2.25 3\n", 150.5, 2.25, wcs.Galactic},
 		"rule of dashes": {"| ra | dec |\n|----|-----|\n", math.NaN(), math.NaN(), wcs.ICRS},
+		"framed":         {"| name | ra    | dec  |\n|------|-------|------|\n| a b | 150.5 | 2.25 |\n", 150.5, 2.25, wcs.ICRS},
+		"vizier":         {"#RESOURCE=x\n#Column RAJ2000\n\nrecno\tRAJ2000\tDEJ2000\n \tdeg\tdeg\n-----\t-------\t-------\n1\t150.5\t2.25\n", 150.5, 2.25, wcs.ICRS},
+		"vizier hms":     {"recno\tRAJ2000\tDEJ2000\n \t\"h:m:s\"\t\"d:m:s\"\n-----\t-------\t-------\n1\t10 02 00\t+02 15 00\n", 150.5, 2.25, wcs.ICRS},
+		"ascii head": {"#   1 NUMBER          Running object number\n#   2 FLUX_APER       Flux vector [count]\n" +
+			"#   4 ALPHA_J2000     Right ascension [deg]\n#   5 DELTA_J2000     Declination [deg]\n 1 3.5 4.5 150.5 2.25\n", 150.5, 2.25, wcs.ICRS},
+		"ipac": {"\\fixlen = T\n\\ a comment\n|  ra      |  dec    | name      |\n|  double  |  double | char      |\n|  deg     |  deg    |           |\n" +
+			"|  null    |  null   | null      |\n   150.5      2.25     NGC 1 | x  \n   150.5      2.25     b         \n", 150.5, 2.25, wcs.ICRS},
+		"degrees called coord": {"coord_ra,coord_dec\n150.5,2.25\n", 150.5, 2.25, wcs.ICRS},
 	} {
 		c2 := read(t, c.text, Options{})
 		if math.IsNaN(c.ra) {
@@ -123,5 +131,38 @@ func TestOpen_FITSTable_FindsPositions(t *testing.T) {
 	}
 	if c, err = Open(context.Background(), text, Options{}); err != nil || c.RA[0] != 1 {
 		t.Errorf("%+v %v", c, err)
+	}
+}
+
+func TestReadText_LongIdentifiers_KeepEveryDigit(t *testing.T) {
+	c := read(t, "source_id,ra,dec\n4295806720,44.9,0.005\n6917528997577384321,45,0.02\n", Options{})
+	if id := c.Find("source_id"); id.Ints == nil || id.Ints[1] != 6917528997577384321 || id.Numbers[0] != 4295806720 {
+		t.Errorf("%v", id)
+	}
+	h, err := fitsio.NewTable("T", []fitsio.NewColumn{{Name: "ID", Data: []int64{1<<60 + 1, 7}}, {Name: "N", Data: []int64{1, 2}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cat.fits")
+	if err := fitsio.WriteFile(path, fitsio.WriteOptions{}, h); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = Open(context.Background(), path, Options{}); err != nil || c.Find("ID").Ints[0] != 1<<60+1 || c.Find("N").Ints != nil {
+		t.Errorf("%+v %v", c, err)
+	}
+}
+
+func TestReadText_UnitsAndNames_OfEveryLayout(t *testing.T) {
+	c := read(t, "#   1 A  first\n#   2 B  vector [mag]\n#   4 C  last [pix]\n1 2 3 4\n", Options{})
+	var got []string
+	for _, col := range c.Columns {
+		got = append(got, col.Name+":"+col.Unit)
+	}
+	if s := strings.Join(got, " "); s != "A: B:mag B_1: C:pix" {
+		t.Errorf("%s", s)
+	}
+	c = read(t, "|a    |b       |\n|int  |char    |\n|mag  |        |\n 5     x y z\n", Options{})
+	if a, b := c.Find("a"), c.Find("b"); a.Unit != "mag" || a.Numbers[0] != 5 || b.Text[0] != "x y z" {
+		t.Errorf("%+v %+v", a, b)
 	}
 }

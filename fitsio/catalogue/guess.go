@@ -131,8 +131,9 @@ func (c *Catalogue) guessPixels() {
 // position takes two columns if their values can be angles.
 func (c *Catalogue) position(lon, lat *Column, frame wcs.Frame) bool {
 	equatorial := frame.Name != "Galactic" && frame.Name != "Ecliptic"
-	a, unitA := lon.degrees(equatorial)
-	b, unitB := lat.degrees(false)
+	circle := lon.withinCircle() && lat.withinCircle()
+	a, unitA := lon.degrees(equatorial, circle)
+	b, unitB := lat.degrees(false, circle)
 	if a == nil || b == nil {
 		return false
 	}
@@ -151,15 +152,16 @@ func (c *Catalogue) position(lon, lat *Column, frame wcs.Frame) bool {
 }
 
 // degrees converts a column; hours says whether text like 10:20:30 is in hours.
-// The unit is told by TUNIT, or by the name, or is degrees.
-func (col *Column) degrees(hours bool) (out []float64, unit string) {
+// The unit is told by TUNIT, or by the name if the values of both coordinates lie
+// within a circle of radians, or is degrees.
+func (col *Column) degrees(hours, circle bool) (out []float64, unit string) {
 	if col.Text != nil {
 		return col.sexagesimal(hours)
 	}
 	factor := 1.0
 	unit = "degrees"
 	switch u := strings.ToLower(strings.TrimSpace(col.Unit)); {
-	case u == "rad" || u == "radian" || u == "radians" || u == "" && strings.HasPrefix(plainName(col.Name), "coord"):
+	case u == "rad" || u == "radian" || u == "radians" || u == "" && strings.HasPrefix(plainName(col.Name), "coord") && circle:
 		factor, unit = 180/math.Pi, "radians"
 	case u == "h" || u == "hr" || u == "hour" || u == "hours" || u == "hourangle":
 		factor, unit = 15, "hours"
@@ -173,6 +175,17 @@ func (col *Column) degrees(hours bool) (out []float64, unit string) {
 		out[i] = v * factor
 	}
 	return out, unit
+}
+
+// withinCircle reports values that can be radians: afw tables (coord_ra) hold
+// radians, the databases made of them degrees under the same name.
+func (col *Column) withinCircle() bool {
+	for _, v := range col.Numbers {
+		if math.Abs(v) > 2*math.Pi {
+			return false
+		}
+	}
+	return true
 }
 
 func (col *Column) sexagesimal(hours bool) ([]float64, string) {

@@ -11,6 +11,7 @@ import (
 func FuzzParse(f *testing.F) {
 	f.Add("fk5;circle(202.4696,47.1952,0.01\") # text={one}\nimage\n-box(1,2,3,4,5)\npolygon 1 2 3 4 5 6")
 	f.Add("physical\nannulus(10,20,1,2,3)\ngalactic\nellipse(1:2:3,4d5m6s,1',2p,20)\n# text(5,6) text={a}")
+	f.Add("wcs;box(10,20,3\",4\",0.5r) ||\nannulus(1,2,3,4,n=3)")
 	h := &fitsio.Header{}
 	wcs.SetTAN(h, 10, 20, 1, 50, 50)
 	w, err := wcs.FromHeader(h, "")

@@ -77,13 +77,18 @@ func (r Region) mapper(h *fitsio.Header, w *wcs.WCS) (func(x, y float64) (float6
 		return nil, fmt.Errorf("regions: a region in %s needs an image with sky coordinates", r.System)
 	}
 	from, to := frames[r.System], w.Frame
-	if to.Name == "" {
+	if r.System == "wcs" {
+		from = to
+	}
+	if to.Name == "" || from.Name == "" {
 		to = from // an unknown frame: take it as the region's
 	}
 	return func(lon, lat float64) (float64, float64, bool) {
-		lon, lat, ok := from.To(to, lon, lat)
-		if !ok {
-			return 0, 0, false
+		if from != to {
+			var ok bool
+			if lon, lat, ok = from.To(to, lon, lat); !ok {
+				return 0, 0, false
+			}
 		}
 		return w.SkyToPixel(lon, lat)
 	}, nil
@@ -190,16 +195,56 @@ func (s Shape) Bounds() (x0, y0, x1, y1 float64) {
 // Mask marks the pixels of an image (height, width) whose centres lie inside.
 func (s Shape) Mask(height, width int) []bool {
 	m := make([]bool, height*width)
+	s.mark(m, height, width, true)
+	return m
+}
+
+// mark sets the pixels whose centres lie inside; it looks at the bounds alone.
+func (s Shape) mark(m []bool, height, width int, to bool) {
 	x0, y0, x1, y1 := s.Bounds()
 	lo := func(v float64) int { return int(math.Max(0, math.Ceil(v))) }
 	hi := func(v float64, n int) int { return int(math.Min(float64(n-1), math.Floor(v))) }
 	if math.IsNaN(x0+y0+x1+y1) || len(s.Points) == 0 || x0 > float64(width) || y0 > float64(height) {
-		return m
+		return
 	}
 	for y := lo(y0); y <= hi(y1, height); y++ {
 		for x := lo(x0); x <= hi(x1, width); x++ {
-			m[y*width+x] = s.Contains(float64(x), float64(y))
+			if s.Contains(float64(x), float64(y)) {
+				m[y*width+x] = to
+			}
 		}
 	}
-	return m
+}
+
+// Mask marks the pixels that a list of regions selects, as DS9 does: those inside
+// any region and, where nothing but excluded regions is given, all others; then
+// those inside an excluded region are taken out. Shapes without an inside do nothing.
+func Mask(regs []Region, h *fitsio.Header, w *wcs.WCS, height, width int) ([]bool, error) {
+	out := make([]bool, height*width)
+	var exclude []Shape
+	included := false
+	for _, r := range regs {
+		if r.Shape == "line" || r.Shape == "point" || r.Shape == "text" {
+			continue
+		}
+		s, err := r.Pixels(h, w)
+		if err != nil {
+			return nil, err
+		}
+		if s.Exclude {
+			exclude = append(exclude, s)
+			continue
+		}
+		included = true
+		s.mark(out, height, width, true)
+	}
+	if !included && len(exclude) > 0 {
+		for i := range out {
+			out[i] = true
+		}
+	}
+	for _, s := range exclude {
+		s.mark(out, height, width, false)
+	}
+	return out, nil
 }

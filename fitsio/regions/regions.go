@@ -5,10 +5,11 @@
 //	s, err := regs[0].Pixels(hdu.Header, w)  // w: *wcs.WCS, nil for image and physical
 //	s.Contains(x, y)                         // pixels from 0
 //	mask := s.Mask(h, w)                     // (H, W), row-major
+//	mask, err := regions.Mask(regs, hdu.Header, w, height, width) // all of them
 //
 // Known shapes: circle, ellipse, box, polygon, annulus, ellipse and box annuli,
 // line, point and text; others are skipped with a Finding. Known systems: image,
-// physical, fk4 (b1950), fk5 (j2000), icrs, galactic, ecliptic.
+// physical, fk4 (b1950), fk5 (j2000), icrs, galactic, ecliptic, wcs (the image's own).
 package regions
 
 import (
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +49,7 @@ type Size struct {
 // DS9.
 type Region struct {
 	Shape   string // "circle", "ellipse", "box", "polygon", "annulus", "line", "point", "text"
-	System  string // "image", "physical", "fk5", "icrs", "fk4", "galactic", "ecliptic"
+	System  string // "image", "physical", "fk5", "icrs", "fk4", "galactic", "ecliptic", "wcs"
 	Exclude bool   // written with a leading minus
 	// Points are the centre, or the corners of a polygon, or the ends of a line;
 	// pixels for image and physical, degrees for the others.
@@ -142,8 +144,11 @@ func (p *parser) readLine(line string) {
 			if c, ok := attributes(part[len(word):])["color"]; ok {
 				p.color = c
 			}
-		case lower == "wcs" || strings.HasPrefix(lower, "wcs") && len(lower) == 4:
-			p.system = "fk5"
+		case lower == "wcs": // the image's own coordinates
+			p.system = "wcs"
+		case strings.HasPrefix(lower, "wcs") && len(lower) == 4:
+			p.system = ""
+			p.skip("the alternate coordinates %q are not read", part)
 		case lower == "linear" || lower == "amplifier" || lower == "detector":
 			p.system = "" // not an image of the sky: what follows is skipped
 			p.skip("the coordinate system %q is not known", part)
@@ -215,6 +220,7 @@ func (p *parser) region(s string, attr map[string]string) {
 	}
 	r.Shape = strings.ToLower(strings.TrimSpace(s[:end]))
 	args := strings.FieldsFunc(strings.TrimSpace(s[end:]), func(c rune) bool { return strings.ContainsRune("(), \t", c) })
+	args = slices.DeleteFunc(args, func(a string) bool { return a == "||" || strings.HasPrefix(a, "n=") }) // part of a composite; rings between the radii
 	if p.system == "" {
 		p.skip("%s in an unknown coordinate system", r.Shape)
 		return
@@ -277,7 +283,12 @@ func (r *Region) fill(args []string) error {
 		return nil // what follows is decoration
 	}
 	if a.angle && len(rest)%2 == 1 {
-		v, err := strconv.ParseFloat(strings.TrimSuffix(rest[len(rest)-1], "d"), 64)
+		last, factor := strings.TrimSuffix(rest[len(rest)-1], "d"), 1.0
+		if t, ok := strings.CutSuffix(last, "r"); ok {
+			last, factor = t, 180/math.Pi
+		}
+		v, err := strconv.ParseFloat(last, 64)
+		v *= factor
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 			return fmt.Errorf("the angle %q is not a number", rest[len(rest)-1])
 		}
@@ -307,7 +318,7 @@ func (r *Region) coordinate(s string, isX bool) (float64, error) {
 		}
 		return v, nil
 	}
-	hours := isX && (r.System == "fk5" || r.System == "icrs" || r.System == "fk4") && strings.Contains(s, ":")
+	hours := isX && (r.System == "fk5" || r.System == "icrs" || r.System == "fk4" || r.System == "wcs") && strings.Contains(s, ":")
 	if t, ok := strings.CutSuffix(s, "r"); ok {
 		v, err := strconv.ParseFloat(t, 64)
 		if err != nil {

@@ -130,3 +130,50 @@ func TestPixels_WithoutWCS_IsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestMask_ManyRegions_CombinesThem(t *testing.T) {
+	count := func(text string) (n int, m []bool) {
+		regs, findings, err := Parse(strings.NewReader(text))
+		if err != nil || len(findings) > 0 {
+			t.Fatal(err, findings)
+		}
+		m, err = Mask(regs, nil, nil, 20, 30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, in := range m {
+			if in {
+				n++
+			}
+		}
+		return n, m
+	}
+	if n, m := count("image\nbox(5,5,4,4,0) || # composite part\nbox(20,10,2,2,1.5707963267948966r)\n-circle(5,5,0.5)\npoint(1,1)"); n != 25+9-1 || m[4*30+4] || !m[4*30+5] {
+		t.Errorf("%d pixels", n) // boxes take in the pixels on their edges
+	}
+	if n, _ := count("image;-circle(5,5,1.1)"); n != 600-5 {
+		t.Errorf("%d pixels outside", n)
+	}
+	if n, m := count("image; annulus(10,10,2,6,n=2)"); n == 0 || m[9*30+9] {
+		t.Errorf("%d pixels in the annulus", n)
+	}
+}
+
+func TestPixels_WCSSystem_IsThatOfTheImage(t *testing.T) {
+	h := &fitsio.Header{}
+	wcs.SetTAN(h, 10, 20, 1, 51, 51)
+	h.Set("CTYPE1", "GLON-TAN", "")
+	h.Set("CTYPE2", "GLAT-TAN", "")
+	w, err := wcs.FromHeader(h, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	regs, _, err := Parse(strings.NewReader("wcs\ncircle(10,20,5\")"))
+	if err != nil || len(regs) != 1 {
+		t.Fatal(regs, err)
+	}
+	s, err := regs[0].Pixels(h, w)
+	if err != nil || math.Hypot(s.Points[0][0]-25, s.Points[0][1]-25) > 1e-6 || math.Abs(s.Sizes[0]-5) > 1e-6 {
+		t.Errorf("%v %v", s, err)
+	}
+}
