@@ -30,14 +30,17 @@ const (
 
 // Config says how to draw. Zero values mean defaults.
 type Config struct {
-	Method   Method  // default SDE
-	Start    float64 // σ at first: well above the scenes' size, or the largest trained
-	End      float64 // σ in the end
-	Levels   int     // log-spaced; default 64
-	Churn    float64 // of SDE; default .2
-	Moves    int     // of Langevin per level; default 3
-	Rate     float64 // of Langevin; default .15
-	Key      engine.Key
+	Method Method  // default SDE
+	Start  float64 // σ at first: well above the scenes' size, or the largest trained
+	End    float64 // σ in the end
+	Levels int     // log-spaced; default 64
+	Churn  float64 // of SDE; default .2
+	Moves  int     // of Langevin per level; default 3
+	Rate   float64 // of Langevin; default .15
+	Key    engine.Key
+	// Given: x holds an image with noise of rms Start already, and what is drawn is a
+	// draw of the posterior given it; else Draw starts from pure noise.
+	Given    bool
 	Progress func(level, levels int) // may be nil
 }
 
@@ -90,8 +93,10 @@ func Draw(ctx context.Context, dev engine.Device, s engine.Stream, p priors.Prio
 		}
 	}
 	defer w.free()
-	s.Normal(x, c.Key.Fold(0))
-	s.Scale(x, float32(c.Start), x)
+	if !c.Given {
+		s.Normal(x, c.Key.Fold(0))
+		s.Scale(x, float32(c.Start), x)
+	}
 	for l := range c.Levels - 1 {
 		if err := s.Sync(ctx); err != nil {
 			return fmt.Errorf("sample: %w", err)

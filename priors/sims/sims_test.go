@@ -1,13 +1,41 @@
 package sims
 
 import (
+	"flag"
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"testing"
 
 	"limpid/engine"
 )
+
+var tables = flag.String("tables", "", "folder to write what is drawn to, for docs/figures/simulators.py")
+
+// table writes columns of numbers.
+func table(t *testing.T, name string, columns ...[]float64) {
+	t.Helper()
+	if *tables == "" {
+		return
+	}
+	f, err := os.Create(filepath.Join(*tables, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i := range columns[0] {
+		for j, c := range columns {
+			if j > 0 {
+				fmt.Fprint(f, ",")
+			}
+			fmt.Fprintf(f, "%.5g", c[i])
+		}
+		fmt.Fprintln(f)
+	}
+}
 
 func patch(t *testing.T, source interface {
 	Patch(dst []float32, side int, key engine.Key)
@@ -61,6 +89,7 @@ func TestScenes_Distributions_AreThoseOfCOSMOS(t *testing.T) {
 		mag, radius, q, bulge = append(mag, m), append(radius, math.Exp(r)), append(q, axisRatio(rng)), append(bulge, s.bulgeShare(rng))
 		meanR, meanM = meanR+r/n, meanM+m/n
 	}
+	table(t, "galaxies.csv", radius, q, mag, bulge)
 	for i := range n {
 		a, b := math.Log(radius[i])-meanR, mag[i]-meanM
 		cov, varR, varM = cov+a*b, varR+a*a, varM+b*b
@@ -193,6 +222,7 @@ func TestKappa_Haloes_KeepTheSpectrumAndFillTheTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, mean, variance, _ := kappaMoments(t, k, 24, 96)
+	table(t, "kappa.csv", all)
 	want := k.Spectrum().Variance(96, 96)
 	if math.Abs(mean) > 0.004 || math.Abs(variance/want-1) > 0.15 {
 		t.Errorf("mean %.4f, variance %.3g of %.3g", mean, variance, want)
