@@ -267,7 +267,7 @@ func (t *normTask) Do(i int, w *par.Worker) {
 		clear(s1)
 		clear(s2)
 		n.G, n.S1, n.S2 = t.g[lo:hi], s1, s2
-		n.Scratch = w.Floats(2 * (t.c + kern.Lanes))
+		n.Scratch = w.Floats(3 * (t.c + kern.Lanes))
 		t.k.PixelBack(n)
 	}
 }

@@ -104,21 +104,22 @@ static void pixelnorm(float *d, const float *x, float *stats, const float *gamma
 
 static void pixelback(float *d, const float *x, const float *g, const float *stats, const float *gamma, const float *beta,
                       double *s1, double *s2, int64_t pixels, int64_t C, int act, float *sums) {
-	// sums (2, C) collects 64 pixels in float32, from multiples of a vector apart.
+	// sums (3, C), multiples of a vector apart: two collect 64 pixels in float32, the
+	// third keeps h of a pixel, whose slope is dear.
 	const int64_t CP = (C + VW - 1) / VW * VW;
+	float *keep_ = sums + 2 * CP;
 	for (int64_t p0 = 0; p0 < pixels; p0 += 64) {
 		for (int64_t c = 0; c < 2 * CP; c += VW) st(sums + c, zero());
 		const int64_t p1 = p0 + 64 < pixels ? p0 + 64 : pixels;
 		for (int64_t p = p0; p < p1; p++, d += C, x += C, g += C, stats += 2) {
 			const vf m = bc(stats[0]), f = bc(stats[1]);
 			vf m1 = zero(), m2 = zero();
-#define H(L)                                              \
-	vf hat = (L(x + i) - m) * f, ga = L(gamma + i);       \
-	vf h = L(g + i);                                      \
-	if (act) h = h * slope(fma_(hat, ga, L(beta + i)), act);
 #define BODY(L, S, _)                                     \
 	{                                                     \
-		H(L)                                              \
+		vf hat = (L(x + i) - m) * f, ga = L(gamma + i);   \
+		vf h = L(g + i);                                  \
+		if (act) h = h * slope(fma_(hat, ga, L(beta + i)), act); \
+		st(keep_ + i, h * ga);                            \
 		st(sums + i, ld(sums + i) + h);                   \
 		st(sums + CP + i, fma_(h, hat, ld(sums + CP + i))); \
 		m1 = fma_(h, ga, m1);                             \
@@ -129,8 +130,8 @@ static void pixelback(float *d, const float *x, const float *g, const float *sta
 			const vf f1 = bc(total(m1) / C), f2 = bc(total(m2) / C);
 #define BODY(L, S, _)                                     \
 	{                                                     \
-		H(L)                                              \
-		S(d + i, f * (fnma(hat, f2, h * ga) - f1));       \
+		vf hat = (L(x + i) - m) * f;                      \
+		S(d + i, f * (fnma(hat, f2, ld(keep_ + i)) - f1)); \
 	}
 			EACH(C, BODY)
 #undef BODY
