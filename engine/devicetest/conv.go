@@ -112,7 +112,7 @@ func convCases(short bool) []convCase {
 		convCase{1, 19, 12, 12, 1, 3, at(0, engine.Zero)},
 		convCase{3, 3, 17, 130, 3, 3, at(1, engine.Zero)},
 		convCase{2, 2, 8, 8, 3, 3, at(1, engine.Periodic)},
-		convCase{33, 65, 32, 16, 3, 3, at(1, engine.Zero)},
+		convCase{33, 37, 16, 16, 3, 3, at(1, engine.Zero)},
 	)
 }
 

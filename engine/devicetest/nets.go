@@ -54,21 +54,24 @@ func products(b *bench) {
 				want, size := make([]float64, len(d)), make([]float64, len(d))
 				for o := range want {
 					p, i, j := o/(m*n), o/n%m, o%n
-					for l := range k {
-						xi, yi := (p*m+i)*k+l, (p%batch[1]*k+l)*n+j
-						if opt.TransA {
-							xi = (p*k+l)*m + i
-						}
-						if opt.TransB {
-							yi = (p%batch[1]*n+j)*k + l
-						}
-						want[o] += scale * x[xi] * y[yi]
-						size[o] += math.Abs(scale * x[xi] * y[yi])
+					q := p % batch[1]
+					xi, xs, yi, ys := (p*m+i)*k, 1, q*k*n+j, n // first element and step along k
+					if opt.TransA {
+						xi, xs = p*k*m+i, m
+					}
+					if opt.TransB {
+						yi, ys = (q*n+j)*k, 1
+					}
+					sum, all := 0.0, 0.0
+					for range k {
+						v := scale * x[xi] * y[yi]
+						sum, all = sum+v, all+math.Abs(v)
+						xi, yi = xi+xs, yi+ys
 					}
 					if opt.Add {
-						want[o] += d[o]
-						size[o]++
+						sum, all = sum+d[o], all+1
 					}
+					want[o], size[o] = sum, all
 				}
 				sx, sy := engine.Shape{batch[0], m, k}, engine.Shape{batch[1], k, n}
 				if opt.TransA {

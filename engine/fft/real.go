@@ -2,6 +2,7 @@ package fft
 
 import (
 	"fmt"
+	"unsafe"
 
 	"limpid/engine/internal/kern"
 	"limpid/engine/internal/par"
@@ -41,6 +42,11 @@ func (c *Cache) Real(h, w int) *Real {
 
 // columns is the number of complex columns that are transformed.
 func (p *Real) columns() int { return (p.w + 1) / 2 }
+
+// past says that an image is larger than what caches may keep from one half of a
+// transform to the other: then its results need not be fetched before they are
+// written.
+func (p *Real) past() bool { return p.h*p.w >= 4<<20 }
 
 // pitch is the length of a row of spectrum in floats.
 func (p *Real) pitch() int { return 2 * (p.w/2 + 1) }
@@ -135,7 +141,7 @@ func (t *realTask) rowsEven(i int, s, a, b []float32) {
 	lanes := min(kern.Lanes, t.batch*p.h-r0)
 	dst, src := t.dst[r0*p.pitch():], t.src[r0*p.w:]
 	if p.row.prog != nil {
-		t.k.RowsForward(kern.Rows{Program: p.row.prog, Rot: p.rot, Lanes: lanes}, dst, p.pitch(), src, p.w, s)
+		t.k.RowsForward(kern.Rows{Program: p.row.prog, Rot: p.rot, Lanes: lanes, Past: p.past()}, dst, p.pitch(), src, p.w, s)
 		return
 	}
 	kern.LoadRows(a, src, p.w, p.w, lanes)
@@ -265,7 +271,11 @@ func (t *realTask) colsBack(i int, a, b []float32) {
 	first := g*kern.Element - p.w%2 // odd: the first column is real and takes one place
 	const mode = kern.Interleaved | kern.Swapped
 	if g > 0 && lanes == kern.Lanes && p.col.prog != nil {
-		t.k.FFT(p.col.prog, kern.View{Data: img[first:], Step: p.w, Mode: mode},
+		to := mode
+		if p.past() && p.w%kern.Lanes == 0 && uintptr(unsafe.Pointer(&img[first]))%64 == 0 {
+			to |= kern.Streamed
+		}
+		t.k.FFT(p.col.prog, kern.View{Data: img[first:], Step: p.w, Mode: to},
 			kern.View{Data: spec[g*kern.Element:], Step: p.pitch(), Mode: mode}, b)
 		return
 	}

@@ -23,10 +23,12 @@ type View struct {
 }
 
 // Modes of a View, to be added. Swapped exchanges real and imaginary parts, which
-// turns a transform into its inverse when done on both sides.
+// turns a transform into its inverse when done on both sides. Streamed results,
+// aligned to 64 bytes, go past the caches.
 const (
 	Swapped     = 1
 	Interleaved = 2
+	Streamed    = 4
 )
 
 // Lane is the view of a lane buffer.
@@ -190,6 +192,7 @@ type Rows struct {
 	Program *Program  // of half the row's length
 	Rot     []float32 // e^(−2πi k/length)
 	Lanes   int       // rows in this group, at most Lanes
+	Past    bool      // results are too large to stay in the caches
 }
 
 // rowsForward transforms rows of src to rows of dst: (X[0], X[n/2]), X[1], … .

@@ -7,7 +7,8 @@
 
 // How an element is kept: lane element (16 real, 16 imaginary parts) or 16
 // interleaved complex numbers of memory; real and imaginary parts exchanged or not.
-enum { SWAPPED = 1, INTERLEAVED = 2 };
+// STREAMED results go past the caches; their places are aligned to 64 bytes.
+enum { SWAPPED = 1, INTERLEAVED = 2, STREAMED = 4 };
 
 FN void get(vf *r, vf *i, const float *p, int lane, int mode) {
 	vf x, y;
@@ -26,8 +27,13 @@ FN void put(float *p, vf r, vf i, int lane, int mode) {
 	if (mode & INTERLEAVED) {
 		vf a, b;
 		inter(x, y, &a, &b);
-		st(p + 2 * lane, a);
-		st(p + 2 * lane + VW, b);
+		if (mode & STREAMED) {
+			stpast(p + 2 * lane, a);
+			stpast(p + 2 * lane + VW, b);
+		} else {
+			st(p + 2 * lane, a);
+			st(p + 2 * lane + VW, b);
+		}
 	} else {
 		st(p + lane, x);
 		st(p + LANES + lane, y);
@@ -228,16 +234,30 @@ static void transform(const int32_t *pr, const float *tab, view d, view s, float
 	}
 }
 
-// Rows to lanes and back; see kern.LoadRows and kern.StoreRows.
-static void loadrows(float *dst, const float *src, int64_t n, int64_t stride, int lanes) {
-	for (int64_t c = 0; c < n; c += VW) {
-		int k = n - c < VW ? (int)(n - c) : VW;
+// Rows to lanes and back; see kern.LoadRows and kern.StoreRows. Rows of a page or more
+// that are a power of two apart share one set of the cache, so that lines would be lost
+// before their second half is used: of such, STAGE columns at a time pass through a
+// block whose rows are not, and memory sees runs.
+#define STAGE 128
+#define STAGEPITCH (STAGE + 16)
+#define FAR 512
+
+FN void runcopy(float *d, const float *s, int64_t n) {
+	int64_t i = 0;
+	for (; i + VW <= n; i += VW) st(d + i, ld(s + i));
+	if (i < n) stn(d + i, ldn(s + i, (int)(n - i)), (int)(n - i));
+}
+
+// m columns of rows.
+FN void lanesof(float *dst, const float *src, int64_t m, int64_t stride, int lanes) {
+	for (int64_t c = 0; c < m; c += VW) {
+		const int k = m - c < VW ? (int)(m - c) : VW;
 		for (int l = 0; l < LANES; l += VW) {
 			vf r[VW];
 			UNROLL for (int j = 0; j < VW; j++) {
-				if (l + j >= lanes)
-					r[j] = zero();
-				else if (k == VW)
+				r[j] = zero();
+				if (l + j >= lanes) continue;
+				if (k == VW)
 					r[j] = ld(src + (l + j) * stride + c);
 				else
 					r[j] = ldn(src + (l + j) * stride + c, k);
@@ -248,10 +268,39 @@ static void loadrows(float *dst, const float *src, int64_t n, int64_t stride, in
 	}
 }
 
-static void storerows(float *dst, const float *src, int64_t n, int64_t stride, int lanes, int flip, float scale) {
+static void loadrows(float *dst, const float *src, int64_t n, int64_t stride, int lanes) {
+	if (stride <= FAR) {
+		lanesof(dst, src, n, stride, lanes);
+		return;
+	}
+	float stage[LANES * STAGEPITCH];
+	for (int64_t c0 = 0; c0 < n; c0 += STAGE) {
+		const int64_t m = n - c0 < STAGE ? n - c0 : STAGE;
+		for (int j = 0; j < lanes; j++) {
+			const float *p = src + j * stride + c0;
+			if (n - c0 > STAGE)
+				for (int64_t i = 0; i < STAGE; i += 16) __builtin_prefetch(p + STAGE + i, 0, 2);
+			runcopy(stage + j * STAGEPITCH, p, m);
+		}
+		lanesof(dst + c0 * LANES, stage, m, STAGEPITCH, lanes);
+	}
+}
+
+// A run past the caches but for the lines at its ends, which others share.
+FN void runpast(float *d, const float *s, int64_t n) {
+	int64_t i = -(int64_t)((uintptr_t)d / 4) & 15;
+	if (i > n) i = n;
+	runcopy(d, s, i);
+	for (; i + 16 <= n; i += 16)
+		UNROLL for (int v = 0; v < 16; v += VW) stpast(d + i + v, ld(s + i + v));
+	runcopy(d + i, s + i, n - i);
+}
+
+// m rows of lanes.
+FN void rowsof(float *dst, const float *src, int64_t m, int64_t stride, int lanes, int flip, float scale) {
 	const vf f = bc(scale);
-	for (int64_t c = 0; c < n; c += VW) {
-		int k = n - c < VW ? (int)(n - c) : VW;
+	for (int64_t c = 0; c < m; c += VW) {
+		const int k = m - c < VW ? (int)(m - c) : VW;
 		for (int l = 0; l < lanes; l += VW) {
 			vf r[VW];
 			UNROLL for (int j = 0; j < VW; j++) {
@@ -268,6 +317,25 @@ static void storerows(float *dst, const float *src, int64_t n, int64_t stride, i
 			}
 		}
 	}
+}
+
+static void storerows(float *dst, const float *src, int64_t n, int64_t stride, int lanes, int flip, float scale, int past) {
+	if (stride <= FAR) {
+		rowsof(dst, src, n, stride, lanes, flip, scale);
+		return;
+	}
+	float stage[LANES * STAGEPITCH];
+	for (int64_t c0 = 0; c0 < n; c0 += STAGE) {
+		const int64_t m = n - c0 < STAGE ? n - c0 : STAGE;
+		rowsof(stage, src + c0 * LANES, m, STAGEPITCH, lanes, flip, scale);
+		for (int j = 0; j < lanes; j++) {
+			if (past)
+				runpast(dst + j * stride + c0, stage + j * STAGEPITCH, m);
+			else
+				runcopy(dst + j * stride + c0, stage + j * STAGEPITCH, m);
+		}
+	}
+	if (past) fence();
 }
 
 // See kern.SplitReal and kern.JoinReal.
@@ -313,13 +381,13 @@ static void joinreal(float *z, const float *rot, int64_t h) {
 // One group of up to 16 real rows of even length w = 2n, forward: n elements of buf,
 // then the transform's work.
 static void rowsforward(const int32_t *pr, const float *tab, const float *rot, float *dst, int64_t dstride,
-                        const float *src, int64_t sstride, int lanes, float *buf) {
+                        const float *src, int64_t sstride, int lanes, int past, float *buf) {
 	const int64_t n = pr[0];
 	view v = {buf, 2 * LANES, 0};
 	loadrows(buf, src, 2 * n, sstride, lanes);
 	transform(pr, tab, v, v, buf + n * 2 * LANES);
 	splitreal(buf, rot, n);
-	storerows(dst, buf, 2 * n, dstride, lanes, 0, 1);
+	storerows(dst, buf, 2 * n, dstride, lanes, 0, 1, past);
 }
 
 static void rowsbackward(const int32_t *pr, const float *tab, const float *rot, float *data, int64_t stride,
@@ -329,7 +397,7 @@ static void rowsbackward(const int32_t *pr, const float *tab, const float *rot, 
 	loadrows(buf, data, 2 * n, stride, lanes);
 	joinreal(buf, rot, n);
 	transform(pr, tab, v, v, buf + n * 2 * LANES);
-	storerows(data, buf, 2 * n, stride, lanes, 1, scale);
+	storerows(data, buf, 2 * n, stride, lanes, 1, scale, 0);
 }
 
 // See kern.LoadCols and kern.StoreCols.
@@ -379,4 +447,5 @@ static void fft(const int32_t *pr, const float *tab, float *d, int64_t dstep, in
                 int64_t sstep, int smode, float *work) {
 	view vd_ = {d, dstep, dmode}, vs = {(float *)s, sstep, smode};
 	transform(pr, tab, vd_, vs, work);
+	if (dmode & STREAMED) fence();
 }

@@ -45,8 +45,8 @@ static int have(int t) { return kernel_tables[t] != 0; }
 static void call_fft(int t, const int32_t *pr, const float *tab, float *d, int64_t ds, int dm, const float *s, int64_t ss, int sm, float *w) {
 	kernel_tables[t]->fft(pr, tab, d, ds, dm, s, ss, sm, w);
 }
-static void call_rowsforward(int t, const int32_t *pr, const float *tab, const float *rot, float *d, int64_t ds, const float *s, int64_t ss, int lanes, float *w) {
-	kernel_tables[t]->rowsforward(pr, tab, rot, d, ds, s, ss, lanes, w);
+static void call_rowsforward(int t, const int32_t *pr, const float *tab, const float *rot, float *d, int64_t ds, const float *s, int64_t ss, int lanes, int past, float *w) {
+	kernel_tables[t]->rowsforward(pr, tab, rot, d, ds, s, ss, lanes, past, w);
 }
 static void call_rowsbackward(int t, const int32_t *pr, const float *tab, const float *rot, float *d, int64_t ds, int lanes, float scale, float *w) {
 	kernel_tables[t]->rowsbackward(pr, tab, rot, d, ds, lanes, scale, w);
@@ -126,8 +126,12 @@ func table(name string, index int) *kern.Table {
 			ptr(src.Data), C.int64_t(src.Step), C.int(src.Mode), ptr(work))
 	}
 	t.RowsForward = func(r kern.Rows, dst []float32, dstride int, src []float32, sstride int, buf []float32) {
+		past := C.int(0)
+		if r.Past {
+			past = 1
+		}
 		C.call_rowsforward(i, ints(r.Program.Desc), ptr(r.Program.Tab), ptr(r.Rot), ptr(dst), C.int64_t(dstride),
-			ptr(src), C.int64_t(sstride), C.int(r.Lanes), ptr(buf))
+			ptr(src), C.int64_t(sstride), C.int(r.Lanes), past, ptr(buf))
 	}
 	t.RowsBackward = func(r kern.Rows, data []float32, stride int, scale float32, buf []float32) {
 		C.call_rowsbackward(i, ints(r.Program.Desc), ptr(r.Program.Tab), ptr(r.Rot), ptr(data), C.int64_t(stride),

@@ -19,6 +19,9 @@ FN vf ld(const float *p) { return _mm256_loadu_ps(p); }
 FN void st(float *p, vf v) { _mm256_storeu_ps(p, v); }
 FN vf ldn(const float *p, int n) { return _mm256_maskload_ps(p, tailmask(n)); }
 FN void stn(float *p, vf v, int n) { _mm256_maskstore_ps(p, tailmask(n), v); }
+// Past the caches, for what is too large to stay there; p is aligned to a vector.
+FN void stpast(float *p, vf v) { _mm256_stream_ps(p, v); }
+FN void fence(void) { _mm_sfence(); }
 FN vf bc(float a) { return _mm256_set1_ps(a); }
 FN vf zero(void) { return _mm256_setzero_ps(); }
 FN vf fma_(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }

@@ -16,6 +16,9 @@ FN vf ld(const float *p) { return _mm512_loadu_ps(p); }
 FN void st(float *p, vf v) { _mm512_storeu_ps(p, v); }
 FN vf ldn(const float *p, int n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 FN void stn(float *p, vf v, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v); }
+// Past the caches, for what is too large to stay there; p is aligned to a vector.
+FN void stpast(float *p, vf v) { _mm512_stream_ps(p, v); }
+FN void fence(void) { _mm_sfence(); }
 FN vf bc(float a) { return _mm512_set1_ps(a); }
 FN vf zero(void) { return _mm512_setzero_ps(); }
 FN vf fma_(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }   // ab + c

@@ -19,6 +19,9 @@ FN void stn(float *p, vf v, int n) {
 	vst1q_f32(t, v);
 	for (int i = 0; i < n; i++) p[i] = t[i];
 }
+// Past the caches where an instruction set can; this one has no need to be told.
+FN void stpast(float *p, vf v) { st(p, v); }
+FN void fence(void) {}
 FN vf bc(float a) { return vdupq_n_f32(a); }
 FN vf zero(void) { return vdupq_n_f32(0); }
 FN vf fma_(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
