@@ -22,11 +22,13 @@ type StepKind int
 
 // An Estimate replaces the one before it (an iteration of an optimiser, the
 // exact mean of a conjugate posterior); Draws are samples of the posterior;
-// Warmup states are neither.
+// Warmup states are neither. A Preview is something to look at until the first draw
+// comes; nothing of it stays.
 const (
 	Warmup StepKind = iota
 	Estimate
 	Draw
+	Preview
 )
 
 // State is where a kernel is. X is (B, C, Hx, Wx) in the domain of the operator:

@@ -182,3 +182,15 @@ func (o *Convolution) Close() {
 	o.spec.Free()
 	o.real.Free()
 }
+
+// Power is |H|² on the modes of the grid, (C, H, W/2+1).
+func (o *Convolution) Power(s engine.Stream) []float64 {
+	host := make([]float32, o.Transfer.Len())
+	s.Download(host, o.Transfer)
+	out := make([]float64, len(host)/2)
+	for i := range out {
+		re, im := float64(host[2*i]), float64(host[2*i+1])
+		out[i] = re*re + im*im
+	}
+	return out
+}

@@ -26,7 +26,8 @@ type Summary struct {
 	window solvers.Image // (C, ImgH, ImgW) scratch
 	host   []float32     // (C, H, W) scratch
 
-	estimate []float32 // (C, H, W); nil until an Estimate came
+	estimate []float32 // (C, H, W); nil until an Estimate or Preview came
+	preview  bool      // estimate goes at the first draw
 	draws    int
 	mean, m2 []float64 // (C, H, W)
 	samples  []solvers.Image
@@ -72,8 +73,8 @@ func lattice(g operator.Grid, n int) []int {
 	return out
 }
 
-// Add takes a step in: an Estimate replaces the one before, Draws accumulate,
-// Warmup is passed over.
+// Add takes a step in: an Estimate replaces the one before, Draws accumulate, a
+// Preview stands until they come, Warmup is passed over.
 func (s *Summary) Add(st solvers.Step) error {
 	state := st.State
 	if state.Kind == solvers.Warmup {
@@ -89,9 +90,13 @@ func (s *Summary) Add(st solvers.Step) error {
 				return fmt.Errorf("summary: step %d: value %g at pixel %d: the run has diverged", st.Index, v, j)
 			}
 		}
-		if state.Kind == solvers.Estimate {
+		if state.Kind == solvers.Estimate || state.Kind == solvers.Preview {
 			s.estimate = append(s.estimate[:0], s.host...)
+			s.preview = state.Kind == solvers.Preview
 			continue
+		}
+		if s.preview {
+			s.estimate, s.preview = nil, false
 		}
 		s.addDraw()
 	}

@@ -1,0 +1,470 @@
+// Package anneal holds the kernels that sample p(x | y) ∝ N(y; A x, N) p(x) for any
+// linear operator A and any prior known by its score at every noise level: they walk
+// from high noise to low.
+//
+//	Bridge    the default: 32 levels and a few Metropolised moves
+//	Moments   the same with the denoiser's own Jacobian: slower, fewer assumptions
+//	HMC       annealed Hamiltonian Monte Carlo: the reference
+//	Langevin  annealed Langevin: what the literature uses; unadjusted
+//	Gibbs     split Gibbs (PnP-DM): a cross-check where posteriors have several modes
+//
+// D(x, σ) = x + σ² ∇log p_σ(x) is the mean of the scene seen from x = scene + σ n
+// (Tweedie's formula: Efron 2011), and σ² ∂D/∂x its covariance. All kernels give draws
+// that do not depend on the number of threads, take their randomness from the step's
+// key alone, and start afresh with every batch: a run that goes on from the first step
+// of a batch gives the same draws as one that was never interrupted.
+package anneal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"limpid/engine"
+	"limpid/priors"
+	"limpid/solvers"
+	"limpid/solvers/optim"
+)
+
+// Config is what every kernel needs. Zero values take the defaults.
+type Config struct {
+	Op            solvers.Operator // made for Batch scenes at a time
+	Data, Weights solvers.Image    // in the range of Op; weights are inverse variances
+	Prior         priors.Prior
+	// Power is the scene's mean power on the modes of Op's domain, (C, H, W/2+1), in
+	// (data unit)²: it sets where the walk begins and ends, and scales moves.
+	Power []float64
+	// Gain is |A|² on the same modes, where A is a convolution or nearly one: it
+	// shapes moves and speeds solves up, and changes no result. nil: 1.
+	Gain []float64
+
+	SigmaMax float64 // data unit; default see sigmaRange
+	SigmaMin float64
+	Levels   int     // default 32; of HMC and Langevin by Ratio
+	Ratio    float64 // σ of a level over that before; default .98 (HMC, Langevin)
+	Moves    int     // at σ_min; default 10; negative: none
+	Batch    int     // draws at a time; default 8
+	Probes   int     // draws of a batch that the local covariance is measured on; default 4
+	// Stationary takes σ² P/(P + σ²) for the covariance of the scene given x, which is
+	// exact where the prior is Gaussian, instead of measuring it.
+	Stationary bool
+	NoPreview  bool          // no Gaussian mean to look at before the first draws
+	Stream     engine.Stream // the stream the prior works on; nil: a new one
+}
+
+const (
+	defaultLevels = 32
+	defaultMoves  = 10
+	defaultRatio  = 0.98
+	defaultBatch  = 8
+	defaultProbes = 4
+)
+
+// withDefaults fills what is zero.
+func (c Config) withDefaults() (Config, error) {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&c.Levels, defaultLevels)
+	def(&c.Moves, defaultMoves)
+	def(&c.Batch, defaultBatch)
+	def(&c.Probes, defaultProbes)
+	c.Moves, c.Probes = max(c.Moves, 0), min(c.Probes, c.Batch)
+	if c.Ratio == 0 {
+		c.Ratio = defaultRatio
+	}
+	if c.Levels < 2 || c.Ratio <= 0 || c.Ratio >= 1 {
+		return c, fmt.Errorf("anneal: %d levels with a ratio of %g: at least 2, and a ratio between 0 and 1", c.Levels, c.Ratio)
+	}
+	d := c.Op.Domain()
+	modes := d[0] * d[1] * (d[2]/2 + 1)
+	if len(c.Power) != modes {
+		return c, fmt.Errorf("anneal: power on %d modes, the scene has %d", len(c.Power), modes)
+	}
+	if c.Gain == nil {
+		c.Gain = make([]float64, modes)
+		for i := range c.Gain {
+			c.Gain[i] = 1
+		}
+	}
+	if len(c.Gain) != modes {
+		return c, fmt.Errorf("anneal: gain on %d modes, the scene has %d", len(c.Gain), modes)
+	}
+	top, end := c.sigmaRange()
+	if c.SigmaMax == 0 {
+		c.SigmaMax = top
+	}
+	if c.SigmaMin == 0 {
+		c.SigmaMin = end
+	}
+	if !(c.SigmaMin > 0) || !(c.SigmaMax > c.SigmaMin) || math.IsInf(c.SigmaMax, 0) {
+		return c, fmt.Errorf("anneal: noise levels from %g to %g: they must fall and be positive", c.SigmaMax, c.SigmaMin)
+	}
+	return c, nil
+}
+
+// Ends of the walk, relative to the scene and the noise.
+const (
+	sigmaTop   = 20.0 // times the rms of the scene
+	sigmaEnd   = 0.02 // times the rms of the scene …
+	sigmaNoise = 0.1  // … or times the lowest noise, what is less
+)
+
+// sigmaRange begins where nothing of the scene is seen under the noise and ends far
+// below both scene and noise.
+func (c Config) sigmaRange() (top, end float64) {
+	var power, weight float64
+	for _, p := range c.Power {
+		power += p / float64(len(c.Power))
+	}
+	for _, w := range c.Weights.Pix {
+		weight = math.Max(weight, float64(w))
+	}
+	rms := math.Sqrt(power)
+	return sigmaTop * rms, math.Min(sigmaEnd*rms, sigmaNoise/math.Sqrt(weight))
+}
+
+// levels are log-spaced from σ_max to σ_min.
+func (c Config) levels() []float64 {
+	out := make([]float64, c.Levels)
+	for i := range out {
+		out[i] = c.SigmaMax * math.Pow(c.SigmaMin/c.SigmaMax, float64(i)/float64(c.Levels-1))
+	}
+	return out
+}
+
+// core is what the kernels share: data, work space, likelihood, score.
+type core struct {
+	cfg       Config
+	dev       engine.Device
+	s         engine.Stream
+	op        solvers.Operator
+	dom, rng  engine.Shape
+	n         int
+	calls     int // of the prior, per scene
+	meanW     float64
+	y, w      *engine.Tensor // range
+	rootW     *engine.Tensor
+	x, m, t   *engine.Tensor // (n, domain)
+	u, rhs    *engine.Tensor
+	sc        *engine.Tensor // score
+	ax, wx    *engine.Tensor // (n, range)
+	spec      *engine.Tensor // (n, spectrum)
+	num       *engine.Tensor // (n)
+	scale     *engine.Tensor // (domain) S of T = σ S F^½
+	root      *engine.Tensor // (modes) F^½
+	condition *engine.Tensor // (modes) preconditioner of solves
+	host      []float32      // (n)
+	modes     []float32      // (modes)
+	cg        *optim.CG
+	cut       map[cutKey]*engine.Tensor
+	all       []*engine.Tensor
+	sigma     float64 // of T
+	state     solvers.State
+	rings     *rings
+}
+
+type cutKey struct {
+	t      *engine.Tensor
+	lo, hi int
+}
+
+func newCore(dev engine.Device, cfg Config) (*core, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	k := &core{
+		cfg: cfg, dev: dev, s: cfg.Stream, op: cfg.Op, dom: cfg.Op.Domain(), rng: cfg.Op.Range(), n: cfg.Batch,
+		cut: map[cutKey]*engine.Tensor{},
+	}
+	if k.s == nil {
+		k.s = dev.NewStream()
+	}
+	if got := cfg.Data.Shape(); !got.Equal(k.rng) || !cfg.Weights.Shape().Equal(k.rng) {
+		return nil, fmt.Errorf("anneal: data %v and weights %v for an operator to %v", got, cfg.Weights.Shape(), k.rng)
+	}
+	scenes := append(engine.Shape{k.n}, k.dom...)
+	half := engine.Shape{k.dom[0], k.dom[1], k.dom[2]/2 + 1}
+	for _, t := range []**engine.Tensor{&k.x, &k.m, &k.t, &k.u, &k.rhs, &k.sc} {
+		*t = k.alloc(&err, scenes)
+	}
+	for _, t := range []**engine.Tensor{&k.y, &k.w, &k.rootW} {
+		*t = k.alloc(&err, k.rng)
+	}
+	images := append(engine.Shape{k.n}, k.rng...)
+	k.ax, k.wx = k.alloc(&err, images), k.alloc(&err, images)
+	k.spec, k.num = k.alloc(&err, scenes.Spectrum()), k.alloc(&err, scenes[:1])
+	k.scale, k.root, k.condition = k.alloc(&err, k.dom), k.alloc(&err, half), k.alloc(&err, half)
+	if err == nil {
+		k.cg, err = optim.NewCG(dev, scenes)
+	}
+	if err != nil {
+		k.close()
+		return nil, fmt.Errorf("anneal: %d draws of %v: %w", k.n, k.dom, err)
+	}
+	k.host, k.modes = make([]float32, k.n), make([]float32, half.Len())
+	k.cg.MaxIter, k.cg.Tol = solveIterations, solveTol
+	k.rings = newRings(k.dom)
+	k.upload()
+	if err := k.s.Err(); err != nil {
+		k.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *core) alloc(err *error, shape engine.Shape) *engine.Tensor {
+	if *err != nil {
+		return nil
+	}
+	t, e := k.dev.Alloc(shape)
+	if e != nil {
+		*err = e
+		return nil
+	}
+	k.all = append(k.all, t)
+	return t
+}
+
+func (k *core) upload() {
+	w := k.cfg.Weights.Pix
+	root := make([]float32, len(w))
+	for i, v := range w {
+		root[i] = float32(math.Sqrt(float64(v)))
+		k.meanW += float64(v) / float64(len(w))
+	}
+	k.s.Upload(k.y, k.cfg.Data.Pix)
+	k.s.Upload(k.w, w)
+	k.s.Upload(k.rootW, root)
+	k.s.Fill(k.scale, 1)
+}
+
+func (k *core) close() {
+	if k.cg != nil {
+		k.cg.Close()
+	}
+	for _, t := range k.all {
+		t.Free()
+	}
+	k.all = nil
+}
+
+// part is scenes lo to hi of t, made once.
+func (k *core) part(t *engine.Tensor, lo, hi int) *engine.Tensor {
+	if lo == 0 && hi == t.Shape()[0] {
+		return t
+	}
+	key := cutKey{t, lo, hi}
+	v := k.cut[key]
+	if v == nil {
+		v = t.Slice(lo, hi)
+		k.cut[key] = v
+	}
+	return v
+}
+
+// score writes the prior's score of the first n scenes of x, one at a time, so that a
+// cancelled run stops between two calls of a network.
+func (k *core) score(ctx context.Context, dst, x *engine.Tensor, n int, sigma float64) error {
+	for i := range n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		k.cfg.Prior.Score(k.s, k.part(dst, i, i+1), k.part(x, i, i+1), sigma)
+		if f, ok := k.cfg.Prior.(interface{ Err() error }); ok {
+			if err := f.Err(); err != nil {
+				return fmt.Errorf("anneal: prior: %w", err)
+			}
+		}
+	}
+	k.calls++
+	return k.s.Err()
+}
+
+// denoise leaves D(x, σ) in m and the score in sc.
+func (k *core) denoise(ctx context.Context, m, x *engine.Tensor, sigma float64) error {
+	if err := k.score(ctx, k.sc, x, k.n, sigma); err != nil {
+		return err
+	}
+	k.s.Scale(m, float32(sigma*sigma), k.sc)
+	k.s.Add(m, m, x)
+	return nil
+}
+
+// normals fills n slices of t from key, one child each.
+func (k *core) normals(t *engine.Tensor, n int, key engine.Key) {
+	for i := range n {
+		k.s.Normal(k.part(t, i, i+1), key.Fold(uint64(i)))
+	}
+}
+
+// filter multiplies by a real function of the modes.
+func (k *core) filter(dst, src, f *engine.Tensor) {
+	spec := k.part(k.spec, 0, src.Shape()[0])
+	k.s.RFFT2(spec, src)
+	k.s.CScale(spec, spec, f)
+	k.s.IRFFT2(dst, spec)
+}
+
+// residual leaves A x − y in ax and w (A x − y) in wx.
+func (k *core) residual(x *engine.Tensor, w *engine.Tensor) (ax, wx *engine.Tensor) {
+	n := x.Shape()[0]
+	ax, wx = k.part(k.ax, 0, n), k.part(k.wx, 0, n)
+	k.op.Forward(k.s, ax, x)
+	k.s.Sub(ax, ax, k.y)
+	k.s.Mul(wx, ax, w)
+	return ax, wx
+}
+
+// likelihoodGradient writes Aᵀ w (y − A x).
+func (k *core) likelihoodGradient(dst, x, w *engine.Tensor) {
+	_, wx := k.residual(x, w)
+	k.op.Adjoint(k.s, dst, wx)
+	k.s.Scale(dst, -1, dst)
+}
+
+// setMass makes T = M^-½ diagonal in Fourier space, M = 1/(P + σ²) + |A|² w̄, with w̄
+// the mean weight under a likelihood of noise N + extra².
+func (k *core) setMass(sigma, extra float64) {
+	w := k.meanW / (1 + k.meanW*extra*extra)
+	for i, p := range k.cfg.Power {
+		k.modes[i] = float32(1 / math.Sqrt(1/(p+sigma*sigma)+k.cfg.Gain[i]*w))
+	}
+	k.s.Upload(k.root, k.modes)
+	k.s.Fill(k.scale, 1)
+	k.sigma = 1
+}
+
+// spread does dst = T z, T = σ S F^½; gather is its transpose.
+func (k *core) spread(dst, z *engine.Tensor) {
+	k.filter(dst, z, k.root)
+	k.s.Mul(dst, dst, k.scale)
+	if k.sigma != 1 {
+		k.s.Scale(dst, float32(k.sigma), dst)
+	}
+}
+
+func (k *core) gather(dst, x *engine.Tensor) {
+	k.s.Mul(dst, x, k.scale)
+	k.filter(dst, dst, k.root)
+	if k.sigma != 1 {
+		k.s.Scale(dst, float32(k.sigma), dst)
+	}
+}
+
+// Solves of the Gaussian steps: their error is far below the noise of the next level.
+const (
+	solveIterations = 60
+	solveTol        = 2e-2
+)
+
+// draw leaves in dst draws of x0 ~ N(m, T Tᵀ) conditioned on the data:
+//
+//	x0 = m + T z,  (1 + TᵀAᵀwA T) z = TᵀAᵀ(w (y − A m) + √w η) + ξ,
+//
+// with white η, ξ (Papandreou & Yuille 2010); key nil leaves them out and gives the
+// mean. It works on the scenes of m, at most n; dst is not m.
+func (k *core) draw(ctx context.Context, dst, m *engine.Tensor, key *engine.Key) (optim.Result, error) {
+	s, n := k.s, m.Shape()[0]
+	k.setCondition()
+	ax, wx := k.residual(m, k.w)
+	s.Scale(wx, -1, wx)
+	rhs, u, t := k.part(k.rhs, 0, n), k.part(k.u, 0, n), k.part(k.t, 0, n)
+	if key != nil {
+		k.normals(ax, n, key.Fold(1))
+		s.Mul(ax, ax, k.rootW)
+		s.Add(wx, wx, ax)
+	}
+	k.op.Adjoint(s, t, wx)
+	k.gather(rhs, t)
+	if key != nil {
+		k.normals(t, n, key.Fold(2))
+		s.Add(rhs, rhs, t)
+	}
+	apply := func(d, src *engine.Tensor) {
+		k.spread(t, src)
+		k.op.Forward(s, wx, t)
+		s.Mul(wx, wx, k.w)
+		k.op.Adjoint(s, t, wx)
+		k.gather(d, t)
+		s.Add(d, d, src)
+	}
+	res, err := k.cg.Solve(ctx, s, apply, func(d, src *engine.Tensor) { k.filter(d, src, k.condition) }, u, rhs)
+	if err != nil {
+		return res, err
+	}
+	k.spread(dst, u)
+	s.Add(dst, dst, m)
+	return res, nil
+}
+
+// setCondition fills 1/(1 + F |A|² w̄ σ² mean(S²)): the solve's inverse were S and w
+// constant.
+func (k *core) setCondition() {
+	s := k.s
+	plane := k.part(k.t, 0, 1).Reshape(k.dom...)
+	s.Mul(plane, k.scale, k.scale)
+	one := k.part(k.num, 0, 1)
+	s.Sum(one, plane.Reshape(1, plane.Len()))
+	s.Download(k.host[:1], one)
+	f := float64(k.host[0]) / float64(k.dom.Len()) * k.sigma * k.sigma * k.meanW
+	s.Download(k.modes, k.root)
+	for i, r := range k.modes {
+		k.modes[i] = float32(1 / (1 + f*float64(r)*float64(r)*k.cfg.Gain[i]))
+	}
+	s.Upload(k.condition, k.modes)
+}
+
+// setPrior makes T T ᵀ = P, the Gaussian stand-in for the prior.
+func (k *core) setPrior() {
+	for i, p := range k.cfg.Power {
+		k.modes[i] = float32(math.Sqrt(p))
+	}
+	k.s.Upload(k.root, k.modes)
+	k.s.Fill(k.scale, 1)
+	k.sigma = 1
+}
+
+// preview is the mean under the Gaussian stand-in, in the first scene of x.
+func (k *core) preview(ctx context.Context, st *solvers.State) error {
+	k.setPrior()
+	m, x := k.part(k.m, 0, 1), k.part(k.x, 0, 1)
+	k.s.Fill(m, 0)
+	if _, err := k.draw(ctx, x, m, nil); err != nil {
+		return err
+	}
+	st.X, st.Kind, st.Count = k.x, solvers.Preview, 1
+	return k.s.Sync(ctx)
+}
+
+// begin draws x from the posterior under the Gaussian stand-in, with noise σ.
+func (k *core) begin(ctx context.Context, key engine.Key, sigma float64) error {
+	k.setPrior()
+	k.s.Fill(k.m, 0)
+	start := key.Fold(1)
+	if _, err := k.draw(ctx, k.x, k.m, &start); err != nil {
+		return err
+	}
+	k.normals(k.t, k.n, key.Fold(2))
+	k.s.Axpy(k.x, float32(sigma), k.t)
+	return nil
+}
+
+// transition goes from x at σ towards x0, in dst: the Brownian bridge's step to σ′.
+func (k *core) transition(x, x0 *engine.Tensor, sigma, next float64, key engine.Key) {
+	s := k.s
+	tau := 1 - (next/sigma)*(next/sigma)
+	s.Scale(x, float32(1-tau), x)
+	s.Axpy(x, float32(tau), x0)
+	if next > 0 {
+		k.normals(k.t, k.n, key)
+		s.Axpy(x, float32(next*math.Sqrt(tau)), k.t)
+	}
+}
+
+// errNoDraws guards kernels against use before Init.
+var errNoDraws = errors.New("anneal: Step before Init")

@@ -1,0 +1,106 @@
+package anneal_test
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"limpid/engine"
+	"limpid/engine/cpu"
+	"limpid/solvers"
+	"limpid/solvers/calibrate/closedform"
+	"limpid/solvers/mcmc/anneal"
+	"limpid/solvers/observe"
+	"limpid/solvers/operator"
+)
+
+const side, batch, draws = 16, 16, 128
+
+func newDevice(t testing.TB) engine.Device {
+	t.Helper()
+	dev := cpu.New(cpu.Options{})
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
+// maskedBlur is a 16² image of a scene, blurred, with noise of σ .7 and a masked corner.
+func maskedBlur(t testing.TB, dev engine.Device, s engine.Stream, parts []closedform.Part, from int) (*closedform.Problem, anneal.Config) {
+	t.Helper()
+	psf, err := observe.AnalyticPSF(observe.PSFMoffat, 2.5, 3, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := operator.NewConvolution(dev, s, psf, side, side, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := closedform.Simulate(dev, s, op, batch, parts, from, 0.7, func(x, y int) bool { return x >= 10 && y >= 9 }, engine.NewKey(77))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gain := op.Power(s)
+	return p, anneal.Config{Op: op, Data: p.Data, Weights: p.Weights, Prior: p.Mixture, Power: p.Mixture.Power(), Gain: gain, Batch: batch, Stream: s}
+}
+
+type made interface {
+	solvers.Kernel
+}
+
+// kernels are all samplers; bounds are those of the design's table for 128 draws.
+var kernels = []struct {
+	name             string
+	make             func(dev engine.Device, c anneal.Config) (made, error)
+	bias, lo, hi, v95 float64
+	calls            float64
+}{
+	{"bridge", func(d engine.Device, c anneal.Config) (made, error) { return anneal.NewBridge(d, c) }, 0.15, 0.95, 1.08, 1.4, 100},
+	{"bridge, stationary", func(d engine.Device, c anneal.Config) (made, error) {
+		c.Stationary = true
+		return anneal.NewBridge(d, c)
+	}, 0.15, 0.95, 1.08, 1.4, 100},
+}
+
+func TestKernels_GaussianPrior_AreCalibrated(t *testing.T) {
+	dev := newDevice(t)
+	s := dev.NewStream()
+	p, cfg := maskedBlur(t, dev, s, closedform.Gaussian, 0)
+	for _, c := range kernels {
+		k, err := c.make(dev, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, calls, err := p.Draws(context.Background(), k, draws, 4)
+		k.Close()
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		q := p.Posterior.Judge(got)
+		t.Logf("%s: bias %.3f, σ ratio %.3f, v95 %.2f, worst %.1f σ, %.0f calls", c.name, q.Bias, q.Ratio, q.V95, q.Worst, calls)
+		if q.Bias > 1.1*1.2/math.Sqrt(draws) || math.Abs(q.Ratio-1) > 0.03 || math.Abs(q.Worst) > 4.5 {
+			t.Errorf("%s: %+v", c.name, q)
+		}
+	}
+}
+
+func TestKernels_MixturePrior_AreNearTheClosedForm(t *testing.T) {
+	dev := newDevice(t)
+	s := dev.NewStream()
+	p, cfg := maskedBlur(t, dev, s, closedform.Four, 2)
+	t.Logf("posterior weights of the components %.3f", p.Posterior.Weights)
+	for _, c := range kernels {
+		k, err := c.make(dev, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, calls, err := p.Draws(context.Background(), k, draws, 4)
+		k.Close()
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		q := p.Posterior.Judge(got)
+		t.Logf("%s: bias %.3f, σ ratio %.3f, v95 %.2f, %.0f calls", c.name, q.Bias, q.Ratio, q.V95, calls)
+		if q.Bias > c.bias || q.Ratio < c.lo || q.Ratio > c.hi || q.V95 > c.v95 || calls > c.calls {
+			t.Errorf("%s: %+v, %.0f calls", c.name, q, calls)
+		}
+	}
+}

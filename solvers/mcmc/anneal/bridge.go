@@ -1,0 +1,178 @@
+package anneal
+
+import (
+	"context"
+	"fmt"
+
+	"limpid/engine"
+	"limpid/solvers"
+)
+
+// Bridge is the default sampler. It walks down T levels from σ_max to σ_min. At each
+// level the scene seen from x is taken as Gaussian about the denoised image, with the
+// covariance that the denoiser itself has there (see local),
+//
+//	m = D(x, σ),  C = σ² S F S ≈ σ² ∂D/∂x,
+//	x0 ~ N(m, C) conditioned on the data, exactly,
+//	x ← x − τ (x − x0) + σ′ √τ ε,  τ = 1 − (σ′/σ)²,
+//
+// the last line being the transition of a Brownian bridge from x at σ to x0 at 0 (the
+// reverse process of Song+2021 given its end). Then moves of Hamiltonian Monte Carlo at
+// σ_min (see mover), preconditioned by the batch's own spread, remove what the Gaussian
+// steps got wrong; the draw is D(x, σ_min) plus noise of the covariance C there.
+//
+// Every Step is one level, or one move; the step that completes the draws says so. Then
+// a new batch starts. The very first step is a preview: the mean under a Gaussian
+// prior.
+type Bridge struct {
+	*core
+	sigmas []float64
+	local  *local
+	hmc    *mover
+	level  int // −1: the preview
+}
+
+// NewBridge allocates the kernel.
+func NewBridge(dev engine.Device, cfg Config) (*Bridge, error) {
+	c, err := newCore(dev, cfg)
+	if err != nil {
+		return nil, err
+	}
+	k := &Bridge{core: c, sigmas: c.cfg.levels()}
+	if !c.cfg.Stationary {
+		k.local, err = c.newLocal()
+	}
+	if err == nil && c.cfg.Moves > 0 {
+		k.hmc, err = c.newMover()
+	}
+	if err != nil {
+		k.Close()
+		return nil, fmt.Errorf("anneal: bridge: %w", err)
+	}
+	return k, nil
+}
+
+// StepsPerBatch is how many steps complete a batch of draws, after the preview.
+func (k *Bridge) StepsPerBatch() int { return len(k.sigmas) + k.cfg.Moves }
+
+// Calls is how many times the prior's score was taken of a scene, per batch member,
+// since the kernel was made.
+func (k *Bridge) Calls() int { return k.calls }
+
+// Init starts a batch; x0 is not used: the walk begins at noise.
+func (k *Bridge) Init(context.Context, *engine.Tensor) (*solvers.State, error) {
+	k.level = -1
+	if k.cfg.NoPreview {
+		k.level = 0
+	}
+	k.state = solvers.State{Stream: k.s, X: k.x}
+	return &k.state, k.s.Err()
+}
+
+// Step walks one level or makes one move.
+func (k *Bridge) Step(ctx context.Context, key engine.Key, st *solvers.State) (solvers.Info, error) {
+	if k.level < 0 {
+		k.level = 0
+		return solvers.Info{}, k.preview(ctx, st)
+	}
+	st.X, st.Kind, st.Count = k.x, solvers.Warmup, k.n
+	var info solvers.Info
+	var err error
+	if k.level < len(k.sigmas) {
+		info, err = k.walk(ctx, key)
+	} else {
+		info, err = k.correct(ctx, key)
+	}
+	if err != nil {
+		return info, err
+	}
+	k.level++
+	if k.level == k.StepsPerBatch() {
+		st.X, st.Kind, k.level = k.m, solvers.Draw, 0
+		if k.cfg.Moves > 0 {
+			if err := k.finish(ctx, key.Fold(9)); err != nil {
+				return info, err
+			}
+		}
+	}
+	return info, k.s.Sync(ctx)
+}
+
+// walk goes from one level to the next; the last ends in its x0, in m, and leaves x
+// there too.
+func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error) {
+	sigma := k.sigmas[k.level]
+	if k.level == 0 {
+		if err := k.begin(ctx, key.Fold(0), sigma); err != nil {
+			return solvers.Info{}, err
+		}
+	}
+	if err := k.denoise(ctx, k.m, k.x, sigma); err != nil {
+		return solvers.Info{}, err
+	}
+	if k.local == nil {
+		k.stationary(sigma)
+	} else if err := k.measure(ctx, k.local, k.x, sigma, key.Fold(3)); err != nil {
+		return solvers.Info{}, err
+	}
+	draw := key.Fold(4)
+	res, err := k.draw(ctx, k.sc, k.m, &draw)
+	if err != nil {
+		return solvers.Info{}, err
+	}
+	last, next := k.level+1 == len(k.sigmas), 0.0
+	if !last {
+		next = k.sigmas[k.level+1]
+	}
+	k.transition(k.x, k.sc, sigma, next, key.Fold(5))
+	if last {
+		k.s.Copy(k.m, k.x)
+	}
+	return solvers.Info{Iterations: res.Iterations, Residual: res.Residual}, nil
+}
+
+// correct makes a move at σ_min.
+func (k *Bridge) correct(ctx context.Context, key engine.Key) (solvers.Info, error) {
+	move := k.level - len(k.sigmas)
+	if move == 0 {
+		k.hmc.restart()
+		k.hmc.sigma = k.cfg.SigmaMin
+		k.normals(k.t, k.n, key.Fold(6)) // a scene becomes one at σ_min
+		k.s.Axpy(k.x, float32(k.cfg.SigmaMin), k.t)
+		k.setEnsemble(k.local, k.cfg.SigmaMin)
+	}
+	k.hmc.adapt = move < k.cfg.Moves/2
+	return k.hmc.move(ctx, key.Fold(7), leapfrogs)
+}
+
+// finish leaves in m a draw of the scene given x at σ_min.
+func (k *Bridge) finish(ctx context.Context, key engine.Key) error {
+	sigma := k.cfg.SigmaMin
+	if err := k.denoise(ctx, k.m, k.x, sigma); err != nil {
+		return err
+	}
+	if k.local == nil {
+		k.stationary(sigma)
+	} else if err := k.measure(ctx, k.local, k.x, sigma, key.Fold(0)); err != nil {
+		return err
+	}
+	k.normals(k.t, k.n, key.Fold(1))
+	k.spread(k.u, k.t)
+	k.s.Add(k.m, k.m, k.u)
+	return nil
+}
+
+// References are keys of assets/references.bib.
+func (k *Bridge) References() []string {
+	refs := []string{"Song2021", "Efron2011", "PapandreouYuille2010"}
+	if k.local != nil {
+		refs = append(refs, "Hutchinson1990")
+	}
+	if k.cfg.Moves > 0 {
+		refs = append(refs, "Betancourt2017", "Remy2023")
+	}
+	return append(refs, k.cfg.Prior.References()...)
+}
+
+// Close frees the kernel's tensors, not the operator or the prior.
+func (k *Bridge) Close() { k.close() }
