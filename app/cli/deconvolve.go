@@ -35,11 +35,18 @@ Model
                         variance[:…], std[:…], or the HDU of a map whose name tells
   --sky S               auto, none, constant[:V], mesh[:64]
 Inference
-  --method M            gaussian (exact posterior, default) or rl (Richardson-Lucy)
+  --method M            gaussian (exact posterior, default), learned (posterior of a
+                        learned prior); without uncertainty: wiener, starlet, tv
+                        (total variation), rl (Richardson-Lucy)
+  --prior P             learned prior: galaxies, or a weights file; implies learned
+  --budget B            of learned: quick, standard (default), publication
   --spectrum F          fit (default), or a file of k (cycles/px) and P columns
   --samples N           posterior samples (default 64)
   --seed N              random seed (default 1)
-  --iterations N        of Richardson-Lucy (default 50)
+  --iterations N        of rl (default 50), starlet and tv (at most 200)
+  --strength S          threshold of starlet in sigma (default 3), of tv in sigma
+                        (default: least estimated risk), or total variation in rl, as
+                        .002 (default none)
   --damping T           of Richardson-Lucy, in sigma
   --stop-at-noise       end Richardson-Lucy when the residual reaches the noise
 Output
@@ -77,7 +84,8 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	f.Var(&plane, "plane", "")
 	cutout, mask, saturation := f.String("cutout", "", ""), f.String("mask", "", ""), f.String("saturation", "", "")
 	psf, noise, sky := f.String("psf", "", ""), f.String("noise", "auto", ""), f.String("sky", "auto", "")
-	method, spectrum := f.String("method", "gaussian", ""), f.String("spectrum", "fit", "")
+	method, spectrum := f.String("method", "", ""), f.String("spectrum", "fit", "")
+	prior, budget, strength := f.String("prior", "", ""), f.String("budget", "", ""), f.Float64("strength", 0, "")
 	samples, seed := f.Int("samples", 64, ""), f.Uint64("seed", 1, "")
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
@@ -86,7 +94,11 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	}
 	r := recipe.Default(f.operands[0])
 	r.Input.HDU, r.Input.Plane = hdu.v, plane.v
-	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop}
+	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength}
+	if *budget != "standard" {
+		r.Method.Budget = deconv.Budget(*budget)
+	}
+	choosePrior(&r, *prior)
 	r.Draw.Samples, r.Draw.Seed, r.Device = *samples, *seed, o.device
 	if *spectrum != "fit" {
 		r.Prior.Spectrum, r.Prior.File = "file", *spectrum
@@ -103,6 +115,26 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 		r.PSF.Error = &v
 	}
 	return carryOut(ctx, e, r, o)
+}
+
+// choosePrior sets method and prior from --method and --prior, either of which may be
+// empty.
+func choosePrior(r *recipe.Recipe, prior string) {
+	m := &r.Method.Kind
+	switch {
+	case prior != "" && prior != recipe.PriorGaussian:
+		if *m == "" {
+			*m = deconv.Learned
+		}
+		r.Prior = recipe.Prior{Kind: prior}
+		if strings.ContainsAny(prior, "./\\") { // a file
+			r.Prior = recipe.Prior{Kind: recipe.PriorWeights, File: prior}
+		}
+	case *m == deconv.Learned && prior == "":
+		r.Prior = recipe.Prior{Kind: recipe.PriorGalaxies}
+	case *m == "":
+		*m = deconv.Gaussian
+	}
 }
 
 // fillObservation parses what describes the data.

@@ -60,14 +60,20 @@ type Input struct {
 // Method says how to infer.
 type Method struct {
 	Kind        deconv.Method `json:"kind"`
-	Iterations  int           `json:"iterations,omitempty"`    // Richardson–Lucy
+	Iterations  int           `json:"iterations,omitempty"`    // Richardson–Lucy, starlets, total variation
 	Damping     float64       `json:"damping,omitempty"`       // Richardson–Lucy, in σ
 	StopAtNoise bool          `json:"stop_at_noise,omitempty"` // Richardson–Lucy
+	// Strength of the penalty: Richardson–Lucy's λ of total variation, the starlet
+	// threshold in σ, or λ of total variation in σ; 0: automatic, for rl none.
+	Strength float64       `json:"strength,omitempty"`
+	Budget   deconv.Budget `json:"budget,omitempty"` // learned: "quick", "" or "publication"
 }
 
 // Prior of the scene.
 type Prior struct {
-	Kind string `json:"kind"` // "gaussian"
+	// Kind is "gaussian"; for the method learned the name of a prior that ships, as
+	// "galaxies", or "weights": those in File.
+	Kind string `json:"kind"`
 	// Spectrum is "fit", or "file" with K and P read from Spectrum file, or
 	// "points" with K (cycles per pixel) and P (data unit²) here.
 	Spectrum string    `json:"spectrum,omitempty"`
@@ -75,6 +81,13 @@ type Prior struct {
 	K        []float64 `json:"k,omitempty"`
 	P        []float64 `json:"p,omitempty"`
 }
+
+// Kinds of priors.
+const (
+	PriorGaussian = "gaussian"
+	PriorGalaxies = "galaxies"
+	PriorWeights  = "weights"
+)
 
 // Draw says how many samples.
 type Draw struct {
@@ -100,7 +113,7 @@ func Default(file string) Recipe {
 		Noise:  Noise{Kind: observe.NoiseAuto},
 		Sky:    Sky{Kind: observe.SkyAuto},
 		Method: Method{Kind: deconv.Gaussian},
-		Prior:  Prior{Kind: "gaussian", Spectrum: "fit"},
+		Prior:  Prior{Kind: PriorGaussian, Spectrum: "fit"},
 		Draw:   Draw{Samples: 64, Seed: 1},
 	}
 }
@@ -188,8 +201,14 @@ func (r Recipe) Validate() error {
 		return bad("task %q: this version knows deconvolve", r.Task)
 	case r.Input.File == "":
 		return bad("no input file")
-	case r.Method.Kind != deconv.Gaussian && r.Method.Kind != deconv.RichardsonLucy:
-		return bad("method %q is not one of gaussian, rl", r.Method.Kind)
+	case !known(r.Method.Kind):
+		return bad("method %q is not one of %s", r.Method.Kind, deconv.MethodNames())
+	case !(r.Method.Strength >= 0) || math.IsInf(r.Method.Strength, 0):
+		return bad("strength %g must be 0 or positive", r.Method.Strength)
+	case r.Method.Kind == deconv.RichardsonLucy && r.Method.Strength >= 0.125:
+		return bad("strength %g: total variation in Richardson–Lucy must stay below 1/8, as .002", r.Method.Strength)
+	case r.Method.Budget != deconv.Standard && r.Method.Budget != deconv.Quick && r.Method.Budget != deconv.Publication:
+		return bad("budget %q is not one of quick, standard, publication", r.Method.Budget)
 	case r.Method.Iterations < 0 || r.Method.Iterations > MaxIterations:
 		return bad("%d iterations: between 1 and %d (0: the default)", r.Method.Iterations, MaxIterations)
 	case !(r.Method.Damping >= 0) || math.IsInf(r.Method.Damping, 0):
@@ -207,14 +226,22 @@ func (r Recipe) Validate() error {
 	return r.validatePrior()
 }
 
+func known(m deconv.Method) bool {
+	_, ok := m.About()
+	return ok
+}
+
 func (r Recipe) validatePrior() error {
-	if r.Method.Kind == deconv.RichardsonLucy {
-		return nil
-	}
-	p := r.Prior
+	p, about := r.Prior, aboutOf(r.Method.Kind)
 	switch {
-	case p.Kind != "gaussian":
-		return bad("prior %q: this version knows gaussian", p.Kind)
+	case r.Method.Kind == deconv.Learned && p.Kind == PriorGaussian:
+		return bad("method learned needs a learned prior, as galaxies")
+	case r.Method.Kind == deconv.Learned && p.Kind == PriorWeights && p.File == "":
+		return bad("prior: kind \"weights\" needs a file")
+	case !about.Spectrum:
+		return nil
+	case p.Kind != PriorGaussian:
+		return bad("prior %q: method %s takes a gaussian one; a learned prior needs method learned", p.Kind, r.Method.Kind)
 	case p.Spectrum == "fit":
 		return nil
 	case p.Spectrum == "file" && p.File == "":
@@ -225,4 +252,9 @@ func (r Recipe) validatePrior() error {
 		return bad("prior: spectrum %q is not one of fit, file, points", p.Spectrum)
 	}
 	return nil
+}
+
+func aboutOf(m deconv.Method) deconv.About {
+	a, _ := m.About()
+	return a
 }

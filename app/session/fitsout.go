@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"limpid"
+	"limpid/app/recipe"
 	"limpid/fitsio"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
@@ -148,18 +149,11 @@ func (r *Result) History() []string {
 	case deconv.Gaussian:
 		add("method: exact posterior of a Gaussian prior; mean by conjugate gradients, %d independent draws, seed %d", r.Draws, rec.Draw.Seed)
 		add("prior: Gaussian, power spectrum %s", map[string]string{"fit": "fitted to the data", "file": "from " + rec.Prior.File, "points": "given"}[rec.Prior.Spectrum])
-	case deconv.RichardsonLucy:
-		text := fmt.Sprintf("method: Richardson-Lucy, at most %d iterations", max(rec.Method.Iterations, 1))
-		if rec.Method.Iterations == 0 {
-			text = fmt.Sprintf("method: Richardson-Lucy, %d iterations", defaultIterations)
-		}
-		if rec.Method.Damping > 0 {
-			text += fmt.Sprintf(", damped at %g sigma", rec.Method.Damping)
-		}
-		if rec.Method.StopAtNoise {
-			text += ", stopped at the noise"
-		}
-		add("%s; no uncertainty", text)
+	case deconv.Learned:
+		add("method: posterior under a learned prior, annealed bridge with Metropolised moves, %d draws, seed %d", r.Draws, rec.Draw.Seed)
+		add("prior: %s", strings.TrimSpace(rec.Prior.Kind+" "+rec.Prior.File))
+	default:
+		add("%s; no uncertainty", describeEstimate(rec.Method))
 	}
 	add("PSF: %s", r.describePSF())
 	add("noise: %s", r.describeNoise())
@@ -234,4 +228,23 @@ func (r *Result) starTable() (*fitsio.NewHDU, error) {
 		{Name: "USED", Data: used},
 		{Name: "REASON", Data: reason},
 	}, h)
+}
+
+// describeEstimate names a method without samples and its settings.
+func describeEstimate(m recipe.Method) string {
+	about, _ := m.Kind.About()
+	text := "method: " + strings.ReplaceAll(about.Short, "–", "-")
+	if about.Iterates {
+		text += fmt.Sprintf(", at most %d iterations", deconv.Settings{Method: m.Kind, Iterations: m.Iterations}.StepsAtMost())
+	}
+	if m.Damping > 0 {
+		text += fmt.Sprintf(", damped at %g sigma", m.Damping)
+	}
+	if m.Strength > 0 {
+		text += fmt.Sprintf(", strength %g", m.Strength)
+	}
+	if m.StopAtNoise {
+		text += ", stopped at the noise"
+	}
+	return text
 }

@@ -139,8 +139,8 @@ func (r *Run) carryOut(ctx context.Context) error {
 		return err
 	}
 	w := &work{obs: o, total: r.Recipe.Draw.Samples}
-	if set.Method == deconv.RichardsonLucy {
-		w.total = set.Iterations
+	if !r.draws() {
+		w.total = set.StepsAtMost()
 	}
 	if err := r.checkMemory(o, set.Method); err != nil {
 		return err
@@ -180,23 +180,31 @@ func gib(n int64) float64 { return float64(n) / (1 << 30) }
 
 func (r *Run) summaryOptions() summary.Options {
 	keep := r.Recipe.Draw.Samples
-	if r.Recipe.Method.Kind == deconv.RichardsonLucy {
+	if !r.draws() {
 		keep = 0
 	}
 	return summary.Options{Keep: keep, Chains: recipe.Chains}
 }
 
-// defaultIterations of Richardson–Lucy.
-const defaultIterations = 50
+// draws says whether the run samples a posterior; else it gives one estimate.
+func (r *Run) draws() bool {
+	a, _ := r.Recipe.Method.Kind.About()
+	return a.Samples
+}
 
 // settings turns the recipe's method and prior into the solver's.
 func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, error) {
 	m, p := r.Recipe.Method, r.Recipe.Prior
-	set := deconv.Settings{Method: m.Kind, Iterations: m.Iterations, Damping: m.Damping, StopAtNoise: m.StopAtNoise}
-	if set.Iterations == 0 {
-		set.Iterations = defaultIterations
+	set := deconv.Settings{
+		Method: m.Kind, Iterations: m.Iterations, Damping: m.Damping, StopAtNoise: m.StopAtNoise,
+		Strength: m.Strength, Budget: m.Budget,
 	}
-	if m.Kind != deconv.Gaussian || p.Spectrum == "fit" || p.Spectrum == "" {
+	if m.Kind == deconv.Learned {
+		var err error
+		set.Load, err = learnedPrior(p)
+		return set, err
+	}
+	if about, _ := m.Kind.About(); !about.Spectrum || p.Spectrum == "fit" || p.Spectrum == "" {
 		return set, nil
 	}
 	k, power := p.K, p.P
@@ -220,7 +228,7 @@ func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, error
 
 // iterate runs the kernel until enough draws or iterations are in.
 func (r *Run) iterate(ctx context.Context, w *work) error {
-	draws := r.Recipe.Method.Kind == deconv.Gaussian
+	draws := r.draws()
 	phase, steps := PhaseMean, math.MaxInt
 	if !draws {
 		phase, steps = PhaseIterate, w.total
@@ -258,7 +266,7 @@ func (r *Run) iterate(ctx context.Context, w *work) error {
 // report updates the status after a step.
 func (r *Run) report(w *work, step solvers.Step, done int) {
 	r.update(Progress, func(s *Status) {
-		if step.State.Kind == solvers.Estimate && r.Recipe.Method.Kind == deconv.Gaussian {
+		if r.draws() && (step.State.Kind == solvers.Estimate || step.State.Kind == solvers.Preview) {
 			s.Phase = PhaseDrawing
 			w.began = time.Now() // the mean's time says nothing about a draw's
 			return
@@ -276,6 +284,9 @@ func (r *Run) report(w *work, step solvers.Step, done int) {
 const snapshotEvery = 100 * time.Millisecond
 
 func (r *Run) maybeSnapshot(w *work) error {
+	if w.sum.Draws() == 0 && w.sum.GridEstimate() == nil {
+		return nil // nothing to show yet
+	}
 	if since := time.Since(w.lastSnap); since < snapshotEvery || since < 5*w.snapCost {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"limpid"
 	"limpid/engine"
@@ -14,40 +15,23 @@ import (
 	"limpid/solvers/optim"
 )
 
-// Method names how the scene is inferred.
-type Method string
-
-// The methods there are.
-const (
-	// Gaussian is the exact posterior under a Gaussian prior: mean and samples.
-	Gaussian Method = "gaussian"
-	// RichardsonLucy is an estimate without uncertainty.
-	RichardsonLucy Method = "rl"
-)
-
-// Settings of a deconvolution.
-type Settings struct {
-	Method Method
-	// Spectra are the prior's power spectra per band; nil: fitted to the data.
-	Spectra []gaussian.Spectrum
-	// Of Richardson–Lucy: iterations at most, damping threshold in σ (0: none),
-	// and whether to stop when the residual reaches the noise.
-	Iterations  int
-	Damping     float64
-	StopAtNoise bool
-}
+// Spectrum is the power spectrum of a Gaussian prior.
+type Spectrum = gaussian.Spectrum
 
 // Problem is a deconvolution ready to run. Close frees its tensors.
 type Problem struct {
 	Obs      *solvers.Observation
 	Op       *operator.Convolution
 	Kernel   solvers.Kernel
-	Spectra  []gaussian.Spectrum // of the Gaussian prior
+	Spectra  []gaussian.Spectrum // of the Gaussian prior; with a learned one, of its start
+	Strength float64             // of total variation, as chosen
 	Findings []limpid.Finding
 
 	dev    engine.Device
 	stream engine.Stream
 	misfit misfit
+
+	closers []func()
 }
 
 // New fits what is to be fitted and makes the kernel. The observation must be
@@ -59,12 +43,18 @@ func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Set
 		return nil, fmt.Errorf("deconv: %w", err)
 	}
 	switch set.Method {
-	case Gaussian:
+	case Gaussian, Wiener:
 		err = p.gaussian(ctx, set)
+	case Learned:
+		err = p.learned(ctx, set)
 	case RichardsonLucy:
 		err = p.richardsonLucy(set)
+	case Starlet:
+		err = p.starlet(set)
+	case TV:
+		err = p.totalVariation(ctx, set)
 	default:
-		err = fmt.Errorf("deconv: method %q is not one of gaussian, rl", set.Method)
+		err = fmt.Errorf("deconv: method %q is not one of %s", set.Method, MethodNames())
 	}
 	if err != nil {
 		p.Close()
@@ -73,21 +63,17 @@ func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Set
 	return p, nil
 }
 
-// Memory estimates the bytes a run of c × h × w pixels with a PSF of ph × pw
-// takes on the device.
-func Memory(m Method, c, h, w, ph, pw int) int64 {
-	g := operator.NewGrid(c, h, w, ph, pw)
-	real := int64(g.C) * int64(g.H) * int64(g.W) * 4
-	if m == RichardsonLucy {
-		return 16 * real
+// MethodNames lists the methods for messages.
+func MethodNames() string {
+	var names []string
+	for _, a := range Methods() {
+		names = append(names, string(a.Method))
 	}
-	batch := int64(mcmc.DrawsPerStep(g.Domain()))
-	// per draw: 4 scenes, 2 spectra, 4 of conjugate gradients; per band: images
-	// and filters of mcmc.Exact, and the operator's own
-	return real * (batch*10 + 18)
+	return strings.Join(names, ", ")
 }
 
-func (p *Problem) gaussian(ctx context.Context, set Settings) error {
+// fitSpectra fits the power spectra that are not given, one per band.
+func (p *Problem) fitSpectra(ctx context.Context, set Settings) error {
 	p.Spectra = set.Spectra
 	if p.Spectra == nil {
 		for c := range p.Obs.Data.C {
@@ -109,6 +95,13 @@ func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 	if len(p.Spectra) != p.Obs.Data.C {
 		return fmt.Errorf("deconv: %d power spectra for %d bands", len(p.Spectra), p.Obs.Data.C)
 	}
+	return nil
+}
+
+func (p *Problem) gaussian(ctx context.Context, set Settings) error {
+	if err := p.fitSpectra(ctx, set); err != nil {
+		return err
+	}
 	k, err := mcmc.NewExact(p.dev, p.Op, mcmc.ExactConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Spectra: p.Spectra})
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
@@ -116,6 +109,14 @@ func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 	p.Kernel = k
 	if err := p.misfit.init(p); err != nil {
 		return err
+	}
+	if set.Method == Wiener {
+		p.Findings = append(p.Findings, limpid.Finding{
+			Severity: limpid.Info, Code: "method.estimate", Where: "method",
+			What:   "the Wiener filter gives the mean of the posterior alone",
+			Advice: "use gaussian for its error bars",
+		})
+		return nil
 	}
 	p.Findings = append(p.Findings, limpid.Finding{
 		Severity: limpid.Warning, Code: "prior.gaussian", Where: "prior",
@@ -128,7 +129,7 @@ func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 func (p *Problem) richardsonLucy(set Settings) error {
 	cfg := optim.RLConfig{
 		Data: p.Obs.Data, Weights: p.Obs.Weights,
-		Damping: set.Damping, StopAtNoise: set.StopAtNoise,
+		Damping: set.Damping, StopAtNoise: set.StopAtNoise, TV: set.Strength,
 	}
 	for c := range p.Obs.Data.C {
 		cfg.Background = append(cfg.Background, rlBackground(p.Obs, c))
@@ -242,6 +243,9 @@ func (p *Problem) Close() {
 	p.misfit.close()
 	if p.Kernel != nil {
 		p.Kernel.Close()
+	}
+	for _, f := range p.closers {
+		f()
 	}
 	if p.Op != nil {
 		p.Op.Close()

@@ -125,10 +125,20 @@ func runGaussian(t testing.TB, dev engine.Device, o *solvers.Observation, sp []g
 		t.Fatal(err)
 	}
 	defer p.Close()
-	sum := summary.New(p.Op.Grid, summary.Options{Keep: 4, Chains: 4})
+	sum, _ := collect(t, p, draws)
+	return sum
+}
+
+// collect runs a problem until enough draws are in and counts its previews.
+func collect(t testing.TB, p *deconv.Problem, draws int) (sum *summary.Summary, previews int) {
+	t.Helper()
+	sum = summary.New(p.Op.Grid, summary.Options{Keep: 4, Chains: 4})
 	for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: 1 << 20, Seed: 9}) {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if step.State.Kind == solvers.Preview {
+			previews++
 		}
 		if err := sum.Add(step); err != nil {
 			t.Fatal(err)
@@ -137,5 +147,5 @@ func runGaussian(t testing.TB, dev engine.Device, o *solvers.Observation, sp []g
 			break
 		}
 	}
-	return sum
+	return sum, previews
 }

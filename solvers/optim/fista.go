@@ -103,6 +103,9 @@ func NewFISTA(dev engine.Device, op solvers.Operator, cfg FISTAConfig) (*FISTA, 
 // SetData replaces the data, for risk estimates; shape as before.
 func (k *FISTA) SetData(pix []float32) { k.stream.Upload(k.y, pix) }
 
+// Estimate is the present x, (1, C, H, W), the kernel's own.
+func (k *FISTA) Estimate() *engine.Tensor { return k.x }
+
 // powerIterations were measured to give the norm of blurs to .5 %.
 const powerIterations = 24
 

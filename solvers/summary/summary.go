@@ -168,6 +168,9 @@ func (s *Summary) Mean() solvers.Image {
 	return s.crop(s.newWindow(), func(i int) float32 { return float32(s.mean[i]) })
 }
 
+// GridEstimate is the latest Estimate or Preview on the grid, nil without one.
+func (s *Summary) GridEstimate() []float32 { return s.estimate }
+
 // GridMean is Mean over the whole grid, (C, H, W): what the operator takes.
 func (s *Summary) GridMean() []float32 {
 	if s.estimate != nil {

@@ -9,7 +9,6 @@ import (
 	"limpid/app/figure"
 	"limpid/app/recipe"
 	"limpid/app/session"
-	"limpid/solvers/deconv"
 	"limpid/ui/viewmodel/form"
 )
 
@@ -78,10 +77,8 @@ func (m *Model) Run() {
 		return
 	}
 	m.nextID++
-	name := "Posterior "
-	if r.Method.Kind == deconv.RichardsonLucy {
-		name = "Richardson–Lucy "
-	}
+	about, _ := r.Method.Kind.About()
+	name := about.Short + " "
 	e := &Entry{ID: m.nextID, File: f, Name: name + time.Now().Format("15:04:05"), Recipe: r, run: run, Status: run.Status()}
 	if h, ok := f.draft.Image(f.openFile()); ok {
 		e.HDU = h.Index
@@ -149,7 +146,7 @@ func (m *Model) ended(e *Entry) {
 }
 
 func (e *Entry) unit() string {
-	if e.Recipe.Method.Kind == deconv.RichardsonLucy {
+	if about, _ := e.Recipe.Method.Kind.About(); !about.Samples {
 		return "iterations"
 	}
 	return "samples"

@@ -17,7 +17,6 @@ package anneal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -42,7 +41,7 @@ type Config struct {
 	SigmaMax float64 // data unit; default see sigmaRange
 	SigmaMin float64
 	Levels   int     // default 32; of HMC and Langevin by Ratio
-	Ratio    float64 // σ of a level over that before; default .98 (HMC, Langevin)
+	Ratio    float64 // σ of a level over that before; default .97 (HMC, Langevin)
 	Moves    int     // at σ_min; default 10; negative: none
 	Batch    int     // draws at a time; default 8
 	Probes   int     // draws of a batch that the local covariance is measured on; default 4
@@ -56,7 +55,7 @@ type Config struct {
 const (
 	defaultLevels = 32
 	defaultMoves  = 10
-	defaultRatio  = 0.98
+	defaultRatio  = 0.97
 	defaultBatch  = 8
 	defaultProbes = 4
 )
@@ -465,6 +464,3 @@ func (k *core) transition(x, x0 *engine.Tensor, sigma, next float64, key engine.
 		s.Axpy(x, float32(next*math.Sqrt(tau)), k.t)
 	}
 }
-
-// errNoDraws guards kernels against use before Init.
-var errNoDraws = errors.New("anneal: Step before Init")

@@ -102,7 +102,6 @@ type local struct {
 	smooth      *engine.Tensor // (modes) of one plane's shape, repeated
 	hostA       []float32
 	hostB       []float32
-	floor       float64
 }
 
 const (
@@ -210,3 +209,5 @@ func (k *core) stationary(sigma float64) {
 	k.s.Fill(k.scale, 1)
 	k.sigma = sigma
 }
+
+func sqrt(v float64) float64 { return math.Sqrt(math.Max(0, v)) }

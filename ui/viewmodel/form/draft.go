@@ -50,8 +50,19 @@ func FromRecipe(r recipe.Recipe) Draft {
 	d.set(Iterations, count(r.Method.Iterations))
 	d.set(Damping, number(r.Method.Damping))
 	d.set(StopAtNoise, toggle(r.Method.StopAtNoise))
+	d.set(Strength, number(r.Method.Strength))
+	d.set(Budget, string(r.Method.Budget))
 	d.set(Spectrum, orElse(r.Prior.Spectrum, spectFit))
-	d.set(SpectrumFile, r.Prior.File)
+	d.set(Prior, recipe.PriorGalaxies)
+	switch r.Prior.Kind {
+	case recipe.PriorGaussian, "":
+		d.set(SpectrumFile, r.Prior.File)
+	case recipe.PriorWeights:
+		d.set(Prior, recipe.PriorWeights)
+		d.set(PriorFile, r.Prior.File)
+	default:
+		d.set(Prior, r.Prior.Kind)
+	}
 	d.set(Samples, strconv.Itoa(r.Draw.Samples))
 	d.set(Seed, strconv.FormatUint(r.Draw.Seed, 10))
 	return d
@@ -160,7 +171,7 @@ func (e Errors) First() (ID, string) {
 var order = []ID{
 	HDU, Plane, Cutout, PSFKind, PSFSource, FWHM, FWHMUnit, Beta, PSFError,
 	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, MaskSource, Saturation,
-	Method, Spectrum, SpectrumFile, Iterations, Damping, Samples, Seed,
+	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Samples, Seed,
 }
 
 // Recipe is what the form asks for. With errors it holds what could be
@@ -184,12 +195,7 @@ func (d Draft) Recipe() (recipe.Recipe, Errors) {
 		r.Mask.File, r.Mask.HDU = p.source(MaskSource)
 	}
 	r.Method = p.method()
-	r.Prior.Spectrum, r.Prior.File = d.Get(Spectrum), ""
-	if r.Prior.Spectrum == spectFile {
-		if r.Prior.File = d.Get(SpectrumFile); r.Prior.File == "" && r.Method.Kind == deconv.Gaussian {
-			p.errs[SpectrumFile] = "choose a text file of k (cycles/px) and P"
-		}
-	}
+	r.Prior = p.prior(r.Prior, r.Method.Kind)
 	r.Draw.Samples = p.whole(Samples, 0, recipe.MaxSamples)
 	r.Draw.Seed = p.seed()
 	return r, p.errs
@@ -263,15 +269,48 @@ func (p *parser) sky() recipe.Sky {
 
 func (p *parser) method() recipe.Method {
 	out := recipe.Method{Kind: deconv.Method(p.d.Get(Method))}
-	if out.Kind != deconv.RichardsonLucy {
+	about, _ := out.Kind.About()
+	if out.Kind == deconv.Learned {
+		out.Budget = deconv.Budget(p.d.Get(Budget))
+	}
+	if !about.Iterates {
 		return out
 	}
 	if p.d.Get(Iterations) != "" {
 		out.Iterations = p.whole(Iterations, 1, recipe.MaxIterations)
+	}
+	if p.d.Get(Strength) != "" {
+		if out.Strength = p.notNegative(Strength); out.Kind == deconv.RichardsonLucy && out.Strength >= 0.125 {
+			p.errs[Strength] = "must stay below 1/8, as 0.002"
+		}
+	}
+	if out.Kind != deconv.RichardsonLucy {
+		return out
 	}
 	if p.d.Get(Damping) != "" {
 		out.Damping = p.notNegative(Damping)
 	}
 	out.StopAtNoise = p.d.Get(StopAtNoise) == True
 	return out
+}
+
+// prior is that of the method: a learned one, or a power spectrum.
+func (p *parser) prior(was recipe.Prior, m deconv.Method) recipe.Prior {
+	d := p.d
+	if m == deconv.Learned {
+		out := recipe.Prior{Kind: orElse(d.Get(Prior), recipe.PriorGalaxies)}
+		if out.Kind == recipe.PriorWeights {
+			if out.File = d.Get(PriorFile); out.File == "" {
+				p.errs[PriorFile] = "choose a weights file (.safetensors)"
+			}
+		}
+		return out
+	}
+	was.Kind, was.Spectrum, was.File = recipe.PriorGaussian, d.Get(Spectrum), ""
+	if about, _ := m.About(); was.Spectrum == spectFile {
+		if was.File = d.Get(SpectrumFile); was.File == "" && about.Spectrum {
+			p.errs[SpectrumFile] = "choose a text file of k (cycles/px) and P"
+		}
+	}
+	return was
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"limpid/app/recipe"
 	"limpid/app/session"
 	"limpid/solvers/deconv"
 	"limpid/solvers/observe"
@@ -331,14 +332,20 @@ func (b *builder) mask() {
 }
 
 func (b *builder) prior() {
-	b.add(Field{ID: Method, Label: "Method", Kind: Choice, Options: []Option{
-		{string(deconv.Gaussian), "exact posterior, Gaussian prior"},
-		{string(deconv.RichardsonLucy), "Richardson–Lucy (no uncertainty)"},
-	}})
-	if b.d.Get(Method) == string(deconv.RichardsonLucy) {
-		b.add(Field{ID: Iterations, Label: "Iterations", Blank: "50"})
-		b.add(Field{ID: Damping, Label: "Damping", Unit: "σ", Blank: "none", Help: "residuals below so many σ are not fitted"})
-		b.add(Field{ID: StopAtNoise, Label: "Stop", Kind: Toggle, Help: "end when the residual reaches the noise"})
+	var methods []Option
+	for _, a := range deconv.Methods() {
+		methods = append(methods, Option{string(a.Method), a.Title})
+	}
+	b.add(Field{ID: Method, Label: "Method", Kind: Choice, Options: methods})
+	method := deconv.Method(b.d.Get(Method))
+	about, _ := method.About()
+	if method == deconv.Learned {
+		b.learned()
+	}
+	if about.Iterates {
+		b.iterations(method)
+	}
+	if !about.Spectrum {
 		return
 	}
 	list := []Option{{spectFit, "fitted to the data"}, {spectFile, "from a file"}}
@@ -355,8 +362,42 @@ func (b *builder) prior() {
 	}
 }
 
+// learned are the fields of a learned prior.
+func (b *builder) learned() {
+	kinds := []Option{{recipe.PriorGalaxies, "galaxies"}, {recipe.PriorWeights, "a weights file"}}
+	b.add(Field{ID: Prior, Label: "Prior", Kind: Choice, Options: kinds, Help: "what the network was trained on: its card says where it holds"})
+	if b.d.Get(Prior) == recipe.PriorWeights {
+		var files []Option
+		if b.d.Get(PriorFile) == "" {
+			files = append(files, Option{"", "no file yet"})
+		}
+		b.add(Field{ID: PriorFile, Label: "Weights", Kind: File, Options: files, Help: "a .safetensors file of Limpid"})
+	}
+	b.add(Field{ID: Budget, Label: "Budget", Kind: Choice, Options: []Option{
+		{string(deconv.Standard), "standard"},
+		{string(deconv.Quick), "quick look"},
+		{string(deconv.Publication), "publication"},
+	}, Help: "a quick look takes a half of the time; for publication twice the noise levels and four times the moves"})
+}
+
+// iterations are the fields of the methods that iterate.
+func (b *builder) iterations(m deconv.Method) {
+	most := deconv.Settings{Method: m}.StepsAtMost()
+	b.add(Field{ID: Iterations, Label: "Iterations", Blank: fmt.Sprint(most)})
+	switch m {
+	case deconv.Starlet:
+		b.add(Field{ID: Strength, Label: "Threshold", Unit: "σ", Blank: "3, finest scale 4", Help: "coefficients below so many times their noise are dropped"})
+	case deconv.TV:
+		b.add(Field{ID: Strength, Label: "Strength", Unit: "σ", Blank: "automatic", Help: "automatic: the least estimated error of the blurred scene"})
+	case deconv.RichardsonLucy:
+		b.add(Field{ID: Strength, Label: "Total variation", Blank: "none", Help: "as 0.002: keeps noise from growing in flat places"})
+		b.add(Field{ID: Damping, Label: "Damping", Unit: "σ", Blank: "none", Help: "residuals below so many σ are not fitted"})
+		b.add(Field{ID: StopAtNoise, Label: "Stop", Kind: Toggle, Help: "end when the residual reaches the noise"})
+	}
+}
+
 func (b *builder) draw() {
-	if b.d.Get(Method) == string(deconv.RichardsonLucy) {
+	if about, _ := deconv.Method(b.d.Get(Method)).About(); !about.Samples {
 		return
 	}
 	b.add(Field{ID: Samples, Label: "Samples", Help: "independent draws from the posterior; 64 give standard deviations to 9 %"})

@@ -38,6 +38,10 @@ const (
 	Saturation  ID = "saturation"
 
 	Method       ID = "method"
+	Prior        ID = "prior"
+	PriorFile    ID = "prior.weights"
+	Budget       ID = "budget"
+	Strength     ID = "strength"
 	Spectrum     ID = "prior.spectrum"
 	SpectrumFile ID = "prior.file"
 	Iterations   ID = "rl.iterations"
@@ -108,7 +112,7 @@ func StepFor(id ID) Step {
 		return StepData
 	case PSFKind, PSFSource, FWHM, FWHMUnit, Beta, Recenter, PSFError:
 		return StepPSF
-	case Method, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise:
+	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise:
 		return StepPrior
 	case Samples, Seed:
 		return StepDraw

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"limpid/app/figure"
+	"limpid/app/recipe"
 	"limpid/app/session"
 	"limpid/solvers/deconv"
 	"limpid/solvers/observe"
@@ -25,7 +26,7 @@ func (d Draft) Verdict(s Step, c Context, o *session.Observed) string {
 	case StepPrior:
 		return d.priorVerdict()
 	case StepDraw:
-		if d.Get(Method) == string(deconv.RichardsonLucy) {
+		if about, _ := deconv.Method(d.Get(Method)).About(); !about.Samples {
 			return "one estimate, no samples"
 		}
 		return fmt.Sprintf("%s samples, seed %s", d.Get(Samples), d.Get(Seed))
@@ -275,8 +276,28 @@ func short(v float64) string {
 
 func (d Draft) priorVerdict() string {
 	r, _ := d.Recipe()
-	if r.Method.Kind == deconv.RichardsonLucy {
+	switch r.Method.Kind {
+	case deconv.Learned:
+		text := "posterior, learned prior: " + r.Prior.Kind
+		if r.Prior.Kind == recipe.PriorWeights {
+			text = "posterior, prior of " + sourceLabel(r.Prior.File)
+		}
+		if r.Method.Budget != deconv.Standard {
+			text += ", " + string(r.Method.Budget)
+		}
+		return text
+	case deconv.Starlet, deconv.TV:
+		about, _ := r.Method.Kind.About()
+		strength := "automatic"
+		if r.Method.Strength > 0 {
+			strength = d.Get(Strength) + " σ"
+		}
+		return strings.ToLower(about.Short) + ", " + strength + ": no uncertainty"
+	case deconv.RichardsonLucy:
 		text := fmt.Sprintf("Richardson–Lucy, %s iterations", orElse(d.Get(Iterations), "50"))
+		if r.Method.Strength > 0 {
+			text += ", total variation " + d.Get(Strength)
+		}
 		if r.Method.Damping > 0 {
 			text += fmt.Sprintf(", damped at %s σ", d.Get(Damping))
 		}
@@ -286,5 +307,8 @@ func (d Draft) priorVerdict() string {
 		return text + ": no uncertainty"
 	}
 	spectrum := map[string]string{spectFit: "spectrum fitted to the data", spectFile: "spectrum of " + sourceLabel(d.Get(SpectrumFile)), spectPoint: "spectrum of the recipe"}
+	if r.Method.Kind == deconv.Wiener {
+		return "Wiener filter, " + spectrum[r.Prior.Spectrum] + ": no uncertainty"
+	}
 	return "exact posterior, Gaussian prior, " + spectrum[r.Prior.Spectrum]
 }

@@ -1,0 +1,417 @@
+package deconv
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"limpid"
+	"limpid/engine"
+	"limpid/priors"
+	"limpid/priors/starlet"
+	"limpid/priors/tv"
+	"limpid/solvers"
+	"limpid/solvers/mcmc"
+	"limpid/solvers/mcmc/anneal"
+	"limpid/solvers/operator"
+	"limpid/solvers/optim"
+)
+
+// Method names how the scene is inferred.
+type Method string
+
+// The methods there are.
+const (
+	// Gaussian is the exact posterior under a Gaussian prior: mean and samples.
+	Gaussian Method = "gaussian"
+	// Learned samples the posterior under a prior learned from simulations.
+	Learned Method = "learned"
+	// Wiener is the mean of Gaussian alone.
+	Wiener Method = "wiener"
+	// RichardsonLucy, Starlet and TV are estimates without uncertainty.
+	RichardsonLucy Method = "rl"
+	Starlet        Method = "starlet"
+	TV             Method = "tv"
+)
+
+// About describes a method.
+type About struct {
+	Method   Method
+	Title    string // for a list
+	Short    string // names a result
+	Samples  bool   // it draws from a posterior: error bars
+	Spectrum bool   // it uses a power spectrum as its prior
+	Iterates bool   // Settings.Iterations counts
+}
+
+// Methods lists them, as they stand in lists: posteriors first.
+func Methods() []About {
+	return []About{
+		{Gaussian, "exact posterior, Gaussian prior", "Posterior", true, true, false},
+		{Learned, "posterior, learned prior", "Posterior, learned prior", true, false, false},
+		{Wiener, "Wiener filter (no uncertainty)", "Wiener", false, true, false},
+		{Starlet, "sparse starlets (no uncertainty)", "Starlets", false, false, true},
+		{TV, "total variation (no uncertainty)", "Total variation", false, false, true},
+		{RichardsonLucy, "Richardson–Lucy (no uncertainty)", "Richardson–Lucy", false, false, true},
+	}
+}
+
+// About is the method's description; ok is false for one there is not.
+func (m Method) About() (a About, ok bool) {
+	for _, a := range Methods() {
+		if a.Method == m {
+			return a, true
+		}
+	}
+	return About{}, false
+}
+
+// Budget says how long sampling may take.
+type Budget string
+
+// Quick is for a look, Standard what is calibrated, Publication twice the levels and
+// four times the moves.
+const (
+	Quick       Budget = "quick"
+	Standard    Budget = ""
+	Publication Budget = "publication"
+)
+
+// LearnedPrior is a prior that is a network.
+type LearnedPrior interface {
+	priors.Prior
+	Align() int // what the sides of a grid must be multiples of
+	Err() error // the first failure of its own work
+	Close()
+}
+
+// Settings of a deconvolution.
+type Settings struct {
+	Method Method
+	// Spectra are the prior's power spectra per band; nil: fitted to the data.
+	Spectra []Spectrum
+	// Iterations of the iterating methods, at most. Of Richardson–Lucy: damping
+	// threshold in σ (0: none), and whether to stop when the residual reaches the
+	// noise.
+	Iterations  int
+	Damping     float64
+	StopAtNoise bool
+	// Strength is λ of Richardson–Lucy with total variation (0: none), the threshold
+	// of Starlet in σ (0: 3, and 4 at the finest scale), and λ of TV in σ (0: chosen
+	// by the least estimated risk).
+	Strength float64
+	// Load makes the learned prior for a stream.
+	Load   func(dev engine.Device, s engine.Stream) (LearnedPrior, error)
+	Budget Budget
+}
+
+// Default iterations of the methods that iterate.
+const (
+	lucyIterations = 50
+	proxIterations = 200
+)
+
+// StepsAtMost is how many steps an iterating method makes.
+func (s Settings) StepsAtMost() int {
+	switch {
+	case s.Method == Wiener:
+		return 1
+	case s.Iterations > 0:
+		return s.Iterations
+	case s.Method == RichardsonLucy:
+		return lucyIterations
+	}
+	return proxIterations
+}
+
+// batchOf is how many draws of a learned prior advance together: enough for their
+// spread to shape the moves, fewer where scenes are large.
+func batchOf(domain engine.Shape) int {
+	const pixels = 1 << 19
+	return min(max(pixels/domain.Len(), 2), 16)
+}
+
+// Memory estimates the bytes a run of c × h × w pixels with a PSF of ph × pw
+// takes on the device.
+func Memory(m Method, c, h, w, ph, pw int) int64 {
+	g := operator.NewGrid(c, h, w, ph, pw)
+	real := int64(g.C) * int64(g.H) * int64(g.W) * 4
+	switch m {
+	case RichardsonLucy:
+		return 20 * real
+	case TV:
+		return 30 * real
+	case Starlet:
+		return real * int64(20+5*starletScales(g))
+	case Learned:
+		// per draw: scenes, images and spectra of anneal; once: activations of a
+		// network with 16 channels at full resolution
+		return real * (int64(batchOf(g.Domain()))*28 + 220)
+	}
+	batch := int64(mcmc.DrawsPerStep(g.Domain()))
+	// per draw: 4 scenes, 2 spectra, 4 of conjugate gradients; per band: images
+	// and filters of mcmc.Exact, and the operator's own
+	return real * (batch*10 + 18)
+}
+
+// learned makes the sampler with a learned prior.
+func (p *Problem) learned(ctx context.Context, set Settings) error {
+	if set.Load == nil {
+		return fmt.Errorf("deconv: no learned prior was given")
+	}
+	prior, err := set.Load(p.dev, p.stream)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, prior.Close)
+	d, psf := p.Obs.Data, p.Obs.PSF
+	grid := operator.NewGrid(d.C, d.H, d.W, psf.H, psf.W).Aligned(prior.Align())
+	batch := batchOf(grid.Domain())
+	p.Op.Close()
+	if p.Op, err = operator.NewConvolutionOn(p.dev, p.stream, psf, grid, batch); err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	if err := p.fitSpectra(ctx, set); err != nil {
+		return err
+	}
+	cfg := anneal.Config{
+		Op: p.Op, Data: d, Weights: p.Obs.Weights, Prior: prior, Gain: p.Op.Power(p.stream),
+		Batch: batch, Stream: p.stream,
+	}
+	for _, sp := range p.Spectra {
+		cfg.Power = append(cfg.Power, sp.OnGrid(grid.H, grid.W)...)
+	}
+	switch set.Budget {
+	case Quick:
+		cfg.Levels, cfg.Moves, cfg.Probes = 20, 4, 2
+	case Publication:
+		cfg.Levels, cfg.Moves = 64, 40
+	}
+	k, err := anneal.NewBridge(p.dev, cfg)
+	if err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.Kernel = k
+	return p.misfit.init(p)
+}
+
+// starletScales keeps the coarsest scale within a fourth of the grid.
+func starletScales(g operator.Grid) int {
+	return max(2, min(5, int(math.Log2(float64(min(g.H, g.W))))-2))
+}
+
+// Thresholds of starlets in units of the noise of a coefficient of the gradient
+// (Starck & Murtagh: 3 to 5; the finest scale holds little of a blurred scene).
+const (
+	starletK       = 3.0
+	starletFinestK = 4.0
+	innerProx      = 12 // iterations of the dual per step; it starts from the last one
+)
+
+// starlet makes the estimate that is sparse in starlets and positive.
+func (p *Problem) starlet(set Settings) error {
+	scales := starletScales(p.Op.Grid)
+	prior, err := starlet.New(p.dev, p.stream, p.Op.Domain(), 1, starlet.Options{Scales: scales, Positive: true, Iterations: innerProx, Warm: true})
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, prior.Close)
+	k := make([]float64, scales)
+	for j := range k {
+		k[j] = starletK
+		if set.Strength > 0 {
+			k[j] = set.Strength
+		}
+	}
+	if set.Strength == 0 {
+		k[0] = starletFinestK
+	}
+	if err := p.setThresholds(prior, k); err != nil {
+		return err
+	}
+	p.Findings = append(p.Findings, estimateFinding("sparse starlets"))
+	return p.fista(prior, prior.References())
+}
+
+// setThresholds gives every scale k times the noise of its coefficients of Aᵀ N⁻¹ n.
+func (p *Problem) setThresholds(prior *starlet.Prior, k []float64) error {
+	g := p.Op.Grid
+	var err error
+	alloc := func(shape engine.Shape) *engine.Tensor {
+		if err != nil {
+			return nil
+		}
+		var t *engine.Tensor
+		t, err = p.dev.Alloc(shape)
+		return t
+	}
+	sigma := alloc(append(engine.Shape{prior.Scales + 1}, g.Domain()...))
+	defer sigma.Free()
+	w := alloc(g.Domain())
+	defer w.Free()
+	conj := alloc(g.Domain().Spectrum())
+	defer conj.Free()
+	if err != nil {
+		return fmt.Errorf("deconv: thresholds: %w", err)
+	}
+	host := make([]float32, conj.Len())
+	p.stream.Download(host, p.Op.Transfer)
+	for i := 1; i < len(host); i += 2 {
+		host[i] = -host[i]
+	}
+	p.stream.Upload(conj, host)
+	p.stream.Upload(w, g.Embed(p.Obs.Weights).Pix)
+	if err := prior.NoiseMaps(p.dev, p.stream, sigma, w, conj); err != nil {
+		return err
+	}
+	return prior.SetThresholds(p.stream, k, sigma)
+}
+
+func (p *Problem) fista(prior priors.Proxer, refs []string) error {
+	k, err := optim.NewFISTA(p.dev, p.Op, optim.FISTAConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Prior: prior, References: refs, Stream: p.stream})
+	if err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.Kernel = k
+	return nil
+}
+
+// totalVariation makes the estimate of least total variation, λ in units of the noise
+// of a pixel of AᵀN⁻¹n.
+func (p *Problem) totalVariation(ctx context.Context, set Settings) error {
+	strength := set.Strength
+	if strength == 0 {
+		var err error
+		if strength, err = p.leastRisk(ctx); err != nil {
+			return err
+		}
+	}
+	prior, err := p.tvPrior(strength)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, prior.Close)
+	p.Strength = strength
+	p.Findings = append(p.Findings, estimateFinding("total variation"))
+	return p.fista(prior, prior.References())
+}
+
+func (p *Problem) tvPrior(strength float64) (*tv.Prior, error) {
+	gain := p.Op.Power(p.stream)
+	modes := len(gain) / p.Obs.Data.C
+	lambda := make([]float64, p.Obs.Data.C)
+	for c := range lambda {
+		var h2, w float64
+		for _, v := range gain[c*modes : (c+1)*modes] {
+			h2 += v / float64(modes)
+		}
+		for _, v := range p.Obs.Weights.Plane(c) {
+			w += float64(v)
+		}
+		lambda[c] = strength * math.Sqrt(h2*w/float64(p.Obs.ValidPixels(c)))
+	}
+	return tv.New(p.dev, p.stream, lambda, p.Op.Domain(), 1, tv.Options{Positive: true, Iterations: innerProx, Warm: true})
+}
+
+func estimateFinding(name string) limpid.Finding {
+	return limpid.Finding{
+		Severity: limpid.Info, Code: "method.estimate", Where: "method",
+		What:   name + " gives one estimate, the mode of its posterior, without an uncertainty",
+		Advice: "use a posterior method for error bars",
+	}
+}
+
+// The strengths of total variation that are tried, and how.
+const (
+	riskIterations = 60
+	riskStep       = 0.1 // of the noise
+)
+
+var riskStrengths = []float64{0.1, 0.2, 0.4, 0.8, 1.6, 3.2}
+
+// leastRisk is the strength of total variation with the least estimated error of the
+// blurred scene (Stein's unbiased risk estimate, its divergence from one probe:
+// Ramani+2008, eq. 12–14), refined by a parabola in ln λ:
+//
+//	R = Σ w (y − A x̂)² + 2 bᵀ√w A (x̂(y + ε b/√w) − x̂(y))/ε.
+func (p *Problem) leastRisk(ctx context.Context) (float64, error) {
+	var risks []float64
+	best := 0
+	for i, strength := range riskStrengths {
+		r, err := p.risk(ctx, strength)
+		if err != nil {
+			return 0, err
+		}
+		risks = append(risks, r)
+		if r < risks[best] {
+			best = i
+		}
+	}
+	at := math.Log(riskStrengths[best])
+	if best > 0 && best+1 < len(risks) {
+		a, b, c := risks[best-1], risks[best], risks[best+1]
+		if curve := a - 2*b + c; curve > 0 {
+			at += 0.5 * (a - c) / curve * math.Ln2
+		}
+	}
+	return math.Exp(at), nil
+}
+
+func (p *Problem) risk(ctx context.Context, strength float64) (float64, error) {
+	prior, err := p.tvPrior(strength)
+	if err != nil {
+		return 0, err
+	}
+	defer prior.Close()
+	k, err := optim.NewFISTA(p.dev, p.Op, optim.FISTAConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Prior: prior, Stream: p.stream, Tol: 1e-4})
+	if err != nil {
+		return 0, fmt.Errorf("deconv: %w", err)
+	}
+	defer k.Close()
+	data, weights := p.Obs.Data.Pix, p.Obs.Weights.Pix
+	moved := make([]float32, len(data))
+	for i, v := range data {
+		moved[i] = v
+		if weights[i] > 0 {
+			moved[i] += float32(riskStep * probeSign(i) / math.Sqrt(float64(weights[i])))
+		}
+	}
+	var models [2][]float32
+	for i, y := range [][]float32{data, moved} {
+		k.SetData(y)
+		for step, err := range solvers.Run(ctx, k, nil, solvers.Options{Steps: riskIterations}) {
+			if err != nil {
+				return 0, err
+			}
+			_ = step
+		}
+		if models[i], err = p.modelOf(k); err != nil {
+			return 0, err
+		}
+	}
+	var r float64
+	for i, w := range weights {
+		root := math.Sqrt(float64(w))
+		d := root * float64(data[i]-models[0][i])
+		r += d*d + 2*probeSign(i)*root*float64(models[1][i]-models[0][i])/riskStep
+	}
+	return r, nil
+}
+
+// probeSign is ±1, the same for every strength so that risks compare.
+func probeSign(i int) float64 {
+	return float64(int(engine.Philox(0x5eed, 7, uint64(i))[0]&1)*2 - 1)
+}
+
+// modelOf is A x of a kernel's present estimate.
+func (p *Problem) modelOf(k *optim.FISTA) ([]float32, error) {
+	y, err := p.dev.Alloc(p.Op.Range())
+	if err != nil {
+		return nil, fmt.Errorf("deconv: %w", err)
+	}
+	defer y.Free()
+	p.Op.Forward(p.stream, y, k.Estimate().Reshape(p.Op.Domain()...))
+	out := make([]float32, y.Len())
+	p.stream.Download(out, y)
+	return out, p.stream.Err()
+}

@@ -1,0 +1,124 @@
+package deconv_test
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"limpid/engine"
+	"limpid/priors/gaussian"
+	"limpid/solvers"
+	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
+	"limpid/solvers/operator"
+)
+
+// galaxy observes an exponential disk: what the estimates are for.
+func galaxy(t testing.TB, dev engine.Device, n int, sigma float64) (o *solvers.Observation, truth []float32) {
+	t.Helper()
+	psf, err := observe.AnalyticPSF(observe.PSFMoffat, 3, 3, 21)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := dev.NewStream()
+	op, err := operator.NewConvolution(dev, s, psf, n, n, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer op.Close()
+	scene := solvers.NewImage(1, n, n)
+	for i := range scene.Pix {
+		x, y := float64(i%n)-float64(n)/2, float64(i/n)-float64(n)/2
+		scene.Pix[i] = float32(100 * math.Exp(-math.Hypot(x, 1.7*y)/3))
+	}
+	x, _ := dev.Alloc(op.Domain())
+	y, _ := dev.Alloc(op.Range())
+	noise, _ := dev.Alloc(op.Range())
+	s.Upload(x, op.Embed(scene).Pix)
+	op.Forward(s, y, x)
+	s.Normal(noise, engine.NewKey(3))
+	s.Axpy(y, float32(sigma), noise)
+	o = &solvers.Observation{Data: solvers.NewImage(1, n, n), Weights: solvers.NewImage(1, n, n), PSF: psf, Bands: []string{"r"}}
+	s.Download(o.Data.Pix, y)
+	for i := range o.Weights.Pix {
+		o.Weights.Pix[i] = float32(1 / (sigma * sigma))
+	}
+	return o, scene.Pix
+}
+
+// Every estimate must be nearer to the truth than the data are, without being told
+// anything.
+func TestEstimates_OfAGalaxy_BeatTheData(t *testing.T) {
+	dev := newDevice(t)
+	o, truth := galaxy(t, dev, 48, 1)
+	var norm, data float64
+	for i, v := range truth {
+		norm += float64(v) * float64(v)
+		data += math.Pow(float64(o.Data.Pix[i]-v), 2)
+	}
+	for _, m := range []deconv.Method{deconv.Wiener, deconv.Starlet, deconv.TV, deconv.RichardsonLucy} {
+		set := deconv.Settings{Method: m}
+		p, err := deconv.New(context.Background(), dev, o, set)
+		if err != nil {
+			t.Fatal(m, err)
+		}
+		got, steps := make([]float32, p.Op.Domain().Len()), 0
+		for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: set.StepsAtMost()}) {
+			if err != nil {
+				t.Fatal(m, err)
+			}
+			step.State.Stream.Download(got, step.State.X.Slice(0, 1))
+			steps++
+		}
+		var e float64
+		for i, v := range truth {
+			at := (i/48+p.Op.Row)*p.Op.W + i%48 + p.Op.Col
+			e += math.Pow(float64(got[at]-v), 2)
+		}
+		t.Logf("%s: NMSE %.4f after %d steps, data %.4f, strength %.2f", m, e/norm, steps, data/norm, p.Strength)
+		if e > 0.6*data {
+			t.Errorf("%s: squared error %.3f of the data's", m, e/data)
+		}
+		p.Close()
+	}
+}
+
+// learned is a Gaussian field in the clothes of a network.
+type learned struct{ *gaussian.Prior }
+
+func (learned) Align() int { return 4 }
+func (learned) Err() error { return nil }
+
+// The learned path with a Gaussian prior must agree with the exact posterior.
+func TestLearned_GaussianPrior_AgreesWithTheExactPosterior(t *testing.T) {
+	dev := newDevice(t)
+	sp := gaussian.PowerLaw(30, 0.1, 2)
+	o, _ := simulate(t, dev, sp, 40, 5)
+	exact := runGaussian(t, dev, o, []gaussian.Spectrum{sp}, 64)
+	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{
+		Method: deconv.Learned,
+		Load: func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
+			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, operator.NewGrid(1, 40, 40, 31, 31).Aligned(4).Domain(), 16)
+			return learned{g}, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	sum, previews := collect(t, p, 64)
+	if previews != 1 {
+		t.Errorf("%d previews, want 1", previews)
+	}
+	mean, std, m2, s2 := exact.Mean(), exact.Std(), sum.Mean(), sum.Std()
+	var bias, ratio float64
+	for i := range mean.Pix {
+		z := float64(m2.Pix[i]-mean.Pix[i]) / float64(std.Pix[i])
+		bias += z * z / float64(len(mean.Pix))
+		ratio += float64(s2.Pix[i]/std.Pix[i]) / float64(len(mean.Pix))
+	}
+	t.Logf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
+	if math.Sqrt(bias) > 0.2 || math.Abs(ratio-1) > 0.05 { // 1/√64 = .125 from the draws
+		t.Errorf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
+	}
+}
