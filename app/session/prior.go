@@ -1,50 +1,40 @@
 package session
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 
 	"limpid/app/recipe"
+	"limpid/app/training"
 	"limpid/engine"
-	"limpid/engine/nn/safetensors"
+	"limpid/priors/card"
 	"limpid/priors/score"
 	"limpid/solvers/deconv"
 )
 
-// shipped gives the weights of a prior by its name; the session refuses names that it
-// does not know.
-var shipped = func(name string) ([]byte, error) {
-	return nil, fmt.Errorf("prior %q does not ship with this version; give a weights file", name)
-}
-
-// learnedPrior says how to load the recipe's learned prior.
-func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.LearnedPrior, error), error) {
+// learnedPrior says how to load the recipe's learned prior, after reading its card, so
+// that a wrong file is refused before anything is computed.
+func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.LearnedPrior, error), card.Card, error) {
+	name := p.Kind
 	if p.Kind == recipe.PriorWeights {
-		if _, err := os.Stat(p.File); err != nil {
-			return nil, wrapf(err, "session: prior")
-		}
-		return func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-			return loaded(score.Load(dev, s, p.File))
-		}, nil
+		name = p.File
 	}
-	data, err := shipped(p.Kind)
+	entry, err := training.Find(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
+		return nil, card.Card{}, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
+	}
+	if entry.Card.Kind != card.Score {
+		return nil, entry.Card, fmt.Errorf("%w: the prior %q is of the kind %q: it is not for images", recipe.ErrInvalid, name, entry.Card.Kind)
 	}
 	return func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-		f, err := safetensors.Read(bytes.NewReader(data), int64(len(data)))
+		f, done, err := entry.Open()
 		if err != nil {
-			return nil, fmt.Errorf("session: prior %s: %w", p.Kind, err)
+			return nil, fmt.Errorf("session: prior %s: %w", name, err)
 		}
-		return loaded(score.From(dev, s, f))
-	}, nil
-}
-
-// loaded keeps a nil prior from becoming an interface that is not nil.
-func loaded(p *score.Prior, err error) (deconv.LearnedPrior, error) {
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+		defer done()
+		prior, err := score.From(dev, s, f)
+		if err != nil { // a nil *Prior must not become an interface that is not nil
+			return nil, err
+		}
+		return prior, nil
+	}, entry.Card, nil
 }

@@ -201,7 +201,7 @@ func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, error
 	}
 	if m.Kind == deconv.Learned {
 		var err error
-		set.Load, err = learnedPrior(p)
+		set.Load, _, err = learnedPrior(p)
 		return set, err
 	}
 	if about, _ := m.Kind.About(); !about.Spectrum || p.Spectrum == "fit" || p.Spectrum == "" {
