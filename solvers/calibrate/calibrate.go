@@ -161,7 +161,7 @@ func (s *Suite) addCoverage(p Pair) {
 		}
 		slices.Sort(v)
 		truth := float64(p.Truth[i])
-		lo, hi := quantile(v, (1-s.opt.Level)/2), quantile(v, (1+s.opt.Level)/2)
+		lo, hi := Quantile(v, (1-s.opt.Level)/2), Quantile(v, (1+s.opt.Level)/2)
 		in := 0.0
 		if truth >= lo && truth <= hi {
 			in = 1
@@ -186,9 +186,9 @@ func brightest(x []float32, share float64) float64 {
 	return v[min(len(v)-1, int((1-share)*float64(len(v))))]
 }
 
-// quantile places order statistic k of n at k/(n+1), so that a central interval
+// Quantile places order statistic k of n at k/(n+1), so that a central interval
 // holds a further draw with just its level.
-func quantile(sorted []float64, q float64) float64 {
+func Quantile(sorted []float64, q float64) float64 {
 	at := q*float64(len(sorted)+1) - 1
 	i := min(max(int(math.Floor(at)), 0), len(sorted)-2)
 	t := min(max(at-float64(i), 0), 1)

@@ -124,9 +124,9 @@ func (s Settings) StepsAtMost() int {
 	return proxIterations
 }
 
-// batchOf is how many draws of a learned prior advance together: enough for their
+// BatchOf is how many draws of a learned prior advance together: enough for their
 // spread to shape the moves, fewer where scenes are large.
-func batchOf(domain engine.Shape) int {
+func BatchOf(domain engine.Shape) int {
 	const pixels = 1 << 19
 	return min(max(pixels/domain.Len(), 2), 16)
 }
@@ -146,7 +146,7 @@ func Memory(m Method, c, h, w, ph, pw int) int64 {
 	case Learned:
 		// per draw: scenes, images and spectra of anneal; once: activations of a
 		// network with 16 channels at full resolution
-		return real * (int64(batchOf(g.Domain()))*28 + 220)
+		return real * (int64(BatchOf(g.Domain()))*28 + 220)
 	}
 	batch := int64(mcmc.DrawsPerStep(g.Domain()))
 	// per draw: 4 scenes, 2 spectra, 4 of conjugate gradients; per band: images
@@ -166,7 +166,7 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 	p.closers = append(p.closers, prior.Close)
 	d, psf := p.Obs.Data, p.Obs.PSF
 	grid := operator.NewGrid(d.C, d.H, d.W, psf.H, psf.W).Aligned(prior.Align())
-	batch := batchOf(grid.Domain())
+	batch := BatchOf(grid.Domain())
 	p.Op.Close()
 	if p.Op, err = operator.NewConvolutionOn(p.dev, p.stream, psf, grid, batch); err != nil {
 		return fmt.Errorf("deconv: %w", err)

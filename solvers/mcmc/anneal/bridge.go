@@ -136,7 +136,7 @@ func (k *Bridge) correct(ctx context.Context, key engine.Key) (solvers.Info, err
 	move := k.level - len(k.sigmas)
 	if move == 0 {
 		k.hmc.restart()
-		k.hmc.sigma = k.cfg.SigmaMin
+		k.hmc.sigma, k.hmc.path = k.cfg.SigmaMin, true
 		k.normals(k.t, k.n, key.Fold(6)) // a scene becomes one at σ_min
 		k.s.Axpy(k.x, float32(k.cfg.SigmaMin), k.t)
 		k.setEnsemble(k.local, k.cfg.SigmaMin)

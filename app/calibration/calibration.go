@@ -1,0 +1,352 @@
+// Package calibration judges the error bars of a prior, an operator and a sampler taken
+// together, by simulation: it draws scenes, observes them, samples posteriors, and asks
+// whether the truth lies where the samples say.
+package calibration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"limpid/app/training"
+	"limpid/engine"
+	"limpid/priors"
+	"limpid/priors/card"
+	"limpid/priors/score"
+	"limpid/priors/sims"
+	"limpid/solvers"
+	"limpid/solvers/calibrate"
+	"limpid/solvers/deconv"
+	"limpid/solvers/mcmc/anneal"
+	"limpid/solvers/operator"
+)
+
+// Samplers are the names of the kernels that can be judged.
+func Samplers() []string { return []string{"bridge", "moments", "hmc", "langevin", "gibbs"} }
+
+// ErrInvalid marks options that cannot be used.
+var ErrInvalid = errors.New("calibration: invalid options")
+
+// Options of a calibration.
+type Options struct {
+	Prior   string // a learned prior that ships, or a weights file
+	Sampler string // one of Samplers; default bridge
+	PSF     solvers.Image
+	About   string  // of the PSF, for the report
+	Side    int     // of the images; default 64
+	Pairs   int     // truths; default 200
+	Draws   int     // per truth; default 16
+	LowSNR  float64 // peak of the blurred scene over the noise, log-uniform; default 5
+	HighSNR float64 // default 300
+	Masked  float64 // share of the rows that are lost; default 0
+	Levels  int     // 0: the sampler's own
+	Moves   int
+	Seed    uint64
+	Single  bool // one galaxy in the middle, not a field
+}
+
+func (o Options) withDefaults() (Options, error) {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.Side, 64)
+	def(&o.Pairs, 200)
+	def(&o.Draws, 16)
+	if o.Sampler == "" {
+		o.Sampler = Samplers()[0]
+	}
+	if o.LowSNR == 0 {
+		o.LowSNR = 5
+	}
+	if o.HighSNR == 0 {
+		o.HighSNR = 300
+	}
+	switch {
+	case o.Side < 16 || o.Side > 1024:
+		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
+	case o.Draws < 8 || o.Draws > 10000:
+		return o, fmt.Errorf("%w: %d draws: at least 8", ErrInvalid, o.Draws)
+	case o.Pairs < 1:
+		return o, fmt.Errorf("%w: %d pairs", ErrInvalid, o.Pairs)
+	case !(o.LowSNR > 0) || o.HighSNR < o.LowSNR:
+		return o, fmt.Errorf("%w: S/N from %g to %g", ErrInvalid, o.LowSNR, o.HighSNR)
+	case !(o.Masked >= 0 && o.Masked < 0.9):
+		return o, fmt.Errorf("%w: %g of the image masked", ErrInvalid, o.Masked)
+	case o.PSF.Empty():
+		return o, fmt.Errorf("%w: no PSF", ErrInvalid)
+	}
+	return o, nil
+}
+
+// Status is how far a calibration is.
+type Status struct {
+	Pairs   int
+	Chi2    float64 // mean over the pairs of the χ² per pixel of draws
+	Elapsed time.Duration
+}
+
+// rig is a calibration at work.
+type rig struct {
+	o      Options
+	dev    engine.Device
+	s      engine.Stream
+	op     *operator.Convolution
+	grid   operator.Grid
+	prior  *score.Prior
+	sims   *sims.Scenes
+	suite  *calibrate.Suite
+	out    *Report
+	calls  float64
+	truthX *engine.Tensor
+	modelY *engine.Tensor
+}
+
+// Run calibrates; status is told of every pair. A cancelled run gives the report of the
+// pairs so far with ctx's error.
+func Run(ctx context.Context, dev engine.Device, o Options, status func(Status)) (*Report, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &rig{o: o, dev: dev, s: dev.NewStream()}
+	if err := r.open(); err != nil {
+		r.close()
+		return nil, err
+	}
+	defer r.close()
+	began := time.Now()
+	for i := range o.Pairs {
+		if err = r.pair(ctx, engine.NewKey(o.Seed).Fold(uint64(i))); err != nil {
+			break
+		}
+		if status != nil {
+			status(Status{Pairs: i + 1, Chi2: r.out.Chi2 / float64(i+1), Elapsed: time.Since(began)})
+		}
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return nil, err
+	}
+	r.out.Seconds = time.Since(began).Seconds()
+	if fin := r.out.finish(r.suite); fin != nil && err == nil {
+		err = fin
+	}
+	return r.out, err
+}
+
+func (r *rig) open() error {
+	entry, err := training.Find(r.o.Prior)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if entry.Card.Kind != card.Score {
+		return fmt.Errorf("%w: the prior %q is of the kind %q; images are calibrated", ErrInvalid, r.o.Prior, entry.Card.Kind)
+	}
+	f, done, err := entry.Open()
+	if err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	defer done()
+	if r.prior, err = score.From(r.dev, r.s, f); err != nil {
+		return err
+	}
+	r.grid = operator.NewGrid(1, r.o.Side, r.o.Side, r.o.PSF.H, r.o.PSF.W).Aligned(r.prior.Align())
+	if r.op, err = operator.NewConvolutionOn(r.dev, r.s, r.o.PSF, r.grid, deconv.BatchOf(r.grid.Domain())); err != nil {
+		return err
+	}
+	if r.sims, err = sims.NewScenes(sims.SceneConfig{Single: r.o.Single}); err != nil {
+		return err
+	}
+	if r.truthX, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Domain()...)); err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	if r.modelY, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Range()...)); err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: functionals(r.o.Side)})
+	r.out = newReport(r.o, entry)
+	return nil
+}
+
+func (r *rig) close() {
+	if r.prior != nil {
+		r.prior.Close()
+	}
+	if r.op != nil {
+		r.op.Close()
+	}
+	r.truthX.Free()
+	r.modelY.Free()
+}
+
+// pair simulates one truth and its data, and samples the posterior.
+func (r *rig) pair(ctx context.Context, key engine.Key) error {
+	g, n := r.grid, r.o.Side
+	side := max(g.H, g.W)
+	patch := make([]float32, side*side)
+	r.sims.Patch(patch, side, key.Fold(1))
+	scene := make([]float32, g.H*g.W)
+	for y := range g.H {
+		copy(scene[y*g.W:(y+1)*g.W], patch[y*side:y*side+g.W])
+	}
+	r.s.Upload(r.truthX, scene)
+	r.op.Forward(r.s, r.modelY, r.truthX)
+	data := solvers.NewImage(1, n, n)
+	r.s.Download(data.Pix, r.modelY)
+	if err := r.s.Err(); err != nil {
+		return err
+	}
+	rng := sims.Rand(key.Fold(2))
+	snr := r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
+	var peak float32
+	for _, v := range data.Pix {
+		peak = max(peak, v)
+	}
+	scale := float32(snr) / max(peak, 1e-30) // the noise is 1
+	weights := solvers.NewImage(1, n, n)
+	for i := range data.Pix {
+		noise := rng.NormFloat64()
+		lost := float64(i/n) < r.o.Masked*float64(n)
+		data.Pix[i] *= scale
+		if !lost {
+			data.Pix[i] += float32(noise)
+			weights.Pix[i] = 1
+		} else {
+			data.Pix[i] = 0
+		}
+	}
+	truth := make([]float32, n*n)
+	for y := range n {
+		for x := range n {
+			truth[y*n+x] = scale * scene[(y+g.Row)*g.W+x+g.Col]
+		}
+	}
+	obs := &solvers.Observation{Data: data, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
+	draws, chi2, err := r.sample(ctx, obs, key.Fold(3))
+	if err != nil {
+		return err
+	}
+	r.out.add(truth, draws, chi2, snr)
+	return r.suite.Add(calibrate.Pair{Truth: truth, Draws: draws}, key.Fold(4))
+}
+
+// sample draws from the posterior, over the image.
+func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.Key) (draws [][]float32, chi2 float64, err error) {
+	spectrum, err := deconv.FitSpectrum(r.dev, obs, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	cfg := anneal.Config{
+		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
+		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
+		Batch: min(deconv.BatchOf(r.grid.Domain()), r.o.Draws), Levels: r.o.Levels, Moves: r.o.Moves,
+	}
+	k, err := kernel(r.dev, r.o.Sampler, cfg)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer k.Close()
+	var acc, moves float64
+	for step, err := range solvers.Run(ctx, k, nil, solvers.Options{Steps: math.MaxInt, Seed: key.Seed}) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if step.Info.Acceptance > 0 {
+			acc, moves = acc+step.Info.Acceptance, moves+1
+		}
+		if step.State.Kind != solvers.Draw {
+			continue
+		}
+		for i := range step.State.Count {
+			x := step.State.X.Slice(i, i+1)
+			r.op.Forward(r.s, r.modelY, x)
+			model, scene := make([]float32, r.grid.ImgH*r.grid.ImgW), make([]float32, r.grid.H*r.grid.W)
+			r.s.Download(model, r.modelY)
+			r.s.Download(scene, x)
+			chi2 += misfit(obs, model)
+			draws = append(draws, crop(r.grid, scene))
+		}
+		if len(draws) >= r.o.Draws {
+			break
+		}
+	}
+	chi2 /= float64(len(draws))
+	r.out.Acceptance += acc / math.Max(moves, 1)
+	return draws[:r.o.Draws], chi2, nil
+}
+
+func misfit(o *solvers.Observation, model []float32) float64 {
+	var sum, n float64
+	for i, w := range o.Weights.Pix {
+		if w > 0 {
+			d := float64(o.Data.Pix[i] - model[i])
+			sum, n = sum+float64(w)*d*d, n+1
+		}
+	}
+	return sum / n
+}
+
+func crop(g operator.Grid, scene []float32) []float32 {
+	out := make([]float32, 0, g.ImgH*g.ImgW)
+	for y := range g.ImgH {
+		at := (y+g.Row)*g.W + g.Col
+		out = append(out, scene[at:at+g.ImgW]...)
+	}
+	return out
+}
+
+// kernel makes a sampler by name.
+func kernel(dev engine.Device, name string, cfg anneal.Config) (solvers.Kernel, error) {
+	switch name {
+	case "bridge":
+		return anneal.NewBridge(dev, cfg)
+	case "moments":
+		return anneal.NewMoments(dev, cfg)
+	case "hmc":
+		return anneal.NewHMC(dev, cfg)
+	case "langevin":
+		return anneal.NewLangevin(dev, cfg)
+	case "gibbs":
+		return anneal.NewGibbs(dev, cfg)
+	}
+	return nil, fmt.Errorf("%w: sampler %q is not one of %v", ErrInvalid, name, Samplers())
+}
+
+var _ priors.Prior = (*score.Prior)(nil)
+
+// functionals are what ranks are taken of: fluxes in apertures and single pixels.
+func functionals(n int) []calibrate.Functional {
+	sum := func(x0, x1, y0, y1 int) func([]float32) float64 {
+		return func(im []float32) float64 {
+			var s float64
+			for y := y0; y < y1; y++ {
+				for x := x0; x < x1; x++ {
+					s += float64(im[y*n+x])
+				}
+			}
+			return s
+		}
+	}
+	return []calibrate.Functional{
+		{Name: "total flux", Of: sum(0, n, 0, n)},
+		{Name: "central quarter", Of: sum(n/4, 3*n/4, n/4, 3*n/4)},
+		{Name: "central pixel", Of: sum(n/2, n/2+1, n/2, n/2+1)},
+		{Name: "brightest pixel", Of: func(im []float32) float64 {
+			m := math.Inf(-1)
+			for _, v := range im {
+				m = math.Max(m, float64(v))
+			}
+			return m
+		}},
+		{Name: "sharpness Σx²", Of: func(im []float32) float64 {
+			var s float64
+			for _, v := range im {
+				s += float64(v) * float64(v)
+			}
+			return s
+		}},
+	}
+}

@@ -1,0 +1,212 @@
+package calibration
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"limpid/app/training"
+	"limpid/solvers/calibrate"
+)
+
+// Report is the verdict of a calibration, as it is stored.
+type Report struct {
+	Prior   string  `json:"prior"`
+	Steps   int     `json:"prior_steps"` // of its training: which weights
+	Sampler string  `json:"sampler"`
+	PSF     string  `json:"psf"`
+	Side    int     `json:"side"`
+	Draws   int     `json:"draws"`
+	LowSNR  float64 `json:"low_snr"`
+	HighSNR float64 `json:"high_snr"`
+	Masked  float64 `json:"masked,omitempty"`
+	Seed    uint64  `json:"seed"`
+
+	Pairs      int     `json:"pairs"`
+	Chi2       float64 `json:"chi2_per_pixel_of_draws"` // 1 expected
+	Acceptance float64 `json:"acceptance"`
+	Coverage   float64 `json:"coverage_90"`          // of all pixels
+	Bright     float64 `json:"coverage_90_bright"`   // of the brightest 1 %
+	ZRMS       float64 `json:"z_rms"`                // 1 expected
+	NMSE       float64 `json:"nmse_median"`          // of the mean
+	FluxBias   float64 `json:"flux_bias_median"`     // (mean − truth)/truth
+	FluxCover  float64 `json:"flux_coverage_90"`     // of the total flux
+	Negative   float64 `json:"negative_flux_median"` // of draws, over the flux
+	Rows       []Row   `json:"coverage_by_brightness"`
+	Tests      []Test  `json:"tests"`
+	TARP       []float64 `json:"tarp_shares,omitempty"`
+	Seconds    float64 `json:"seconds"`
+	// Conformal is the factor on the half-width of 90 % intervals that makes them hold
+	// 90 % of the simulated pixels, per brightness row.
+	Conformal []float64 `json:"conformal,omitempty"`
+
+	nmse, flux, negative []float64
+	scores               [len(edges)][]float32 // |z| per brightness row
+	inFlux               float64
+}
+
+// Row is the coverage of pixels of one range of true brightness, in units of the noise
+// of a data pixel.
+type Row struct {
+	From     float64 `json:"from"`
+	To       float64 `json:"to"`
+	Pixels   int     `json:"pixels"`
+	Coverage float64 `json:"coverage_90"`
+	ZRMS     float64 `json:"z_rms"`
+
+	in, z2 float64
+}
+
+// Test is one p value.
+type Test struct {
+	Name   string  `json:"name"`
+	P      float64 `json:"p"`
+	Counts []int   `json:"counts,omitempty"`
+}
+
+// edges of the brightness rows, in σ of a data pixel.
+var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
+
+func newReport(o Options, e training.Entry) *Report {
+	r := &Report{
+		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, PSF: o.About, Side: o.Side, Draws: o.Draws,
+		LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Seed: o.Seed,
+	}
+	for i, lo := range edges {
+		hi := math.MaxFloat32
+		if i+1 < len(edges) {
+			hi = edges[i+1]
+		}
+		r.Rows = append(r.Rows, Row{From: lo, To: hi})
+	}
+	return r
+}
+
+func row(v float64) int {
+	for i := len(edges) - 1; i > 0; i-- {
+		if v >= edges[i] {
+			return i
+		}
+	}
+	return 0
+}
+
+// add takes one pair in.
+func (r *Report) add(truth []float32, draws [][]float32, chi2, _ float64) {
+	r.Pairs++
+	r.Chi2 += chi2
+	l := float64(len(draws))
+	var norm, err, flux, meanFlux float64
+	values := make([]float64, len(draws))
+	fluxes, neg := make([]float64, len(draws)), make([]float64, len(draws))
+	for i, t := range truth {
+		var mean, m2 float64
+		for j, d := range draws {
+			values[j] = float64(d[i])
+			mean += values[j] / l
+			fluxes[j] += values[j]
+			neg[j] -= math.Min(0, values[j])
+		}
+		for _, v := range values {
+			m2 += (v - mean) * (v - mean) / (l - 1)
+		}
+		slices.Sort(values)
+		tv := float64(t)
+		w := &r.Rows[row(tv)]
+		w.Pixels++
+		lo, hi := calibrate.Quantile(values, 0.05), calibrate.Quantile(values, 0.95)
+		if tv >= lo && tv <= hi {
+			w.in++
+		}
+		z := (tv - mean) / math.Sqrt(math.Max(m2*(1+1/l)*(l-1)/(l-3), 1e-30))
+		w.z2 += z * z
+		half := math.Max((hi-lo)/2, 1e-30)
+		r.scores[row(tv)] = append(r.scores[row(tv)], float32(math.Abs(tv-(hi+lo)/2)/half))
+		norm, err = norm+tv*tv, err+(mean-tv)*(mean-tv)
+		flux, meanFlux = flux+tv, meanFlux+mean
+	}
+	r.nmse = append(r.nmse, err/norm)
+	r.flux = append(r.flux, meanFlux/flux-1)
+	slices.Sort(fluxes)
+	if flux >= calibrate.Quantile(fluxes, 0.05) && flux <= calibrate.Quantile(fluxes, 0.95) {
+		r.inFlux++
+	}
+	slices.Sort(neg)
+	r.negative = append(r.negative, neg[len(neg)/2]/flux)
+}
+
+// finish computes what is reported.
+func (r *Report) finish(s *calibrate.Suite) error {
+	if r.Pairs == 0 {
+		return nil
+	}
+	n := float64(r.Pairs)
+	r.Chi2, r.Acceptance, r.FluxCover = r.Chi2/n, r.Acceptance/n, r.inFlux/n
+	r.NMSE, r.FluxBias, r.Negative = median(r.nmse), median(r.flux), median(r.negative)
+	for i := range r.Rows {
+		w := &r.Rows[i]
+		w.Coverage, w.ZRMS = w.in/math.Max(float64(w.Pixels), 1), math.Sqrt(w.z2/math.Max(float64(w.Pixels), 1))
+		factor := 1.0
+		if v := r.scores[i]; len(v) > 0 {
+			slices.Sort(v)
+			factor = float64(v[min(len(v)-1, int(0.9*float64(len(v))))])
+		}
+		r.Conformal = append(r.Conformal, factor)
+	}
+	rep, err := s.Report()
+	if err != nil {
+		return err
+	}
+	r.Coverage, r.Bright, r.ZRMS, r.TARP = rep.Coverage, rep.Bright, rep.ZRMS, rep.TARP
+	for _, t := range rep.SBC {
+		r.Tests = append(r.Tests, Test{"SBC, " + t.Name, t.P, t.Counts})
+	}
+	r.Tests = append(r.Tests, Test{Name: "TARP", P: rep.TARPP})
+	return nil
+}
+
+func median(v []float64) float64 {
+	s := slices.Clone(v)
+	slices.Sort(s)
+	return s[len(s)/2]
+}
+
+// JSON is the report as it is stored.
+func (r *Report) JSON() []byte {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		panic(err) // finite numbers
+	}
+	return append(text, '\n')
+}
+
+// Table is the report in plain text.
+func (r *Report) Table() string {
+	var b strings.Builder
+	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels, peak S/N %g to %g, %d pairs of %d draws, seed %d",
+		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Seed)
+	p("90 %% intervals hold %.1f %% of all pixels, %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
+		100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
+	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",
+		r.Chi2, r.Acceptance, r.NMSE, 100*r.FluxBias, 100*r.Negative)
+	p("%-24s %9s %9s %7s %9s", "true brightness, σ", "pixels", "held", "z rms", "conformal")
+	for i, w := range r.Rows {
+		to := fmt.Sprintf("%g", w.To)
+		if i == len(r.Rows)-1 {
+			to = "∞"
+		}
+		factor := 1.0
+		if i < len(r.Conformal) {
+			factor = r.Conformal[i]
+		}
+		p("%-24s %9d %8.1f%% %7.2f %9.2f", fmt.Sprintf("%g – %s", w.From, to), w.Pixels, 100*w.Coverage, w.ZRMS, factor)
+	}
+	for _, t := range r.Tests {
+		p("p %.4f  %-24s %v", t.P, t.Name, t.Counts)
+	}
+	p("%.0f s", r.Seconds)
+	return b.String()
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"limpid/app/calibration"
+	"limpid/app/recipe"
+	"limpid/app/session"
+)
+
+const calibrateHelp = `
+  --prior P             learned prior (default galaxies), or a weights file
+  --sampler S           bridge (default), moments, hmc, langevin, gibbs
+  --psf P               gaussian:2.5px, moffat:3px,3, airy:3px, FILE or FILE[HDU]
+                        (default moffat:3px,3); --psf-side N cuts a file's stamp
+  --side N              pixels of the images (default 64)
+  --pairs N             simulated truths (default 200)    --draws N   of each (default 16)
+  --snr LO,HI           peak of the blurred scene over the noise (default 5,300)
+  --masked SHARE        of the rows that are lost (default 0)
+  --single              one galaxy in the middle instead of a field
+  --levels N, --moves N of the sampler (default: its own)
+  --seed N              (default 1)
+  -o OUT.json           the report; OUT.txt beside it is the table that is printed
+`
+
+// calibrateCommand judges error bars by simulation.
+func calibrateCommand(ctx context.Context, e *Env, args []string) error {
+	f := newFlags(e, "calibrate")
+	o := calibration.Options{}
+	f.StringVar(&o.Prior, "prior", "galaxies", "")
+	f.StringVar(&o.Sampler, "sampler", "bridge", "")
+	f.IntVar(&o.Side, "side", 64, "")
+	f.IntVar(&o.Pairs, "pairs", 200, "")
+	f.IntVar(&o.Draws, "draws", 16, "")
+	f.IntVar(&o.Levels, "levels", 0, "")
+	f.IntVar(&o.Moves, "moves", 0, "")
+	f.Float64Var(&o.Masked, "masked", 0, "")
+	f.BoolVar(&o.Single, "single", false, "")
+	f.Uint64Var(&o.Seed, "seed", 1, "")
+	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
+	out, device := f.String("o", "", ""), f.String("device", "", "")
+	quiet := f.Bool("quiet", false, "")
+	if err := f.parse(args, 0, "no operand"); err != nil {
+		return err
+	}
+	if *snr != "" {
+		if n, err := fmt.Sscanf(strings.ReplaceAll(*snr, ",", " "), "%g %g", &o.LowSNR, &o.HighSNR); n != 2 || err != nil {
+			return usageError{fmt.Sprintf("--snr %q: two numbers, as 5,300", *snr)}
+		}
+	}
+	var err error
+	if o.PSF, err = session.LoadPSF(ctx, *psf, *stamp); err != nil {
+		return err
+	}
+	o.About = *psf
+	dev, err := e.NewDevice(*device)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	rep, err := calibration.Run(ctx, dev, o, func(s calibration.Status) {
+		if !*quiet {
+			fmt.Fprintf(e.Err, "pair %d of %d, χ²/pixel of draws %.3f, %.0f s\n", s.Pairs, o.Pairs, s.Chi2, s.Elapsed.Seconds())
+		}
+	})
+	if rep == nil || rep.Pairs == 0 {
+		if errors.Is(err, calibration.ErrInvalid) {
+			return fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
+		}
+		return err
+	}
+	fmt.Fprint(e.Out, rep.Table())
+	if *out != "" {
+		if werr := os.WriteFile(*out, rep.JSON(), 0o644); werr != nil {
+			return fmt.Errorf("%w: %w", session.ErrOutput, werr)
+		}
+		text := strings.TrimSuffix(*out, filepath.Ext(*out)) + ".txt"
+		if werr := os.WriteFile(text, []byte(rep.Table()), 0o644); werr != nil {
+			return fmt.Errorf("%w: %w", session.ErrOutput, werr)
+		}
+	}
+	return err
+}
+
