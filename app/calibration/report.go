@@ -24,20 +24,20 @@ type Report struct {
 	Masked  float64 `json:"masked,omitempty"`
 	Seed    uint64  `json:"seed"`
 
-	Pairs      int     `json:"pairs"`
-	Chi2       float64 `json:"chi2_per_pixel_of_draws"` // 1 expected
-	Acceptance float64 `json:"acceptance"`
-	Coverage   float64 `json:"coverage_90"`          // of all pixels
-	Bright     float64 `json:"coverage_90_bright"`   // of the brightest 1 %
-	ZRMS       float64 `json:"z_rms"`                // 1 expected
-	NMSE       float64 `json:"nmse_median"`          // of the mean
-	FluxBias   float64 `json:"flux_bias_median"`     // (mean − truth)/truth
-	FluxCover  float64 `json:"flux_coverage_90"`     // of the total flux
-	Negative   float64 `json:"negative_flux_median"` // of draws, over the flux
-	Rows       []Row   `json:"coverage_by_brightness"`
-	Tests      []Test  `json:"tests"`
+	Pairs      int       `json:"pairs"`
+	Chi2       float64   `json:"chi2_per_pixel_of_draws"` // 1 expected
+	Acceptance float64   `json:"acceptance"`
+	Coverage   float64   `json:"coverage_90"`          // of all pixels
+	Bright     float64   `json:"coverage_90_bright"`   // of the brightest 1 %
+	ZRMS       float64   `json:"z_rms"`                // 1 expected
+	NMSE       float64   `json:"nmse_median"`          // of the mean
+	FluxBias   float64   `json:"flux_bias_median"`     // (mean − truth)/truth
+	FluxCover  float64   `json:"flux_coverage_90"`     // of the total flux
+	Negative   float64   `json:"negative_flux_median"` // of draws, over the flux
+	Rows       []Row     `json:"coverage_by_brightness"`
+	Tests      []Test    `json:"tests"`
 	TARP       []float64 `json:"tarp_shares,omitempty"`
-	Seconds    float64 `json:"seconds"`
+	Seconds    float64   `json:"seconds"`
 	// Conformal is the factor on the half-width of 90 % intervals that makes them hold
 	// 90 % of the simulated pixels, per brightness row.
 	Conformal []float64 `json:"conformal,omitempty"`

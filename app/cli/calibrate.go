@@ -86,4 +86,3 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	}
 	return err
 }
-

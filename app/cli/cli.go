@@ -38,6 +38,7 @@ func commands() []command {
 		{"batch", "MANIFEST.csv|FOLDER RECIPE.json -o DIR [options]", "a recipe on many images: resumable, by many processes at once", runBatch},
 		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},
 		{"sample", "[--out DIR]", "deconvolve the sample image that ships with Limpid", sample},
+		{"calibrate", "[--prior P] [--psf P] [options]", "whether error bars hold, by simulation", calibrateCommand},
 		{"train", "--sims S|--data FOLDER [options]", "learn a prior from simulations or images", trainPrior},
 		{"prior", "list | show NAME | sample NAME -o OUT.fits", "learned priors: which there are, their model cards, what they believe", prior},
 		{"completion", "bash|zsh|fish", "print a script that completes commands and options", completion},
@@ -48,7 +49,7 @@ func commands() []command {
 
 // helpTexts are the options of the commands that have many.
 func helpTexts() map[string]string {
-	return map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp, "batch": batchHelp}
+	return map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp, "batch": batchHelp, "calibrate": calibrateHelp}
 }
 
 // Run carries out one command and returns the exit code.

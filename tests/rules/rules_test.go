@@ -62,6 +62,7 @@ var rules = []rule{
 	{"app/figure", nil},
 	{"app/recipe", []string{"solvers", "priors"}},
 	{"app/session", []string{"app/recipe", "app/training", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
+	{"app/calibration", []string{"app/training", "priors", "solvers", "engine"}},
 	{"app/training", []string{"assets", "fitsio", "priors", "engine"}},
 	{"app/batch", []string{"app/session", "app/recipe", "engine"}},
 	{"app/cli", []string{"app/batch", "app/session", "app/training", "app/recipe", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
