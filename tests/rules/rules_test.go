@@ -65,7 +65,7 @@ var rules = []rule{
 	{"app/calibration", []string{"app/training", "priors", "solvers", "engine"}},
 	{"app/training", []string{"assets", "fitsio", "priors", "engine"}},
 	{"app/batch", []string{"app/session", "app/recipe", "engine"}},
-	{"app/cli", []string{"app/batch", "app/session", "app/training", "app/recipe", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
+	{"app/cli", []string{"app/calibration", "app/batch", "app/session", "app/training", "app/recipe", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
 	{"app/cmd", []string{"app", "ui", "assets", "engine", "gpu"}},
 	{"ui/viewmodel", []string{"app/session", "app/training", "app/recipe", "app/figure", "assets", "fitsio", "solvers", "priors"}},
 	{"ui/widget", []string{"app/figure"}},
