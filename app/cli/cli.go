@@ -34,6 +34,7 @@ func commands() []command {
 	return []command{
 		{"info", "FILE [--hdu N] [--header] [--json]", "what is in a FITS file", info},
 		{"deconvolve", "FILE [options] -o OUT.fits", "posterior mean, samples and uncertainty of an image", deconvolve},
+		{"massmap", "CATALOGUE [options] -o OUT.fits", "a map of the projected mass from a shear catalogue", massMap},
 		{"run", "RECIPE.json -o OUT.fits", "carry out a recipe, as written beside every result", runRecipe},
 		{"batch", "MANIFEST.csv|FOLDER RECIPE.json -o DIR [options]", "a recipe on many images: resumable, by many processes at once", runBatch},
 		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},

@@ -10,6 +10,8 @@ import (
 	"limpid/app/recipe"
 	"limpid/engine"
 	"limpid/fitsio"
+	"limpid/fitsio/catalogue"
+	"limpid/solvers/massmap"
 	"limpid/solvers/observe"
 )
 
@@ -32,7 +34,7 @@ func plain(msg string) string {
 			return msg
 		}
 		switch head {
-		case "session", "observe", "recipe", "deconv", "solvers", "optim", "mcmc", "operator", "gaussian", "summary":
+		case "session", "observe", "massmap", "lens", "measure", "catalogue", "recipe", "deconv", "solvers", "optim", "mcmc", "operator", "gaussian", "summary":
 			msg = rest
 		default:
 			return msg
@@ -92,6 +94,18 @@ func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, lim
 	case is(observe.ErrNoStars):
 		f.Code, f.Advice = "stars", "give the PSF as a file (--psf psf.fits) or as a profile (--psf moffat:3px,3)"
 		return ExitData, f
+	case is(massmap.ErrEmpty):
+		f.Code, f.Advice = "shear.empty", "check the columns, the cuts and the centre: limpid-cli massmap FILE --columns"
+		return ExitData, f
+	case is(massmap.ErrField):
+		f.Code, f.Advice = "shear.field", "maps of shear and noise must have one size and finite values"
+		return ExitData, f
+	case is(massmap.ErrSetting):
+		f.Code, f.Advice = "setting", "see limpid-cli help massmap"
+		return ExitUsage, f
+	case is(fitsio.ErrNoColumn, catalogue.ErrNoTable):
+		f.Code, f.Advice = "columns", "name the columns: limpid-cli massmap FILE --columns lists them"
+		return ExitInput, f
 	case is(observe.ErrMasked):
 		f.Code, f.Advice = "masked", "choose another HDU, mask or cut-out"
 		return ExitData, f
