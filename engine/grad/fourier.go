@@ -155,11 +155,8 @@ func backCMulConj(t *Tape, n *node) {
 	t.repeated(y, func(d *engine.Tensor) { t.s.CMulConj(d, x.value, n.out.grad) }, x.Shape())
 }
 
-// CScale is complex x times real y, which takes no gradient.
+// CScale is complex x (…, 2) times real y without the last dimension.
 func (t *Tape) CScale(x, y *Var) *Var {
-	if y.needs {
-		panic("grad: CScale has no gradient in its real factor")
-	}
 	v := t.made(x.Shape(), node{back: backCScale, in: [5]*Var{x, y}})
 	if t.ok() {
 		t.s.CScale(v.value, x.value, y.value)
@@ -168,8 +165,26 @@ func (t *Tape) CScale(x, y *Var) *Var {
 }
 
 func backCScale(t *Tape, n *node) {
-	if g := t.slot(n.in[0]); g != nil {
-		t.s.CScale(g, n.out.grad, n.in[1].value)
-		t.commit(n.in[0], g)
+	x, y := n.in[0], n.in[1]
+	if g := t.slot(x); g != nil {
+		t.s.CScale(g, n.out.grad, y.value)
+		t.commit(x, g)
 	}
+	if !y.needs || !t.ok() {
+		return
+	}
+	// dy = Re x Re g + Im x Im g: the products summed by pairs.
+	s := x.Shape()
+	products, ones := t.alloc(s), t.alloc(engine.Shape{2, 1})
+	if !t.ok() {
+		return
+	}
+	t.s.Mul(products, x.value, n.out.grad)
+	t.s.Fill(ones, 1)
+	pairs := len(s) - 1
+	t.repeated(y, func(d *engine.Tensor) {
+		t.s.MatMul(d.Reshape(d.Len(), 1), products.Reshape(d.Len(), 2), ones, engine.MatMul{})
+	}, s[:pairs])
+	t.release(products)
+	t.release(ones)
 }

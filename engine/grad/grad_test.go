@@ -3,6 +3,7 @@ package grad
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -30,8 +31,7 @@ func opCases() []opCase {
 	conv := engine.Conv{Pad: 1, Edge: engine.Zero}
 	s := func(s ...engine.Shape) []engine.Shape { return s }
 	return []opCase{
-		{"Map SiLU", -2, 2, s(img(7, 3, 5, 4)), func(t *Tape, v []*Var) *Var { return t.Map(engine.SiLU, v[0]) }},
-		{"Map Log", 0.5, 2, s(img(1, 3, 5, 4)), func(t *Tape, v []*Var) *Var { return t.Map(engine.Log, v[0]) }},
+		{"Scale", -1, 1, s(img(1, 3, 5, 4)), func(t *Tape, v []*Var) *Var { return t.Scale(-2, v[0]) }},
 		{"Affine", -1, 1, s(img(1, 3, 5, 4)), func(t *Tape, v []*Var) *Var { return t.Affine(-2, v[0], 3) }},
 		{"Clamp", -1, 1, s(img(1, 3, 5, 4)), func(t *Tape, v []*Var) *Var { return t.Clamp(v[0], -3, 4) }},
 		{"Add repeated", -1, 1, s(img(7, 3, 5, 4), engine.Shape{5, 4}), func(t *Tape, v []*Var) *Var { return t.Add(v[0], v[1]) }},
@@ -52,6 +52,7 @@ func opCases() []opCase {
 		{"IRFFT2 odd", -1, 1, s(engine.Shape{1, 4, 4, 2}), func(t *Tape, v []*Var) *Var { return t.IRFFT2(v[0], 1, 4, 7) }},
 		{"CMul repeated", -1, 1, s(engine.Shape{7, 5, 2}, engine.Shape{5, 2}), func(t *Tape, v []*Var) *Var { return t.CMul(v[0], v[1]) }},
 		{"CMulConj", -1, 1, s(engine.Shape{7, 5, 2}, engine.Shape{7, 5, 2}), func(t *Tape, v []*Var) *Var { return t.CMulConj(v[0], v[1]) }},
+		{"CScale repeated", -1, 1, s(engine.Shape{7, 5, 2}, engine.Shape{5}), func(t *Tape, v []*Var) *Var { return t.CScale(v[0], v[1]) }},
 		{"Conv", -1, 1, s(img(7, 6, 5, 3), engine.Shape{3, 3, 3, 4}, engine.Shape{4}, img(7, 6, 5, 4)), func(t *Tape, v []*Var) *Var {
 			return t.Conv(v[0], v[1], v[2], v[3], conv)
 		}},
@@ -111,6 +112,44 @@ func opCases() []opCase {
 	}
 }
 
+// mapCases are the functions of Map where they are smooth.
+func mapCases() (out []opCase) {
+	for _, f := range []struct {
+		f      engine.Unary
+		lo, hi float32
+	}{
+		{engine.Identity, -1, 1}, {engine.Exp, -2, 2}, {engine.Log, 0.5, 2}, {engine.Sqrt, 0.5, 2}, {engine.Square, -2, 2},
+		{engine.Recip, 0.5, 2}, {engine.Abs, 0.5, 2}, {engine.Abs, -2, -0.5}, {engine.ReLU, 0.5, 2}, {engine.ReLU, -2, -0.5},
+		{engine.Tanh, -2, 2}, {engine.Sigmoid, -2, 2}, {engine.SiLU, -2, 2}, {engine.GELU, -2, 2}, {engine.Softplus, -2, 2},
+	} {
+		out = append(out, opCase{fmt.Sprint("Map ", int(f.f), " from ", f.lo), f.lo, f.hi, []engine.Shape{img(7, 3, 5, 4)}, func(t *Tape, v []*Var) *Var { return t.Map(f.f, v[0]) }})
+	}
+	return out
+}
+
+// otherBatch is the case with one image where it has seven, and the reverse; false
+// where the batch is part of the operation.
+func (c opCase) otherBatch() (opCase, bool) {
+	switch c.name {
+	case "Reshape", "Window", "Pad", "IRFFT2 even", "IRFFT2 odd", "MatMul shared":
+		return c, false
+	}
+	changed := false
+	d := c
+	d.name, d.shapes = c.name+", other batch", nil
+	for _, s := range c.shapes {
+		s = append(engine.Shape(nil), s...)
+		switch {
+		case s[0] == 7:
+			s[0], changed = 1, true
+		case s[0] == 1 && len(s) >= 3:
+			s[0], changed = 7, true
+		}
+		d.shapes = append(d.shapes, s)
+	}
+	return d, changed
+}
+
 type rig struct {
 	t testing.TB
 	d *cpu.Device
@@ -152,7 +191,13 @@ func inner(a, b []float32) (s float64) {
 }
 
 func TestTape_EveryOperation_MatchesDifferences(t *testing.T) {
-	for _, c := range opCases() {
+	cases := append(opCases(), mapCases()...)
+	for _, c := range cases {
+		if d, ok := c.otherBatch(); ok {
+			cases = append(cases, d)
+		}
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			tape := New(r.d, r.s)

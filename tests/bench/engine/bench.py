@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 """Times the engine against FFTW, scipy.fft, onnxruntime and torch, turn by turn.
 
-    python3 tests/bench/engine/bench.py [--quick] [--only fft|nets|train|tiles]
+    python3 tests/bench/engine/bench.py [--quick] [--only kernels|fft|nets|train|tiles]
 
-Needs Go, a C compiler, libfftw3f, and numpy, scipy, torch, onnx, onnxruntime. Each
-round times every competitor once, so that all meet the same load; the medians over
-the rounds, and the median of the rounds' ratios, are printed as Markdown.
+Needs Go; a C compiler, libfftw3f, numpy, scipy, torch, onnx and onnxruntime for those
+it compares with, and says which are missing. Each round times every competitor once,
+so that all meet the same load; the medians over the rounds, and the median of the
+rounds' ratios, are printed as Markdown.
 """
-import argparse, json, os, subprocess, sys, tempfile, time
+import argparse, datetime, importlib.util, json, os, shutil, subprocess, sys, tempfile, time
 
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 THREADS = 2
+NETS = ("resnet", "unet")
 
 
 class Engine:
@@ -81,6 +83,33 @@ def timed(f, reps):
         f()
         out.append(time.perf_counter() - t)
     return out
+
+
+def bench_kernels(e, tmp, quick):
+    exe = os.path.join(tmp, "peak")
+    subprocess.run(["gcc", "-O2", "-mavx2", "-mfma", os.path.join(HERE, "peak", "peak.c"), "-o", exe], check=True)
+    p = subprocess.Popen([exe], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def peak():
+        p.stdin.write("\n")
+        return float(p.stdout.readline().split()[0])
+    n, big, small, call, plain = 768, [], [], [], []
+    rate = lambda size, reps: 2e-9 * size**3 / np.median(e.ask(Op="matmul", N=size, Reps=reps)["Seconds"])
+    each = lambda k: np.median(e.ask(Op="call", N=1, Reps=5, Kernels=k)["Seconds"]) / 1000 * 1e9
+    top = []
+    for _ in range(5 if quick else 9):
+        top.append(peak())
+        big.append(rate(n, 3))
+        small.append(rate(64, 50))
+        call.append(each(""))
+        plain.append(each("go"))
+    m = np.median
+    print("\n### Kernels, one thread\n\n| | |\n|---|---|")
+    print(f"| peak: AVX2 and FMA in registers | {m(top):.1f} GF/s |")
+    print(f"| product of {n}² matrices, packing included | {m(big):.1f} GF/s, {m(np.array(big) / top) * 100:.0f} % of the peak |")
+    print(f"| product of 64² matrices | {m(small):.1f} GF/s |")
+    print(f"| an operation on one number, kernels in C through cgo | {m(call):.0f} ns |")
+    print(f"| the same, kernels in Go | {m(plain):.0f} ns |", flush=True)
 
 
 def bench_fft(e, tmp, quick):
@@ -223,8 +252,8 @@ def bench_nets(e, tmp, quick):
     torch.set_num_threads(THREADS)
     names = [f"onnxruntime {ort.__version__}", f"torch {torch.__version__}"]
     head("Networks forward, two threads", "network, batch × side", names)
-    worst = 0
-    for name in ("resnet", "unet", "unet-pixel"):
+    worst, half = 0, []
+    for name in NETS:
         path = os.path.join(tmp, name + ".safetensors")
         params = e.ask(Op="save", Net=name, Path=path)["Params"]
         net = torch_net(name, load(path))
@@ -236,8 +265,9 @@ def bench_nets(e, tmp, quick):
             x = torch.from_numpy(o["x"].reshape(s[0], 1, s[1], s[2]))
             args = (x,) if name == "resnet" else (x, torch.from_numpy(o["noise"]))
             model = os.path.join(tmp, f"{name}-{shape[1]}.onnx")
-            with torch.no_grad():
-                torch.onnx.export(net, args, model, input_names=["x", "noise"][:len(args)], opset_version=20, dynamo=False)
+            if not os.path.exists(model):
+                with torch.no_grad():
+                    torch.onnx.export(net, args, model, input_names=["x", "noise"][:len(args)], opset_version=20, dynamo=False)
             opt = ort.SessionOptions()
             opt.intra_op_num_threads = THREADS
             sess = ort.InferenceSession(model, opt, providers=["CPUExecutionProvider"])
@@ -257,13 +287,20 @@ def bench_nets(e, tmp, quick):
             scale = np.abs(want).max()
             diff = max(np.abs(got - want).max(), np.abs(got - got_ort).max()) / scale
             worst = max(worst, diff)
+            if diff > 1e-4:
+                sys.exit(f"{name}: the outputs differ by {diff:.1e}")
+            if shape[1] == 64:
+                with torch.inference_mode():
+                    b16 = torch_net(name, load(path)).bfloat16()(*(a.bfloat16() for a in args)).float().numpy()
+                half.append(f"{name} {np.abs(b16 - want).max() / scale:.1e}")
             res = rounds(5 if quick else 15, {
                 "engine": lambda: e.ask(Op="net", Net=name, Shape=s, Reps=1)["Seconds"],
                 names[0]: lambda: timed(lambda: sess.run(None, feed), 1),
                 names[1]: th,
             }, rest=0.1)
             row(f"{name} ({params / 1e6:.2f} M), {shape[0]} × {shape[1]}²", res)
-    print(f"\nLargest difference of outputs, relative to the largest output: {worst:.1e}")
+    print(f"\nLargest difference of outputs, relative to the largest output: {worst:.1e}; "
+          f"of torch in bfloat16 from torch in float32: {', '.join(half)}")
 
 
 def bench_train(e, tmp, quick):
@@ -271,7 +308,7 @@ def bench_train(e, tmp, quick):
     torch.set_num_threads(THREADS)
     names = [f"torch {torch.__version__}"]
     head("Training step (forward, backward, Adam), two threads", "network, batch × side", names)
-    for name in ("resnet", "unet", "unet-pixel"):
+    for name in NETS:
         path = os.path.join(tmp, name + ".safetensors")
         params = e.ask(Op="save", Net=name, Path=path)["Params"]
         s = [8, 64, 64, 1]
@@ -296,28 +333,65 @@ def bench_train(e, tmp, quick):
 
 
 def bench_tiles(e, quick):
-    print("\n### U-Net forward at 1024² by tiles\n\n| tile | s | peak memory of tensors, MB |\n|---|---|---|")
-    for side in (0, 512, 256):
-        a = e.ask(Op="tiles", Net="unet-pixel", Shape=[1, 1024, 1024, 1], Side=side, Reps=2 if quick else 3)
-        print(f"| {side or 'whole image'} | {np.median(a['Seconds']):.2f} | {a['Peak'] / 1e6:.0f} |", flush=True)
+    print("\n### U-Net forward at 1024² by tiles\n\n"
+          "| tile | budget, MB | peak memory of tensors, MB | s | from the whole image, of its largest value |\n|---|---|---|---|---|")
+    for side, budget in ((0, 0), (512, 800), (256, 400)):
+        a = e.ask(Op="tiles", Net="unet-pixel", Shape=[1, 1024, 1024, 1], Side=side, Budget=budget * 10**6, Reps=1 if quick else 3)
+        if a.get("Diff", 0) > 1e-5:
+            sys.exit(f"tiles of {side} differ by {a['Diff']:.1e}")
+        print(f"| {side or 'whole image'} | {budget or ''} | {a['Peak'] / 1e6:.0f} | {np.median(a['Seconds']):.2f} | "
+              f"{'' if side == 0 else format(a.get('Diff', 0), '.1e')} |", flush=True)
+
+
+def machine():
+    name = "unknown processor"
+    if os.path.exists("/proc/cpuinfo"):
+        for line in open("/proc/cpuinfo"):
+            if line.startswith("model name"):
+                name = line.split(":")[1].strip()
+                break
+    return f"{name}, {os.cpu_count()} cores, {datetime.date.today()}"
+
+
+def able(part):
+    """Says what a part needs and this machine lacks."""
+    need = {"fft": ["scipy"], "nets": ["torch", "onnx", "onnxruntime"], "train": ["torch"]}.get(part, [])
+    lack = [m for m in need if importlib.util.find_spec(m) is None]
+    if part in ("fft", "kernels") and not shutil.which("gcc"):
+        lack.append("gcc")
+    if part == "fft" and not lack:
+        t = subprocess.run(["gcc", "-xc", "-", "-o", os.devnull, "-lfftw3f_threads", "-lfftw3f"], input="int main(void){return 0;}",
+                           text=True, capture_output=True)
+        if t.returncode:
+            lack.append("libfftw3f (libfftw3-dev)")
+    if part == "kernels" and os.uname().machine != "x86_64":
+        lack.append("an x86 processor")
+    if lack:
+        print(f"\nLeft out: {part}, for which this machine lacks {', '.join(lack)}.")
+    return not lack
 
 
 def main():
+    global NETS
     p = argparse.ArgumentParser()
     p.add_argument("--quick", action="store_true", help="fewer rounds")
-    p.add_argument("--only", choices=("fft", "nets", "train", "tiles"))
+    p.add_argument("--all", action="store_true", help="the U-Net with normalisation per pixel, too")
+    p.add_argument("--work", help="keep programs and exported networks in this folder, and use what is there")
+    p.add_argument("--only", choices=("kernels", "fft", "nets", "train", "tiles"))
     o = p.parse_args()
+    if o.all:
+        NETS += ("unet-pixel",)
+    os.environ.pop("OPENBLAS_CORETYPE", None)
     with tempfile.TemporaryDirectory() as tmp:
+        if o.work:
+            os.makedirs(o.work, exist_ok=True)
+        tmp = o.work or tmp
         e = Engine(tmp)
-        print(f"Engine on {e.ask(Op='info')['Info']}; load {os.getloadavg()[0]:.1f} at the start.")
-        if o.only in (None, "fft"):
-            bench_fft(e, tmp, o.quick)
-        if o.only in (None, "nets"):
-            bench_nets(e, tmp, o.quick)
-        if o.only in (None, "tiles"):
-            bench_tiles(e, o.quick)
-        if o.only in (None, "train"):
-            bench_train(e, tmp, o.quick)
+        print(f"Engine on {e.ask(Op='info')['Info']}; {machine()}; load {os.getloadavg()[0]:.1f} at the start.")
+        for part, run in (("kernels", bench_kernels), ("fft", bench_fft), ("nets", bench_nets), ("train", bench_train),
+                          ("tiles", lambda e, _, quick: bench_tiles(e, quick))):
+            if o.only in (None, part) and able(part):
+                run(e, tmp, o.quick)
         print(f"\nLoad {os.getloadavg()[0]:.1f} at the end.")
 
 

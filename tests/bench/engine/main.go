@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 
 // request is one line from the driver.
 type request struct {
-	Op      string // info, fft, net, train, save, output, tiles
+	Op      string // info, fft, net, train, save, output, tiles, matmul, call
 	N       int    // side of an FFT
 	Inverse bool
 	Net     string // unet, unet-pixel, resnet
@@ -30,7 +31,8 @@ type request struct {
 	Reps    int
 	Path    string
 	Side    int
-	Budget  int64 // bytes
+	Budget  int64  // bytes
+	Kernels string // of op kernels: an instruction set
 }
 
 // answer is one line back.
@@ -39,6 +41,7 @@ type answer struct {
 	Info    string    `json:",omitempty"`
 	Params  int       `json:",omitempty"`
 	Peak    int64     `json:",omitempty"` // bytes in tensors and free blocks
+	Diff    float64   `json:",omitempty"` // tiles: from the whole image, of its largest value
 	Error   string    `json:",omitempty"`
 }
 
@@ -53,6 +56,8 @@ type bench struct {
 	nets map[string]nn.Network
 	opts map[string]*nn.AdamW
 	x    map[string]*engine.Tensor
+
+	whole []float32 // the result of tiles on the whole image
 }
 
 func main() {
@@ -99,6 +104,8 @@ func (b *bench) do(r request, a *answer) error {
 		return b.output(r)
 	case "tiles":
 		return b.tiles(r, a)
+	case "matmul", "call":
+		return kernels(r, a)
 	}
 	return fmt.Errorf("unknown request %q", r.Op)
 }
@@ -318,5 +325,53 @@ func (b *bench) tiles(r request, a *answer) error {
 		return nn.Tiles{Net: n, Tape: o.tape, Side: r.Side}.Forward(dst, x, noise)
 	})
 	a.Peak = dev.Usage().Peak
-	return err
+	if err != nil {
+		return err
+	}
+	v := make([]float32, dst.Len())
+	s.Download(v, dst)
+	if r.Side == 0 {
+		b.whole = v
+	} else if len(b.whole) == len(v) {
+		most := 0.0
+		for i := range v {
+			most = max(most, math.Abs(float64(b.whole[i])))
+			a.Diff = max(a.Diff, math.Abs(float64(v[i]-b.whole[i])))
+		}
+		a.Diff /= most
+	}
+	return s.Sync(context.Background())
+}
+
+// kernels times a product of N×N matrices, or an operation on one number, in one
+// thread with one instruction set.
+func kernels(r request, a *answer) error {
+	dev := cpu.New(cpu.Options{Workers: 1, Kernels: r.Kernels})
+	defer dev.Close()
+	s := dev.NewStream()
+	o := &bench{dev: dev, s: s, x: map[string]*engine.Tensor{}}
+	a.Info = dev.Info().Detail
+	x, err := o.tensor("a", r.N, r.N)
+	if err != nil {
+		return err
+	}
+	y, err := o.tensor("bb", r.N, r.N)
+	if err != nil {
+		return err
+	}
+	dst, err := o.tensor("result", r.N, r.N)
+	if err != nil {
+		return err
+	}
+	const calls = 1000 // of one number each
+	return a.times(r.Reps, func() error {
+		if r.Op == "matmul" {
+			s.MatMul(dst, x, y, engine.MatMul{})
+			return s.Err()
+		}
+		for range calls {
+			s.Scale(dst, 2, x)
+		}
+		return s.Err()
+	})
 }
