@@ -118,9 +118,21 @@ func mapCases() (out []opCase) {
 		f      engine.Unary
 		lo, hi float32
 	}{
-		{engine.Identity, -1, 1}, {engine.Exp, -2, 2}, {engine.Log, 0.5, 2}, {engine.Sqrt, 0.5, 2}, {engine.Square, -2, 2},
-		{engine.Recip, 0.5, 2}, {engine.Abs, 0.5, 2}, {engine.Abs, -2, -0.5}, {engine.ReLU, 0.5, 2}, {engine.ReLU, -2, -0.5},
-		{engine.Tanh, -2, 2}, {engine.Sigmoid, -2, 2}, {engine.SiLU, -2, 2}, {engine.GELU, -2, 2}, {engine.Softplus, -2, 2},
+		{engine.Identity, -1, 1},
+		{engine.Exp, -2, 2},
+		{engine.Log, 0.5, 2},
+		{engine.Sqrt, 0.5, 2},
+		{engine.Square, -2, 2},
+		{engine.Recip, 0.5, 2},
+		{engine.Abs, 0.5, 2},
+		{engine.Abs, -2, -0.5},
+		{engine.ReLU, 0.5, 2},
+		{engine.ReLU, -2, -0.5},
+		{engine.Tanh, -2, 2},
+		{engine.Sigmoid, -2, 2},
+		{engine.SiLU, -2, 2},
+		{engine.GELU, -2, 2},
+		{engine.Softplus, -2, 2},
 	} {
 		out = append(out, opCase{fmt.Sprint("Map ", int(f.f), " from ", f.lo), f.lo, f.hi, []engine.Shape{img(7, 3, 5, 4)}, func(t *Tape, v []*Var) *Var { return t.Map(f.f, v[0]) }})
 	}
