@@ -41,7 +41,7 @@ func commands() []command {
 		{"sample", "[--out DIR]", "deconvolve the sample image that ships with Limpid", sample},
 		{"calibrate", "[--prior P] [--psf P] [options]", "whether error bars hold, by simulation", calibrateCommand},
 		{"train", "--sims S|--data FOLDER [options]", "learn a prior from simulations or images", trainPrior},
-		{"prior", "list | show NAME | sample NAME -o OUT.fits", "learned priors: which there are, their model cards, what they believe", prior},
+		{"prior", "list | show NAME | sample NAME -o OUT.fits | predict …", "learned priors: which there are, their model cards, what they believe", prior},
 		{"completion", "bash|zsh|fish", "print a script that completes commands and options", completion},
 		{"man", "", "print the manual page", manual},
 		{"version", "", "print the version", version},

@@ -26,6 +26,8 @@ limpid-cli prior sample NAME|FILE -o OUT.fits [options]   what it believes
   --levels N            of noise (default 64)   --start S --end S   their ends
   --seed N              (default 1)
   --figure OUT.png      a picture of them
+limpid-cli prior predict NAME|FILE IMAGE.fits --noise SIGMA -o OUT.fits
+                        the scene, by a network of kind mean or median
 `
 
 func prior(ctx context.Context, e *Env, args []string) error {
@@ -39,8 +41,10 @@ func prior(ctx context.Context, e *Env, args []string) error {
 		return priorShow(e, args[1:])
 	case "sample":
 		return priorSample(ctx, e, args[1:])
+	case "predict":
+		return priorPredict(ctx, e, args[1:])
 	}
-	return usageError{fmt.Sprintf("prior %q: list, show and sample are known", args[0])}
+	return usageError{fmt.Sprintf("prior %q: list, show, sample and predict are known", args[0])}
 }
 
 func priorList(e *Env, args []string) error {
@@ -140,6 +144,53 @@ func priorSample(ctx context.Context, e *Env, args []string) error {
 		return montage(*picture, pix, *n, *size, p.Card.Kind)
 	}
 	return nil
+}
+
+func priorPredict(ctx context.Context, e *Env, args []string) error {
+	f := newFlags(e, "prior predict")
+	noise, out, device := f.Float64("noise", 0, ""), f.String("o", "", ""), f.String("device", "", "")
+	if err := f.parse(args, 2, "a network and an image"); err != nil {
+		return err
+	}
+	if *out == "" || *noise <= 0 {
+		return usageError{"say --noise SIGMA, the rms of the noise, and -o OUT.fits"}
+	}
+	p, err := training.Find(f.operands[0])
+	if err != nil {
+		return err
+	}
+	in, err := fitsio.Open(f.operands[1])
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	h, err := in.FirstImage()
+	if err != nil {
+		return err
+	}
+	if len(h.Shape) != 2 {
+		return usageError{fmt.Sprintf("%s: its first image has %d dimensions; two are wanted", f.operands[1], len(h.Shape))}
+	}
+	pix, err := h.ReadFloat32(ctx)
+	if err != nil {
+		return err
+	}
+	dev, err := e.NewDevice(*device)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	x, err := p.Predict(dev, pix, h.Shape[0], h.Shape[1], *noise)
+	if err != nil {
+		return err
+	}
+	head := &fitsio.Header{}
+	head.Append("PRIOR", p.Name, "network that made the estimate")
+	hdu, err := fitsio.NewImage("MEAN", h.Shape, x, head)
+	if err != nil {
+		return err
+	}
+	return fitsio.WriteFile(*out, fitsio.WriteOptions{}, hdu)
 }
 
 // montage draws square images beside each other: galaxies on an asinh stretch of

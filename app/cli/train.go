@@ -18,6 +18,8 @@ What to learn
   --data FOLDER         FITS images, sky subtracted, instead
   --noise RMS           of the images in FOLDER, in their unit (default 0: noiseless);
                         nothing is learned below 1.5 times of it
+  --kind K              mean or median: no prior, but a network that predicts scenes seen
+                        through a Gaussian --fwhm of so many pixels: a fast preview
   --init WEIGHTS        start from the weights of another prior
 How
   --steps N             in all (default 6000); a training whose rate has not begun to
@@ -45,6 +47,8 @@ func trainPrior(ctx context.Context, e *Env, args []string) error {
 	f.StringVar(&o.Data, "data", "", "")
 	f.Float64Var(&o.Noise, "noise", 0, "")
 	f.StringVar(&o.Init, "init", "", "")
+	f.StringVar(&o.Kind, "kind", "", "")
+	f.Float64Var(&o.FWHM, "fwhm", 0, "")
 	f.IntVar(&o.Train.Steps, "steps", 6000, "")
 	f.IntVar(&o.Train.Cooldown, "cooldown", 0, "")
 	f.Float64Var(&o.Train.Rate, "rate", 0, "")

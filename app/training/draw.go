@@ -85,3 +85,46 @@ func (e Entry) Sample(ctx context.Context, dev engine.Device, d Draw) ([]float32
 	s.Download(out, x)
 	return out, s.Err()
 }
+
+// Predict runs a regression on an image (h, w) with noise sigma; sides that do not
+// suit the network are continued by reflection.
+func (e Entry) Predict(dev engine.Device, pix []float32, h, w int, sigma float64) ([]float32, error) {
+	s := dev.NewStream()
+	f, done, err := e.Open()
+	if err != nil {
+		return nil, fmt.Errorf("training: %q: %w", e.Name, err)
+	}
+	defer done()
+	p, err := score.LoadRegressor(dev, s, f)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if !(sigma > 0) {
+		return nil, fmt.Errorf("training: noise of %g: it must be positive", sigma)
+	}
+	up := func(n int) int { return (n + p.Align() - 1) / p.Align() * p.Align() }
+	big := make([]float32, up(h)*up(w))
+	for i := range big {
+		v := pix[engine.Reflect.At(i/up(w), h)*w+engine.Reflect.At(i%up(w), w)]
+		if v-v != 0 {
+			return nil, fmt.Errorf("training: the image has missing pixels, which a regression cannot take: use the sampler")
+		}
+		big[i] = v
+	}
+	x, err := dev.Alloc(engine.Shape{1, up(h), up(w)})
+	if err != nil {
+		return nil, fmt.Errorf("training: %w", err)
+	}
+	defer x.Free()
+	s.Upload(x, big)
+	if err := p.Predict(s, x, x, sigma); err != nil {
+		return nil, err
+	}
+	s.Download(big, x)
+	out := make([]float32, h*w)
+	for y := range h {
+		copy(out[y*w:(y+1)*w], big[y*up(w):])
+	}
+	return out, s.Err()
+}

@@ -45,6 +45,11 @@ func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
 	if o.Out == "" {
 		return nil, fmt.Errorf("training: no file for the weights: say -o NAME.safetensors")
 	}
+	switch o.Kind {
+	case "", card.Mean, card.Median:
+	default:
+		return nil, fmt.Errorf("training: --kind %q: mean and median are known; a prior needs none", o.Kind)
+	}
 	if (o.Sims == "") == (o.Data == "") {
 		return nil, fmt.Errorf("training: say either what to simulate (--sims %s) or a folder of images (--data)", strings.Join(Presets(), "|"))
 	}
@@ -71,6 +76,9 @@ func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
 		}
 		return j, j.score(o, net, source, nil, 0)
 	case "kappa", "kappa-lognormal":
+		if o.Kind != "" {
+			return nil, fmt.Errorf("training: --kind %s is for images, not for convergence: its observation is a shear", o.Kind)
+		}
 		cfg := sims.COSMOS()
 		if o.Sims == "kappa-lognormal" {
 			cfg.MinHalo = 0
@@ -91,6 +99,9 @@ const imageMargin = 8
 // score learns a scale-free score prior.
 func (j *job) score(o Options, net nn.UNetConfig, source, held score.Source, margin int) error {
 	c := score.TaskConfig{UNet: net, Side: o.Side, Batch: o.Batch, Margin: margin, Centred: o.Sims == "galaxies-small"}
+	if o.Kind != "" {
+		return j.regress(o, c, source)
+	}
 	t, err := score.NewTask(j.dev, j.s, source, c, o.Train.Seed)
 	if err != nil {
 		return err
@@ -110,6 +121,18 @@ func (j *job) score(o Options, net nn.UNetConfig, source, held score.Source, mar
 		s.Own, s.Positive = true, o.Data == ""
 		return s
 	}
+	return nil
+}
+
+// regress learns to predict scenes.
+func (j *job) regress(o Options, c score.TaskConfig, source score.Source) error {
+	t, err := score.NewRegressTask(j.dev, j.s, source, c, o.FWHM, o.Kind == card.Median, o.Train.Seed)
+	if err != nil {
+		return err
+	}
+	c = t.Config
+	j.card = card.Card{Kind: o.Kind, Scenes: source.About(), UNet: c.UNet, LowSNR: c.LowSNR, HighSNR: c.HighSNR, Centred: c.Centred, FWHM: o.FWHM}
+	j.task, j.closer = t, t.Close
 	return nil
 }
 
@@ -158,8 +181,8 @@ const (
 
 // measure fills the card's table.
 func (j *job) measure(ctx context.Context, c *card.Card) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if err := ctx.Err(); err != nil || j.prior == nil {
+		return err // a regression has its loss
 	}
 	n := measureScenes
 	if c.Kind == card.Hybrid {

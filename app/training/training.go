@@ -13,7 +13,6 @@ import (
 
 	"limpid"
 	"limpid/engine"
-	"limpid/priors/card"
 	"limpid/priors/train"
 )
 
@@ -23,6 +22,11 @@ type Options struct {
 	Data string // or a folder of FITS images
 	// Noise is the rms of the noise in the images of Data, in their unit; 0: none.
 	Noise float64
+
+	// Kind is "" for a prior, or mean or median for a network that predicts scenes seen
+	// through a Gaussian point spread of FWHM pixels.
+	Kind string
+	FWHM float64
 
 	Name, About, Validity string
 
@@ -243,12 +247,4 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	r.status(Status{Point: Point{Step: r.t.Steps(), HeldOut: loss}, Steps: r.t.Config.Steps, Saved: r.o.Out})
 	return nil
-}
-
-// Card describes what a run of these options makes, before it is made.
-func (o Options) kind() string {
-	if o.Sims == "kappa" || o.Sims == "kappa-lognormal" {
-		return card.Hybrid
-	}
-	return card.Score
 }

@@ -18,7 +18,7 @@ import (
 const (
 	Score  = "score"  // priors/score
 	Hybrid = "hybrid" // priors/hybrid
-	Mean   = "mean"   // priors/regress, trained with the ℓ2 loss
+	Mean   = "mean"   // score.Regressor, trained with the ℓ2 loss
 	Median = "median" // the same with the ℓ1 loss
 )
 
@@ -39,6 +39,8 @@ type Card struct {
 	LowSNR  float64 `json:"low_snr,omitempty"`
 	HighSNR float64 `json:"high_snr,omitempty"`
 	Centred bool    `json:"centred,omitempty"`
+	// FWHM is the point spread that a regression undoes, in pixels.
+	FWHM float64 `json:"fwhm,omitempty"`
 	// Low and High bound σ in the maps' unit, Spectrum is the Gaussian part, Arcmin the
 	// pixel; for kind Hybrid.
 	Low      float64            `json:"low,omitempty"`
