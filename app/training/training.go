@@ -145,7 +145,7 @@ func (r *run) start() error {
 			return err
 		}
 	}
-	if n := len(r.past.History); n == 0 || r.past.History[n-1] != r.o.Command {
+	if n := len(r.past.History); !r.t.Done() && (n == 0 || r.past.History[n-1] != r.o.Command) {
 		r.past.History = append(r.past.History, r.o.Command)
 	}
 	r.first = r.t.Steps()
