@@ -38,7 +38,8 @@ Map
   --min-galaxies N      pixels with fewer are masked (default 1)
   --pad N               pixels around the map (default: an eighth of its side)
 Method
-  --method M            lognormal (default), wiener, ks, sparse, mcalens
+  --method M            lognormal (default), wiener, ks, sparse, mcalens, score
+  --prior NAME|FILE     learned prior of score (default kappa-cosmos: pixels of .29′)
   --spectrum F          theory (default), or a file of k (cycles/px) and P columns
   --source-z Z          redshift of the sources for the theory (default 1)
   --shift L             λ of lognormal (default .0487: sources at z≈1, .29′ pixels)
@@ -61,6 +62,7 @@ type massFlags struct {
 	list, check, flip1, flip2                bool
 	raUnit, zRange, frame, projection        string
 	center, size, noise, method, spectrum    string
+	prior                                    string
 	pixel, sigmaE, sourceZ, shift, smoothing float64
 }
 
@@ -74,6 +76,7 @@ func (m *massFlags) register(f *flagSet) {
 		f.StringVar(p, name, "", "")
 	}
 	f.StringVar(&m.method, "method", string(massmap.Lognormal), "")
+	f.StringVar(&m.prior, "prior", lens.DefaultPrior, "")
 	f.StringVar(&m.spectrum, "spectrum", "theory", "")
 	f.IntVar(&m.hdu, "hdu", 0, "")
 	f.IntVar(&m.minGalaxies, "min-galaxies", 1, "")
@@ -248,12 +251,27 @@ func (m *massFlags) mapIt(ctx context.Context, e *Env, dev engine.Device, f *mas
 		return err
 	}
 	last := -1
+	var prior *lens.LearnedPrior
+	if set.Method == massmap.Score {
+		if prior, err = lens.OpenPrior(dev, m.prior, f.Arcmin); err != nil {
+			return err
+		}
+		defer prior.Close()
+		set.Learned = prior.Learned
+		if m.spectrum == "theory" {
+			set.Spectrum = prior.Spectrum
+		}
+		f.Findings = append(f.Findings, prior.Findings...)
+	}
 	res, err := lens.Map(ctx, dev, lens.Job{Field: f, Settings: set, Samples: m.samples, Seed: m.seed, Smoothing: m.smoothing}, func(p lens.Progress) {
 		if e.Terminal && !m.quiet && !m.json && p.Done != last {
 			last = p.Done
 			fmt.Fprintf(e.Err, "\r%s %d of %d ", p.Phase, p.Done, p.Total)
 		}
 	})
+	if err == nil && prior != nil {
+		err = prior.Err()
+	}
 	if err != nil {
 		return err
 	}

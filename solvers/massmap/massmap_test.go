@@ -219,3 +219,60 @@ func TestNewField_Maps_AreChecked(t *testing.T) {
 		t.Errorf("a NaN pixel: %v, %v", err, f)
 	}
 }
+
+// With a Gaussian prior known by its score, and the Gaussian covariance at every level,
+// the bridge is exact: the moments of its draws are those of the Wiener posterior.
+func TestScore_GaussianPrior_AgreesWithWiener(t *testing.T) {
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	f, _ := scene(t, dev, 32, 0.1, true)
+	s := dev.NewStream()
+	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{lumps}, engine.Shape{1, 32, 32}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prior.Close()
+	want := estimate(t, dev, f, massmap.Settings{Method: massmap.Wiener, Spectrum: lumps})
+	const draws = 96
+	var mean, square [2][]float64
+	for k, set := range []massmap.Settings{
+		{Method: massmap.Wiener, Spectrum: lumps, Batch: 8},
+		{Method: massmap.Score, Spectrum: lumps, Learned: massmap.Learned{Prior: prior, Stream: s, Batch: 8, Moves: -1, Stationary: true}},
+	} {
+		p, err := massmap.New(context.Background(), dev, f, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mean[k], square[k] = make([]float64, len(want)), make([]float64, len(want))
+		x, n := make([]float32, len(want)), 0
+		for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: 100000, Seed: 5}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if step.State.Kind == solvers.Draw {
+				for b := range step.State.Count {
+					step.State.Stream.Download(x, step.State.X.Slice(b, b+1))
+					n++
+					for i, v := range x {
+						d := float64(v - want[i])
+						mean[k][i] += d / draws
+						square[k][i] += d * d / draws
+					}
+				}
+			}
+			if n >= draws {
+				break
+			}
+		}
+		p.Close()
+	}
+	var off, ratio, total float64
+	for i := range want {
+		off += mean[1][i] * mean[1][i] / square[0][i] * draws / float64(len(want))
+		ratio, total = ratio+square[1][i], total+square[0][i]
+	}
+	t.Logf("mean off by %.2f of its sampling variance, variance %.3f of Wiener's", off, ratio/total)
+	if off > 2 || math.Abs(ratio/total-1) > 0.06 { // modes are few and strong: measured scatter 3 %
+		t.Errorf("mean off by %.2f of its sampling variance, variance %.3f of Wiener's", off, ratio/total)
+	}
+}

@@ -1,0 +1,62 @@
+package lens
+
+import (
+	"fmt"
+	"math"
+
+	"limpid"
+	"limpid/app/training"
+	"limpid/engine"
+	"limpid/priors/card"
+	"limpid/priors/gaussian"
+	"limpid/priors/hybrid"
+	"limpid/solvers/massmap"
+)
+
+// LearnedPrior is an opened prior on mass maps. Close it after the job.
+type LearnedPrior struct {
+	massmap.Learned
+	Spectrum gaussian.Spectrum // the Gaussian part's
+	Findings []limpid.Finding
+	prior    *hybrid.Prior
+}
+
+// DefaultPrior is the prior on mass maps that ships.
+const DefaultPrior = "kappa-cosmos"
+
+// OpenPrior loads a prior by name or path for a field with pixels of the given size.
+func OpenPrior(dev engine.Device, name string, arcmin float64) (*LearnedPrior, error) {
+	entry, err := training.Find(name)
+	if err != nil {
+		return nil, fmt.Errorf("lens: %w: %w", err, massmap.ErrSetting)
+	}
+	if entry.Card.Kind != card.Hybrid {
+		return nil, fmt.Errorf("lens: the prior %q is of the kind %q: it is not for mass maps: %w", name, entry.Card.Kind, massmap.ErrSetting)
+	}
+	f, done, err := entry.Open()
+	if err != nil {
+		return nil, fmt.Errorf("lens: prior %s: %w", name, err)
+	}
+	defer done()
+	s := dev.NewStream()
+	p, err := hybrid.From(dev, s, f)
+	if err != nil {
+		return nil, fmt.Errorf("lens: prior %s: %w", name, err)
+	}
+	l := &LearnedPrior{prior: p, Spectrum: *p.Card.Spectrum}
+	l.Learned = massmap.Learned{Prior: p, Stream: s, Align: p.Align()}
+	if pixel := p.Card.Arcmin; pixel > 0 && math.Abs(arcmin/pixel-1) > 0.05 {
+		l.Findings = append(l.Findings, limpid.Finding{
+			Severity: limpid.Warning, Code: "prior.pixel", Where: "prior",
+			What:   fmt.Sprintf("the prior %s was learned from pixels of %g′, these are of %.3g′: it expects other mass maps", name, pixel, arcmin),
+			Advice: fmt.Sprintf("use --pixel %g, or the method lognormal", pixel),
+		})
+	}
+	return l, nil
+}
+
+// Err is the network's own failure, after a run.
+func (l *LearnedPrior) Err() error { return l.prior.Err() }
+
+// Close frees the prior.
+func (l *LearnedPrior) Close() { l.prior.Close() }
