@@ -43,9 +43,8 @@ func watchHeap() (stop func() uint64) {
 	}
 }
 
-// readStreaming reads all images in sections of at most 4 MiB and all columns of
-// all tables.
-func readStreaming(path string) error {
+// readWhole reads all images and all columns of all tables.
+func readWhole(path string) error {
 	f, err := Open(path)
 	if err != nil {
 		return err
@@ -67,15 +66,10 @@ func readStreaming(path string) error {
 		if h.Kind != Image || h.Pixels() == 0 {
 			continue
 		}
-		hi := append([]int(nil), h.Shape...)
-		lo := make([]int, len(hi))
-		step := max(1, int(1<<20*int64(h.Shape[0])/h.Pixels()))
-		for lo[0] = 0; lo[0] < h.Shape[0]; lo[0] += step {
-			hi[0] = min(lo[0]+step, h.Shape[0])
-			if _, err := h.Section(ctx, lo, hi); err != nil {
-				return err
-			}
+		if _, err := h.ReadFloat32(ctx); err != nil {
+			return err
 		}
+		runtime.GC() // the image before must not count
 	}
 	return nil
 }
@@ -97,12 +91,12 @@ func TestOpen_ConformanceFiles_StayWithinMemoryAndTime(t *testing.T) {
 		}
 		stop := watchHeap()
 		start := time.Now()
-		_ = readStreaming(path) // errors are the business of the other test
+		_ = readWhole(path) // errors are the business of the other test
 		took := time.Since(start)
 		peak := stop()
 		for try := 0; took > timeLimit && try < 2; try++ { // others may be using the machine
 			start = time.Now()
-			_ = readStreaming(path)
+			_ = readWhole(path)
 			took = min(took, time.Since(start))
 		}
 		if limit := uint64(2*st.Size() + 64<<20); peak > limit {
