@@ -47,3 +47,16 @@ func CheckLen(s Shape) (int64, error) {
 	}
 	return n, nil
 }
+
+// DeviceError is what streams and Alloc report when a device itself fails: it vanished,
+// its driver cannot compile a kernel. The caller did nothing wrong, and its work can go
+// on on another device.
+type DeviceError struct {
+	Device string // Info.Name
+	Err    error
+}
+
+func (e *DeviceError) Error() string { return e.Device + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *DeviceError) Unwrap() error { return e.Err }

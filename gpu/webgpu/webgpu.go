@@ -214,12 +214,17 @@ func (q *queue) err() error {
 	case err == nil:
 		return nil
 	case errors.Is(err, native.ErrMemory):
-		return fmt.Errorf("webgpu: %s: %w: %w", q.name, ops.ErrMemory, err)
+		return fmt.Errorf("webgpu: %w: %w", ops.ErrMemory, err)
 	case errors.Is(err, native.ErrLost):
-		return fmt.Errorf("webgpu: %s: %w: %w", q.name, ops.ErrLost, err)
+		return fmt.Errorf("webgpu: %w", lost{err})
 	}
-	return fmt.Errorf("webgpu: %s: %w", q.name, err)
+	return fmt.Errorf("webgpu: %w", err)
 }
+
+// lost says what native.ErrLost says, and is ops.ErrLost too.
+type lost struct{ error }
+
+func (l lost) Unwrap() []error { return []error{l.error, ops.ErrLost} }
 
 // Alloc makes a zeroed buffer.
 func (q *queue) Alloc(n int) (ops.Block, error) {
@@ -232,7 +237,7 @@ func (q *queue) Alloc(n int) (ops.Block, error) {
 		err := q.err()
 		q.dev.ForgiveMemory()
 		if err == nil {
-			err = fmt.Errorf("webgpu: %s: %w", q.name, ops.ErrMemory)
+			err = ops.ErrMemory
 		}
 		return nil, err
 	}
@@ -360,7 +365,7 @@ func (q *queue) pipeline(k ops.Kernel) (native.Pipeline, error) {
 		if err == nil {
 			err = errors.New("no reason given")
 		}
-		return p, fmt.Errorf("webgpu: compile %s: %w", k.File(), err)
+		return p, fmt.Errorf("compile %s: %w", k.File(), err)
 	}
 	q.pipelines[k] = p
 	return p, nil

@@ -91,6 +91,20 @@ func (d *Device) Close() error {
 	return d.cfg.Queue.Close()
 }
 
+// blame makes an *engine.DeviceError of what is none yet, and no *engine.MemoryError.
+func (d *Device) blame(err error) error {
+	var dev *engine.DeviceError
+	var mem *engine.MemoryError
+	if errors.As(err, &dev) || errors.As(err, &mem) {
+		return err
+	}
+	return &engine.DeviceError{Device: d.cfg.Info.Name, Err: err}
+}
+
+func (d *Device) closedError() error {
+	return d.blame(fmt.Errorf("%w: it was closed", ErrLost))
+}
+
 // buffer is the storage of a tensor.
 type buffer struct {
 	dev   *Device
@@ -161,7 +175,7 @@ func (d *Device) get(shape engine.Shape) (t *engine.Tensor, fresh bool, err erro
 		}
 	}
 	if d.closed {
-		return nil, false, fmt.Errorf("%s: %w: it was closed", d.cfg.Info.Name, ErrLost)
+		return nil, false, d.closedError()
 	}
 	if want > d.cfg.MaxBlock || want/4 > 1<<32-2 {
 		return nil, false, tooMuch(d.cfg.MaxBlock, d.cfg.MaxBlock)
@@ -180,7 +194,7 @@ func (d *Device) get(shape engine.Shape) (t *engine.Tensor, fresh bool, err erro
 	} else if b.block, err = d.fresh(size); errors.Is(err, ErrMemory) {
 		return nil, false, tooMuch(0, d.used)
 	} else if err != nil {
-		return nil, false, err
+		return nil, false, d.blame(err)
 	} else {
 		fresh = true
 	}
@@ -223,7 +237,7 @@ func (d *Device) launch(c *call) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return fmt.Errorf("%s: %w: it was closed", d.cfg.Info.Name, ErrLost)
+		return d.closedError()
 	}
 	return d.cfg.Queue.Launch(c.kernel, c.grid, c.blocks[:c.n], c.params[:c.used])
 }

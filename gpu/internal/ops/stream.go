@@ -32,7 +32,7 @@ type call struct {
 
 func (s *stream) fail(err error) {
 	if s.err == nil {
-		s.err = err
+		s.err = s.dev.blame(err)
 	}
 }
 
@@ -163,7 +163,7 @@ func (s *stream) Sync(ctx context.Context) error {
 	s.dev.mu.Unlock()
 	if err != nil {
 		s.fail(err)
-		return err
+		return s.err
 	}
 	return ctx.Err()
 }
