@@ -23,6 +23,9 @@ type Env struct {
 	Out, Err  io.Writer
 	Terminal  bool // Err is a terminal: draw a moving progress bar
 	NewDevice func(name string) (engine.Device, error)
+	// Devices finds the device that a name asks for, what takes over when it fails, and
+	// what else there is; nil: NewDevice is all.
+	Devices func(ctx context.Context, name string) (session.Devices, error)
 }
 
 type command struct {
@@ -44,6 +47,7 @@ func commands() []command {
 		{"prior", "list | show NAME | sample NAME -o OUT.fits | predict …", "learned priors: which there are, their model cards, what they believe", prior},
 		{"completion", "bash|zsh|fish", "print a script that completes commands and options", completion},
 		{"man", "", "print the manual page", manual},
+		{"devices", "[--json]", "test and measure what can be computed on", listDevices},
 		{"version", "", "print the version", version},
 	}
 }

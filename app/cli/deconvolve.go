@@ -54,7 +54,8 @@ Output
                         measured), RECIPE; beside it
                         OUT.png, OUT.recipe.json and OUT.bib unless --fits-only
   --no-samples          leave the samples out of the FITS file
-  --device D            auto, cpu
+  --device D            auto (the fastest that passes its tests), cpu, gpu, cuda,
+                        webgpu:N; limpid-cli devices lists them
   --json                print one JSON object; --quiet: no progress
 `
 
@@ -207,12 +208,12 @@ func carryOut(ctx context.Context, e *Env, r recipe.Recipe, o outputFlags) error
 	if err := session.CheckOutput(o.out); err != nil {
 		return err
 	}
-	dev, err := e.NewDevice(r.Device)
+	dev, err := e.devices(ctx, r.Device)
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
-	s := session.New(dev)
+	defer closeDevices(dev)
+	s := session.NewOn(dev)
 	defer s.Close()
 	run, err := s.Start(ctx, r)
 	if err != nil {

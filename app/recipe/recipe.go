@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"limpid/solvers/deconv"
@@ -33,7 +34,7 @@ type Recipe struct {
 	Method  Method   `json:"method"`
 	Prior   Prior    `json:"prior"`
 	Draw    Draw     `json:"draw"`
-	Device  string   `json:"device,omitempty"` // "auto" (default), "cpu"
+	Device  string   `json:"device,omitempty"` // "auto" (default), "cpu", "gpu", "cuda", "webgpu:0"
 	Notes   []string `json:"notes,omitempty"`  // the user's own
 }
 
@@ -217,8 +218,8 @@ func (r Recipe) Validate() error {
 		return bad("%d samples: between 0 and %d", r.Draw.Samples, MaxSamples)
 	case r.Sky.Mesh < 0 || r.Sky.Mesh > 0 && r.Sky.Mesh < 8:
 		return bad("sky mesh of %d pixels: at least 8", r.Sky.Mesh)
-	case r.Device != "" && r.Device != "auto" && r.Device != "cpu":
-		return bad("device %q: this version knows auto and cpu", r.Device)
+	case !devices.MatchString(r.Device):
+		return bad("device %q is not one of auto, cpu, gpu, cuda, webgpu, webgpu:N, cuda:N", r.Device)
 	}
 	if c := r.Input.Cutout; c != nil && (c[0] < 0 || c[2] < 0 || c[1] <= c[0] || c[3] <= c[2]) {
 		return bad("cut-out %d:%d,%d:%d is empty or negative", c[0], c[1], c[2], c[3])
@@ -258,3 +259,6 @@ func aboutOf(m deconv.Method) deconv.About {
 	a, _ := m.About()
 	return a
 }
+
+// devices are the names a recipe may give; which of them are there is found out later.
+var devices = regexp.MustCompile(`^(|auto|cpu|gpu|(webgpu|cuda)(:[0-9]{1,3})?)$`)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"limpid/app/recipe"
+	"limpid/engine"
 	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
@@ -121,12 +122,15 @@ func (r *Run) loop(ctx context.Context) {
 // work is what one run holds while it computes.
 type work struct {
 	obs      *Observed
+	set      deconv.Settings
+	dev      engine.Device
 	problem  *deconv.Problem
 	sum      *summary.Summary
 	total    int       // samples or iterations
 	began    time.Time // of the first step
 	lastSnap time.Time
 	snapCost time.Duration
+	progress
 }
 
 func (r *Run) carryOut(ctx context.Context) error {
@@ -138,36 +142,68 @@ func (r *Run) carryOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &work{obs: o, total: r.Recipe.Draw.Samples}
-	if !r.draws() {
+	w := &work{obs: o, set: set, dev: r.s.dev, total: r.Recipe.Draw.Samples}
+	w.draws = r.draws()
+	if !w.draws {
 		w.total = set.StepsAtMost()
 	}
-	if err := r.checkMemory(o, set.Method); err != nil {
+	if err := r.checkMemory(w); err != nil {
 		return err
 	}
 	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
-	if w.problem, err = deconv.New(ctx, r.s.dev, o.Obs, set); err != nil {
+	defer func() {
+		if w.problem != nil {
+			w.problem.Close()
+		}
+	}()
+	if err = r.compute(ctx, w); err != nil && ctx.Err() == nil && deviceFailed(err) && r.s.spare(w.dev) != nil {
+		to := r.s.spare(w.dev)
+		w.findings = append(w.findings, moved(err, w.dev, to, w.next))
+		w.dev = to
+		err = r.compute(ctx, w)
+	}
+	if err != nil && w.sum != nil && (w.sum.Draws() > 0 || !w.sum.Mean().Empty()) {
+		_ = r.snapshot(w, false) // keep what is there; err says why it ended
+	}
+	return err
+}
+
+// compute runs the problem on w.dev, from the beginning or from where another device
+// failed.
+func (r *Run) compute(ctx context.Context, w *work) error {
+	p, err := deconv.New(ctx, w.dev, w.obs.Obs, w.set)
+	if err != nil {
 		return err
 	}
-	defer w.problem.Close()
-	w.sum = summary.New(w.problem.Op.Grid, r.summaryOptions())
+	if w.problem != nil {
+		p.Adopt(w.problem)
+		w.problem.Close()
+	}
+	w.problem, w.set.Spectra = p, p.Spectra
+	if w.sum == nil {
+		w.sum = summary.New(p.Op.Grid, r.summaryOptions())
+	}
 	if err := r.iterate(ctx, w); err != nil {
-		if w.sum.Draws() > 0 || !w.sum.Mean().Empty() {
-			_ = r.snapshot(w, false) // keep what is there; err says why it ended
-		}
 		return err
 	}
 	return r.snapshot(w, true)
 }
 
 // checkMemory refuses a run that cannot fit before anything large is allocated.
-func (r *Run) checkMemory(o *Observed, m deconv.Method) error {
-	d, p := o.Obs.Data, o.Obs.PSF
+func (r *Run) checkMemory(w *work) error {
+	d, p, m := w.obs.Obs.Data, w.obs.Obs.PSF, w.set.Method
 	grid := operator.NewGrid(d.C, d.H, d.W, p.H, p.W)
 	onDevice := deconv.Memory(m, d.C, d.H, d.W, p.H, p.W)
 	onHost := summary.Memory(grid, r.summaryOptions())
-	if budget := r.s.dev.Info().Memory; budget > 0 && onDevice > budget {
-		return fmt.Errorf("session: the run needs %.1f GiB on the %s, which has %.1f GiB: %w", gib(onDevice), r.s.dev.Info().Kind, gib(budget), ErrMemory)
+	if budget := w.dev.Info().Memory; budget > 0 && onDevice > budget {
+		err := fmt.Errorf("session: the run needs %.1f GiB on the %s, which has %.1f GiB: %w", gib(onDevice), w.dev.Info().Kind, gib(budget), ErrMemory)
+		to := r.s.spare(w.dev)
+		if to == nil {
+			return err
+		}
+		w.findings = append(w.findings, moved(err, w.dev, to, 0))
+		w.dev = to
+		return r.checkMemory(w)
 	}
 	if free := freeMemory(); onDevice+onHost > free {
 		return fmt.Errorf("session: the run needs about %.1f GiB (%.1f of it for %d samples), %.1f GiB are free: %w",
@@ -228,32 +264,31 @@ func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, error
 
 // iterate runs the kernel until enough draws or iterations are in.
 func (r *Run) iterate(ctx context.Context, w *work) error {
-	draws := r.draws()
-	phase, steps := PhaseMean, math.MaxInt
-	if !draws {
-		phase, steps = PhaseIterate, w.total
+	phase, opt := PhaseMean, w.start()
+	opt.Seed, opt.Steps = r.Recipe.Draw.Seed, math.MaxInt
+	if !w.draws {
+		phase, opt.Steps = PhaseIterate, w.total
 	}
 	r.setPhase(phase)
 	w.began = time.Now()
-	for step, err := range solvers.Run(ctx, w.problem.Kernel, nil, solvers.Options{Steps: steps, Seed: r.Recipe.Draw.Seed}) {
+	x0, err := w.lastEstimate()
+	if err != nil {
+		return err
+	}
+	defer x0.Free()
+	for step, err := range solvers.Run(ctx, w.problem.Kernel, x0, opt) {
 		if err != nil {
 			return err
 		}
-		if draws && step.State.Kind == solvers.Draw {
-			step.State.Count = min(step.State.Count, w.total-w.sum.Draws())
-		}
-		if err := w.sum.Add(step); err != nil {
-			return err
-		}
-		if err := w.problem.AddDraws(step); err != nil {
+		if err := w.take(step); err != nil {
 			return err
 		}
 		done := w.sum.Draws()
-		if !draws {
+		if !w.draws {
 			done = step.Index + 1
 		}
 		r.report(w, step, done)
-		if draws && done >= w.total {
+		if w.draws && done >= w.total {
 			return nil
 		}
 		if err := r.maybeSnapshot(w); err != nil {
@@ -300,7 +335,8 @@ func (r *Run) snapshot(w *work, complete bool) error {
 	if err != nil {
 		return err
 	}
-	res.Device = r.s.dev.Info().Name
+	res.Device = w.dev.Info().Name
+	res.Findings = append(append(res.Findings, r.s.devices.Findings...), w.findings...)
 	r.mu.Lock()
 	r.result = res
 	r.mu.Unlock()

@@ -20,7 +20,8 @@ import (
 
 // Session owns the device and the runs. It is safe for concurrent use.
 type Session struct {
-	dev engine.Device
+	dev     engine.Device
+	devices Devices
 
 	mu     sync.Mutex
 	subs   map[int]func(Event)
@@ -32,7 +33,7 @@ type Session struct {
 // New makes a session that computes on dev. Close waits for its runs; the device
 // stays the caller's.
 func New(dev engine.Device) *Session {
-	return &Session{dev: dev, subs: map[int]func(Event){}}
+	return &Session{dev: dev, devices: Devices{Main: dev}, subs: map[int]func(Event){}}
 }
 
 // Device is where the session computes.

@@ -30,7 +30,7 @@ func source(k ops.Kernel, line int) (text string, buffers int, err error) {
 		}
 		fmt.Fprintf(&b, "const MODE: u32 = %du;\nconst BM: u32 = %du;\nconst BN: u32 = %du;\nconst BK: u32 = %du;\n", mode, m, n, depth)
 	}
-	fmt.Fprintf(&b, "const CAP: u32 = %du;\n", line)
+	fmt.Fprintf(&b, "const CAP: u32 = %du;\n", max(line, 1))
 	head, rest, _ := strings.Cut(string(body), "\n")
 	names, params, ok := strings.Cut(strings.TrimPrefix(head, "//! "), "|")
 	if !ok {

@@ -10,6 +10,7 @@ package webgpu
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -73,13 +74,19 @@ type Options struct {
 	// Budget bounds the tensors, in bytes. 0: three quarters of the adapter's memory
 	// where that is known, else as much as the driver gives.
 	Budget int64
-	// Tiles asks for the tiled kernels also where a product is small, for tests.
+	// Tiles asks for the kernels that share a group's memory also where a product is
+	// small or the adapter is a processor, for tests.
 	Tiles bool
 }
 
-func (o Options) direct() int {
-	if o.Tiles {
+// A processor plays a group of threads that wait for each other some hundred times more
+// slowly than one of threads that do not.
+func (o Options) direct(a Adapter) int {
+	switch {
+	case o.Tiles:
 		return 0
+	case a.Software:
+		return math.MaxInt
 	}
 	return 1 << 20
 }
@@ -103,7 +110,7 @@ func Open(index int, o Options) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webgpu: open %s: %w", a.Name, err)
 	}
-	q, err := newQueue(dev, a)
+	q, err := newQueue(dev, a, o)
 	if err != nil {
 		dev.Close()
 		return nil, err
@@ -114,7 +121,7 @@ func Open(index int, o Options) (*Device, error) {
 	}
 	info := engine.Info{Kind: "webgpu", Name: a.Name, Detail: strings.TrimSpace(a.Backend + ", " + a.Driver), Memory: budget}
 	d := ops.New(ops.Config{
-		Info: info, Memory: q, Queue: q, Budget: budget, MaxBlock: min(a.info.MaxBuffer, a.info.MaxBinding) / 4 * 4, Line: q.line, Direct: o.direct(),
+		Info: info, Memory: q, Queue: q, Budget: budget, MaxBlock: min(a.info.MaxBuffer, a.info.MaxBinding) / 4 * 4, Line: q.line, Direct: o.direct(a),
 	})
 	return &Device{d, q}, nil
 }
@@ -139,6 +146,7 @@ func (d *Device) Drill(failure int) {
 }
 
 const (
+	softLine   = 0       // queue.line of processors that play a graphics card
 	batch      = 256     // launches of a submission
 	slot       = 256     // bytes of parameters of a launch
 	smallWrite = 1 << 16 // bytes that travel with a batch
@@ -182,7 +190,7 @@ type groupKey struct {
 	ids [8]uint32
 }
 
-func newQueue(dev *native.Device, a Adapter) (*queue, error) {
+func newQueue(dev *native.Device, a Adapter, o Options) (*queue, error) {
 	q := &queue{
 		dev: dev, name: a.Name, groups: map[groupKey]native.Group{}, params: make([]byte, batch*slot), pending: make([]byte, uploads),
 	}
@@ -190,6 +198,9 @@ func newQueue(dev *native.Device, a Adapter) (*queue, error) {
 	q.line = 1024
 	if a.info.SharedBytes >= 32<<10 {
 		q.line = 2048
+	}
+	if a.Software && !o.Tiles {
+		q.line = softLine
 	}
 	ok := true
 	for _, b := range []struct {

@@ -57,12 +57,25 @@ func (p *Problem) AddDraws(st solvers.Step) error {
 		s.Mul(m.model, m.model, m.model)
 		s.Dot(m.chi2, m.model, m.w)
 		s.Download(m.host, m.chi2)
+		if err := s.Err(); err != nil {
+			return err
+		}
 		for c, v := range m.host {
 			m.sums[c] += float64(v) / m.valid[c]
 		}
 		m.draws++
 	}
 	return s.Err()
+}
+
+// Adopt takes over what another problem of the same observation, whose device failed,
+// has found of its draws.
+func (p *Problem) Adopt(old *Problem) {
+	m := &p.misfit
+	if len(m.sums) == len(old.misfit.sums) {
+		copy(m.sums, old.misfit.sums)
+		m.draws = old.misfit.draws
+	}
 }
 
 func (p *Problem) chi2Draws(c int) float64 {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"limpid/app/cli"
+	"limpid/app/cmd/internal/devices"
 	"limpid/app/session"
 	"limpid/engine"
 	"limpid/engine/cpu"
@@ -17,7 +18,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	env := &cli.Env{Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stderr), NewDevice: newDevice}
+	env := &cli.Env{Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stderr), NewDevice: newDevice, Devices: openDevices}
 	os.Exit(run(ctx, env))
 }
 
@@ -32,8 +33,13 @@ func run(ctx context.Context, env *cli.Env) (code int) {
 	return cli.Run(ctx, env, os.Args[1:])
 }
 
+func openDevices(ctx context.Context, name string) (session.Devices, error) {
+	return devices.Open(ctx, name, cpu.Options{})
+}
+
 func newDevice(name string) (engine.Device, error) {
-	return cpu.New(cpu.Options{}), nil
+	d, err := openDevices(context.Background(), name)
+	return d.Main, err
 }
 
 func isTerminal(f *os.File) bool {

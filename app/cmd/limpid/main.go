@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 	"fyne.io/fyne/v2/app"
 
 	"limpid"
+	"limpid/app/cmd/internal/devices"
 	"limpid/app/session"
-	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/ui/view"
 	"limpid/ui/viewmodel/store"
@@ -29,6 +30,7 @@ Opens FITS images and recipes in a window.
   --run RECIPE.json   open a recipe and run it
   --sample            open and run the sample image
   --scale F           enlarge letters by a factor
+  --device D          where to compute: auto, cpu, gpu, cuda, webgpu:N
   --version
 
 Without a window: limpid-cli.
@@ -41,6 +43,7 @@ type options struct {
 	scale   float64
 	version bool
 	frames  string
+	device  string
 	files   []string
 }
 
@@ -53,6 +56,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.sample, "sample", false, "")
 	f.Float64Var(&o.scale, "scale", 1, "")
 	f.BoolVar(&o.version, "version", false, "")
+	f.StringVar(&o.device, "device", "auto", "")
 	f.StringVar(&o.frames, "frames", "", "") // file for the times of pictures, for benchmarks
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -97,16 +101,20 @@ func hasDisplay() bool {
 	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
 }
 
-// newDevice leaves one processor to the window and takes less of the others when
+// openDevices leaves one processor to the window and takes less of the others when
 // they are wanted elsewhere.
-func newDevice() engine.Device {
-	return cpu.New(cpu.Options{Workers: max(1, runtime.GOMAXPROCS(0)-1), Nice: 10})
+func openDevices(name string) (session.Devices, error) {
+	return devices.Open(context.Background(), name, cpu.Options{Workers: max(1, runtime.GOMAXPROCS(0)-1), Nice: 10})
 }
 
 func run(o options) {
-	dev := newDevice()
-	defer dev.Close()
-	ses := session.New(dev)
+	dev, err := openDevices(o.device)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "limpid:", err)
+		os.Exit(session.ExitUsage)
+	}
+	defer dev.Main.Close()
+	ses := session.NewOn(dev)
 	defer ses.Close()
 	w := view.New(app.NewWithID("io.limpid.Limpid"), view.Options{
 		Session: ses, Store: store.Open(), Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames),

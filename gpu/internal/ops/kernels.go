@@ -58,6 +58,14 @@ var names = [Kernels]string{
 	"adam", "fftline", "fftpass", "fftpack", "fftunpack",
 }
 
+// Name is the kernel's own name: that of its file, or of what a product is for.
+func (k Kernel) Name() string {
+	if mode, _, ok := k.Gemm(); ok {
+		return []string{"conv", "convt", "convw", "matmul"}[mode] + []string{"", "narrow", "direct"}[int(k-Conv)%3]
+	}
+	return k.File()
+}
+
 // File is the name of the kernel's source without its ending.
 func (k Kernel) File() string { return names[k] }
 

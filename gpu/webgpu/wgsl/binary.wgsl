@@ -10,19 +10,19 @@ MAIN(256) {
 	if (P.op == 6u) {
 		k = i / 2u;
 	}
-	let y = y[P.y_o + select(k % P.m, k, P.m == P.n)];
-	let x = x[P.x_o + i];
+	let v = y[P.y_o + select(k % P.m, k, P.m == P.n)];
+	let u = x[P.x_o + i];
 	var r: f32;
 	switch P.op {
-		case 0u: { r = x + y; }
-		case 1u: { r = x - y; }
+		case 0u: { r = u + v; }
+		case 1u: { r = u - v; }
 		case 3u: {
 			r = 0.0;
-			if (y != 0.0) { r = x / y; }
+			if (v != 0.0) { r = u / v; }
 		}
-		case 4u: { r = fma(x, y, dst[P.dst_o + i]); }
-		case 5u: { r = slope_(P.f, x) * y; }
-		default: { r = x * y; }
+		case 4u: { r = fma(u, v, dst[P.dst_o + i]); }
+		case 5u: { r = slope_(P.f, u) * v; }
+		default: { r = u * v; }
 	}
 	dst[P.dst_o + i] = r;
 }

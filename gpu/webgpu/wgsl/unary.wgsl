@@ -10,14 +10,14 @@ MAIN(256) {
 		dst[o] = P.a;
 		return;
 	}
-	let x = x[P.x_o + i];
+	let u = x[P.x_o + i];
 	var r: f32;
 	switch P.op {
-		case 2u: { r = fma(P.a, x, P.b); }
-		case 3u: { r = fma(P.a, x, dst[o]); }
-		case 4u: { r = min(max(x, P.a), P.b); }
-		case 5u: { r = map_(P.f, x); }
-		default: { r = x; }
+		case 2u: { r = fma(P.a, u, P.b); }
+		case 3u: { r = fma(P.a, u, dst[o]); }
+		case 4u: { r = min(max(u, P.a), P.b); }
+		case 5u: { r = map_(P.f, u); }
+		default: { r = u; }
 	}
 	dst[o] = r;
 }
