@@ -74,12 +74,12 @@ func runBatch(ctx context.Context, e *Env, args []string) error {
 			return err
 		}
 	}
-	dev, err := e.NewDevice(r.Device)
+	dev, err := e.devices(ctx, r.Device)
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
-	s := session.New(dev)
+	defer closeDevices(dev)
+	s := session.NewOn(dev)
 	defer s.Close()
 	count, err := batch.Run(ctx, s, items, batch.Options{
 		Out: o.out, Recipe: r, Retry: *retry, Redo: *redo, FITSOnly: o.fitsOnly, NoSamples: o.noSamples, Stale: *stale,
