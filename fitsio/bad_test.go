@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -265,5 +266,29 @@ func TestOpen_DamagedExtensions_KeepTheRest(t *testing.T) {
 	}
 	if p, err := f.HDUs[3].ReadFloat32(context.Background()); err != nil || !slices.Equal(p, []float32{7, 8, 9}) {
 		t.Errorf("the image after them: %v %v", p, err)
+	}
+}
+
+func TestReadFloat32_MoreThanPackedBytesCanHold_TakesNoMemory(t *testing.T) {
+	for _, method := range []string{"RICE_1", "GZIP_1", "GZIP_2", "NOCOMPRESS"} {
+		data := append(cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"), cards("XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2",
+			"NAXIS1  = 8", "NAXIS2  = 1", "PCOUNT  = 100", "GCOUNT  = 1", "TFIELDS = 1", "TFORM1  = '1PB(10)'", "TTYPE1  = 'COMPRESSED_DATA'",
+			"ZIMAGE  = T", "ZBITPIX = 32", "ZNAXIS  = 2", "ZNAXIS1 = 20000", "ZNAXIS2 = 20000", "ZTILE1  = 20000", "ZTILE2  = 20000",
+			"ZCMPTYPE= '"+method+"'")...)
+		data = append(data, make([]byte, header.BlockSize)...)
+		data[len(data)-header.BlockSize+3] = 50
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := readFirst(data, Options{}); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", method, err)
+		}
+		f := openBytes(t, data)
+		if _, err := f.HDUs[1].Section(context.Background(), []int{5, 5}, []int{6, 6}); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s, one pixel: %v", method, err)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
+			t.Errorf("%s: %d bytes for a file of %d", method, took, len(data))
+		}
 	}
 }

@@ -68,7 +68,11 @@ func readSection[T Float](ctx context.Context, h *HDU, lo, hi []int) ([]T, error
 	}
 	b := newBox(h.Shape, lo, hi)
 	if h.tiles != nil {
-		if err := h.tiles.check(); err != nil {
+		err := h.tiles.check()
+		if err == nil {
+			err = h.tiles.plausible(n)
+		}
+		if err != nil {
 			return nil, h.fail(err)
 		}
 		dst := make([]T, n)

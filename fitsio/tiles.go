@@ -253,3 +253,30 @@ func (t *tiledImage) check() error {
 	}
 	return nil
 }
+
+// roomy is what may be asked for without a look at how much the file holds.
+const roomy = 1 << 24
+
+// plausible rejects a section that the packed bytes cannot hold, before memory is
+// taken for it: n pixels, and whole tiles. HCOMPRESS_1 and PLIO_1 pack constant tiles without bound.
+func (t *tiledImage) plausible(n int64) error {
+	most := int64(maxGzip) // pixels per byte
+	switch t.method {
+	case "RICE_1":
+		fsbits := map[int]int64{1: 3, 2: 4}[t.bytepix]
+		most = max(most, 8*int64(t.riceBlock)/max(fsbits, 3)+1)
+	case "HCOMPRESS_1", "PLIO_1":
+		return nil
+	}
+	area := int64(1)
+	for _, d := range t.tile {
+		area *= int64(d) // check has seen that it fits
+	}
+	n = max(n, area)
+	h := t.hdu
+	heap := max(min(h.heapLen, h.file.src.Size()-h.off-h.heap), 0)
+	if n > roomy && n/most > heap {
+		return fmt.Errorf("%d bytes packed with %s cannot hold %d pixels: %w", heap, t.method, n, ErrCorrupt)
+	}
+	return nil
+}
