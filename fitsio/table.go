@@ -448,6 +448,9 @@ func (t *Table) Arrays(ctx context.Context, name string) ([][]float64, error) {
 // eachArray reads the arrays of a variable-length column from the heap; n is the
 // number of elements. raw is only valid during the call.
 func (t *Table) eachArray(ctx context.Context, c *Column, do func(row int, raw []byte, n int) error) error {
+	if t.packed != nil {
+		return t.packedArrays(ctx, c, do)
+	}
 	desc, err := t.fixed(ctx, c)
 	if err != nil {
 		return err

@@ -170,19 +170,23 @@ func (c *Column) descriptor(row []byte) (n, off int64) {
 	return int64(binary.BigEndian.Uint32(row[c.offset:])), int64(binary.BigEndian.Uint32(row[c.offset+4:]))
 }
 
+// arrayBytes is the size of an array of n elements; ok is false for n < 0 and where
+// it overflows.
+func arrayBytes(n int64, code byte) (bytes int64, ok bool) {
+	if code == 'X' {
+		return n/8 + (n%8+7)/8, n >= 0
+	}
+	return mul(max(n, 0), elemSize(code), n >= 0)
+}
+
 // fetch reads a variable-length array into buf; nil where it is empty.
 func (h *HDU) fetch(c *Column, row []byte, buf *[]byte) ([]byte, error) {
 	n, off := c.descriptor(row)
 	if n == 0 {
 		return nil, nil
 	}
-	bytes := int64(0)
-	ok := n > 0 && off >= 0
-	if c.Type == 'X' {
-		bytes = n/8 + (n%8+7)/8
-	} else {
-		bytes, ok = mul(max(n, 0), elemSize(c.Type), ok)
-	}
+	bytes, ok := arrayBytes(n, c.Type)
+	ok = ok && off >= 0
 	if !ok || bytes > h.heapLen || off > h.heapLen-bytes {
 		return nil, fmt.Errorf("column %s: array of %d elements at %d is outside the heap of %d bytes: %w",
 			c.Name, n, off, h.heapLen, ErrCorrupt)

@@ -3,6 +3,7 @@ package fitsio
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -62,7 +63,7 @@ func (h *HDU) openPacked() (*Table, error) {
 func (t *Table) unpackColumn(ctx context.Context, c *Column) ([]byte, error) {
 	p, h := t.packed, t.h
 	if c.Var != 0 {
-		return nil, fmt.Errorf("arrays of variable length in a compressed table: %w", ErrUnsupported)
+		return nil, fmt.Errorf("the column holds arrays of variable length: %w", ErrUnsupported)
 	}
 	in := &p.arrays[c.index-1]
 	if in.Var == 0 {
@@ -105,7 +106,7 @@ func (t *Table) unpackColumn(ctx context.Context, c *Column) ([]byte, error) {
 // unpackTile unpacks the rows of one tile.
 func (c *Column) unpackTile(dst, src []byte, moved *[]byte, method string) error {
 	unit := int(max(elemSize(c.Type), 1))
-	if c.Type == 'C' || c.Type == 'M' {
+	if c.Type == 'M' || c.Type == 'C' && c.Var == 0 {
 		unit = 1 // cfitsio, which alone writes these, says GZIP_2 but shuffles nothing
 	}
 	fill := func(got []byte, err error) error {
@@ -140,4 +141,94 @@ func (c *Column) unpackTile(dst, src []byte, moved *[]byte, method string) error
 		return nil
 	}
 	return fill(tile.Gunzip(dst, src))
+}
+
+// packedArrays reads the arrays of variable length of a compressed table (FITS 4.0,
+// section 10.3.6). A tile's array, gzipped, holds the descriptors that the rows had,
+// and then for each row a 64-bit one of the row's array in the heap, which is packed
+// unless it is as long as it was.
+func (t *Table) packedArrays(ctx context.Context, c *Column, do func(row int, raw []byte, n int) error) error {
+	p, h := t.packed, t.h
+	in := &p.arrays[c.index-1]
+	if in.Var == 0 || h.rows*h.rowLen > h.file.src.Size()-h.off {
+		return fmt.Errorf("format %s: %w", in.Form, ErrCorrupt)
+	}
+	method, _ := h.raw.Str("ZCTYP" + strconv.Itoa(c.index))
+	u := arrayUnpacker{t: t, c: c, method: strings.TrimSpace(method)}
+	u.was, u.is = *c, Column{Name: c.Name, Type: 'B', Var: 'Q', Repeat: 1}
+	u.was.offset = 0
+	row := make([]byte, h.rowLen)
+	var packed []byte
+	for first := int64(0); first < int64(t.Rows); first += p.perRow {
+		if err := h.readAt(row, first/p.perRow*h.rowLen); err != nil {
+			return err
+		}
+		b, err := h.fetch(in, row, &packed)
+		if err != nil {
+			return err
+		}
+		rows := min(p.perRow, int64(t.Rows)-first)
+		want := rows * (c.width + 16)
+		if want > maxGzip*(int64(len(b))+64) {
+			return fmt.Errorf("tile %d: %d bytes cannot hold %d: %w", first/p.perRow, len(b), want, ErrCorrupt)
+		}
+		d, err := tile.Gunzip(make([]byte, want), b)
+		if err != nil || int64(len(d)) != want {
+			return fmt.Errorf("tile %d: descriptors of %d rows in %d bytes: %w", first/p.perRow, rows, len(d), ErrCorrupt)
+		}
+		for r := range rows {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			raw, n, err := u.one(d[r*c.width:][:c.width], d[rows*c.width+16*r:][:16])
+			if err == nil {
+				err = do(int(first+r), raw, int(n))
+			}
+			if err != nil {
+				return fmt.Errorf("row %d: %w", first+r, err)
+			}
+		}
+	}
+	return nil
+}
+
+// arrayUnpacker unpacks the arrays of one column, one after the other.
+type arrayUnpacker struct {
+	t           *Table
+	c           *Column
+	method      string
+	was, is     Column // of the descriptors
+	used        int64
+	packed, out []byte
+	moved       []byte
+}
+
+// one gives the array of a row, valid until the next call, and its number of elements.
+func (u *arrayUnpacker) one(was, is []byte) (raw []byte, n int64, err error) {
+	n, _ = u.was.descriptor(was)
+	size, ok := arrayBytes(n, u.c.Type)
+	if !ok {
+		return nil, 0, fmt.Errorf("an array of %d elements: %w", n, ErrCorrupt)
+	}
+	b, err := u.t.h.fetch(&u.is, is, &u.packed)
+	if err != nil {
+		return nil, 0, err
+	}
+	if size > maxGzip*(int64(len(b))+64) {
+		return nil, 0, fmt.Errorf("%d bytes cannot hold %d: %w", len(b), size, ErrCorrupt)
+	}
+	if u.used += size * 8; u.used < 0 {
+		u.used = math.MaxInt64
+	}
+	if err := u.t.fits(u.c, u.used); err != nil {
+		return nil, 0, fmt.Errorf("the arrays take %w", err)
+	}
+	if int64(len(b)) == size {
+		return b, n, nil
+	}
+	out := grow(&u.out, int(size))
+	if err := u.c.unpackTile(out, b, &u.moved, u.method); err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return out, n, nil
 }
