@@ -5,7 +5,7 @@ GOFLAGS += -buildvcs=false
 export GOFLAGS
 TOOL    := $(GO) tool -modfile=packaging/tools/go.mod
 
-.PHONY: all deps deps-test build run test check unit race fuzz bench screenshots long clean
+.PHONY: all deps deps-test build run test check unit race fuzz bench screenshots long package clean
 
 all: build
 
@@ -50,5 +50,8 @@ screenshots: build ## docs/screens and the picture of the README
 long: build      ## slow physics, run before an issue is resolved
 	$(GO) test -tags $(TAGS) -v -timeout 2h ./tests/physics -args -long
 
+package: deps    ## dist/: .deb, archive, AppDir, list of components
+	@sh packaging/package.sh
+
 clean:
-	rm -rf bin out
+	rm -rf bin out dist

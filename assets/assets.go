@@ -12,6 +12,12 @@ import (
 
 //go:generate go run ./internal/makesamples samples
 
+//go:embed icon/limpid-256.png
+var icon []byte
+
+// Icon is the program's icon, a PNG of 256².
+func Icon() []byte { return icon }
+
 //go:embed references.bib samples/*.fits.gz priors
 var files embed.FS
 
