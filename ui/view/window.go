@@ -14,6 +14,7 @@ import (
 	fynetooltip "github.com/dweymouth/fyne-tooltip"
 
 	"limpid/app/session"
+	"limpid/assets"
 	"limpid/ui/view/recipepanel"
 	"limpid/ui/view/viewer"
 	"limpid/ui/viewmodel"
@@ -81,6 +82,7 @@ func New(app fyne.App, o Options) *Window {
 	if o.Post == nil {
 		o.Post = func(f func()) { fyne.Do(f) } // the one way from other goroutines into the window
 	}
+	app.SetIcon(fyne.NewStaticResource("limpid.png", assets.Icon()))
 	w := &Window{app: app, o: o}
 	w.setTheme(chooseMode(o))
 	w.win = app.NewWindow("Limpid")

@@ -11,13 +11,11 @@ import (
 	"runtime"
 	"time"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 
 	"limpid"
 	"limpid/app/cmd/internal/devices"
 	"limpid/app/session"
-	"limpid/assets"
 	"limpid/engine/cpu"
 	"limpid/ui/view"
 	"limpid/ui/viewmodel/store"
@@ -118,9 +116,7 @@ func run(o options) {
 	defer dev.Main.Close()
 	ses := session.NewOn(dev)
 	defer ses.Close()
-	program := app.NewWithID("io.limpid.Limpid")
-	program.SetIcon(fyne.NewStaticResource("limpid.png", assets.Icon()))
-	w := view.New(program, view.Options{
+	w := view.New(app.NewWithID("io.limpid.Limpid"), view.Options{
 		Session: ses, Store: store.Open(), Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames),
 	})
 	m := w.Model()
