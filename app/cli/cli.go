@@ -38,6 +38,7 @@ func commands() []command {
 		{"info", "FILE [--hdu N] [--header] [--json]", "what is in a FITS file", info},
 		{"deconvolve", "FILE [options] -o OUT.fits", "posterior mean, samples and uncertainty of an image", deconvolve},
 		{"massmap", "CATALOGUE [options] -o OUT.fits", "a map of the projected mass from a shear catalogue", massMap},
+		{"deblend", "FILE... [options] -o OUT.fits", "separate overlapping sources, with fluxes and their errors", deblendCommand},
 		{"run", "RECIPE.json -o OUT.fits", "carry out a recipe, as written beside every result", runRecipe},
 		{"batch", "MANIFEST.csv|FOLDER RECIPE.json -o DIR [options]", "a recipe on many images: resumable, by many processes at once", runBatch},
 		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},
@@ -54,7 +55,7 @@ func commands() []command {
 
 // helpTexts are the options of the commands that have many.
 func helpTexts() map[string]string {
-	return map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp, "batch": batchHelp, "calibrate": calibrateHelp}
+	return map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp, "batch": batchHelp, "calibrate": calibrateHelp, "deblend": deblendHelp}
 }
 
 // Run carries out one command and returns the exit code.
@@ -142,7 +143,7 @@ func newFlags(e *Env, name string) *flagSet {
 	return f
 }
 
-// parse collects operands between flags; want is how many there must be.
+// parse collects operands between flags; want is how many there must be, −1 any.
 func (f *flagSet) parse(args []string, want int, what string) error {
 	for {
 		if err := f.Parse(args); err != nil {
@@ -158,10 +159,19 @@ func (f *flagSet) parse(args []string, want int, what string) error {
 		f.operands = append(f.operands, rest[0])
 		args = rest[1:]
 	}
-	if len(f.operands) != want {
+	if want >= 0 && len(f.operands) != want {
 		return usageError{fmt.Sprintf("expected %s, got %d operand(s): %s", what, len(f.operands), strings.Join(f.operands, " "))}
 	}
 	return nil
+}
+
+// parseAtLeast is parse for a number of operands that is not fixed.
+func (f *flagSet) parseAtLeast(args []string, least int, what string) error {
+	err := f.parse(args, -1, what)
+	if err == nil && len(f.operands) < least {
+		return usageError{"expected " + what}
+	}
+	return err
 }
 
 // optionalInt is a flag that may be absent.

@@ -11,6 +11,7 @@ import (
 	"limpid/engine"
 	"limpid/fitsio"
 	"limpid/fitsio/catalogue"
+	"limpid/solvers/deblend"
 	"limpid/solvers/massmap"
 	"limpid/solvers/observe"
 )
@@ -34,7 +35,7 @@ func plain(msg string) string {
 			return msg
 		}
 		switch head {
-		case "session", "observe", "massmap", "lens", "measure", "catalogue", "recipe", "deconv", "solvers", "optim", "mcmc", "operator", "gaussian", "summary":
+		case "session", "observe", "massmap", "lens", "measure", "catalogue", "recipe", "deconv", "solvers", "optim", "mcmc", "operator", "gaussian", "summary", "deblend":
 			msg = rest
 		default:
 			return msg
@@ -85,6 +86,12 @@ func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, lim
 	case is(observe.ErrSetting):
 		f.Code, f.Advice = "setting", "correct the number"
 		return ExitUsage, f
+	case is(deblend.ErrSource):
+		f.Code, f.Advice = "sources", "check the positions: pixels from 0, x before y (--swap-xy, --origin), or detect them (--detect)"
+		return ExitData, f
+	case is(deblend.ErrInput):
+		f.Code, f.Advice = "input", "correct the weights, mask or PSF"
+		return ExitData, f
 	case is(observe.ErrNoise):
 		f.Code, f.Advice = "noise", "choose another noise map, or measure the noise from the sky"
 		return ExitData, f

@@ -1,0 +1,345 @@
+package deblend
+
+import (
+	"context"
+	"math"
+)
+
+// departures is the linear part of the free-form step: every source may depart
+// from its profile by δ = s z, s = Roughness × profile and z ~ N(0, 1) pixel by
+// pixel, which changes band b by a_kb K_b ∗ δ with K_b = P_b / model PSF in
+// Fourier space.
+type departures struct {
+	g      *group
+	s      [][]float32    // per source, over its box
+	kernel [][]complex128 // per band, kept modes
+	planes []float32      // (B, grid)
+	image  []float32      // (B, H, W)
+}
+
+func (g *group) newDepartures() *departures {
+	d := &departures{g: g, kernel: make([][]complex128, g.p.b)}
+	p := g.p
+	for b := range p.b {
+		d.kernel[b] = make([]complex128, len(p.modes))
+		for i := range p.modes {
+			if p.model[i] > 1e-3 {
+				d.kernel[b][i] = p.transfer[b][i] / complex(p.model[i], 0)
+			}
+		}
+	}
+	for k := range g.src {
+		m := &g.morph[k]
+		s := make([]float32, len(m.smooth))
+		if g.src[k].Kind != Star {
+			for i, v := range m.smooth {
+				s[i] = float32(p.opt.Roughness) * v
+			}
+		}
+		d.s = append(d.s, s)
+	}
+	d.planes = make([]float32, p.b*p.grid.H*p.grid.W)
+	d.image = make([]float32, p.b*p.h*p.w)
+	return d
+}
+
+// convolve replaces planes by K ∗ planes, or its adjoint.
+func (d *departures) convolve(adjoint bool) error {
+	g := d.g
+	p := g.p
+	if err := g.f.forward(g.spec, d.planes, p.b); err != nil {
+		return err
+	}
+	size := p.grid.H * (p.grid.W/2 + 1) * 2
+	for b := range p.b {
+		s := g.spec[b*size : (b+1)*size]
+		t := d.kernel[b]
+		j := 0
+		// the modes come in order: clear what lies between them
+		for i, m := range p.modes {
+			clear(s[j : 2*m])
+			j = int(2*m) + 2
+			v := complex(float64(s[2*m]), float64(s[2*m+1]))
+			if adjoint {
+				v *= complex(real(t[i]), -imag(t[i]))
+			} else {
+				v *= t[i]
+			}
+			s[2*m], s[2*m+1] = float32(real(v)), float32(imag(v))
+		}
+		clear(s[j:])
+	}
+	return g.f.inverse(d.planes, g.spec, p.b)
+}
+
+// forward fills image with A z = Σ_k a_kb K_b ∗ (s_k z_k).
+func (d *departures) forward(z [][]float32) error {
+	g := d.g
+	p, gr := g.p, g.p.grid
+	clear(d.planes)
+	for k := range g.src {
+		m := &g.morph[k]
+		w := m.x1 - m.x0
+		for b := range p.b {
+			a := float32(g.flux[k*p.b+b])
+			if a == 0 {
+				continue
+			}
+			for y := m.y0; y < m.y1; y++ {
+				dst := d.planes[b*gr.H*gr.W+y*gr.W+m.x0:]
+				s, q := d.s[k][(y-m.y0)*w:(y-m.y0+1)*w], z[k][(y-m.y0)*w:]
+				for x, v := range s {
+					dst[x] += a * v * q[x]
+				}
+			}
+		}
+	}
+	if err := d.convolve(false); err != nil {
+		return err
+	}
+	for b := range p.b {
+		p.window(d.image[b*p.h*p.w:(b+1)*p.h*p.w], d.planes, b)
+	}
+	return nil
+}
+
+// adjoint fills out with Aᵀ image.
+func (d *departures) adjoint(out [][]float32) error {
+	g := d.g
+	p, gr := g.p, g.p.grid
+	clear(d.planes)
+	for b := range p.b {
+		for y := range p.h {
+			copy(d.planes[b*gr.H*gr.W+(y+gr.Row)*gr.W+gr.Col:], d.image[(b*p.h+y)*p.w:(b*p.h+y+1)*p.w])
+		}
+	}
+	if err := d.convolve(true); err != nil {
+		return err
+	}
+	for k := range g.src {
+		m := &g.morph[k]
+		w := m.x1 - m.x0
+		clear(out[k])
+		for b := range p.b {
+			a := float32(g.flux[k*p.b+b])
+			if a == 0 {
+				continue
+			}
+			for y := m.y0; y < m.y1; y++ {
+				src := d.planes[b*gr.H*gr.W+y*gr.W+m.x0:]
+				dst := out[k][(y-m.y0)*w : (y-m.y0+1)*w]
+				for x := range dst {
+					dst[x] += a * src[x]
+				}
+			}
+		}
+		for i, v := range d.s[k] {
+			out[k][i] *= v
+		}
+	}
+	return nil
+}
+
+func (d *departures) new() [][]float32 {
+	out := make([][]float32, len(d.s))
+	for k := range out {
+		out[k] = make([]float32, len(d.s[k]))
+	}
+	return out
+}
+
+// freeIterations of the proximal gradient; it stops earlier when nothing moves.
+const freeIterations = 60
+
+// freeForm minimises ½ Σ w (d − model − A z)² + ½ Σ z² under S = m + s z ≥ 0 and
+// the constraints asked for, by accelerated proximal gradient (Beck & Teboulle
+// 2009) in the diagonal metric D = AᵀwA·1, which bounds AᵀwA where A ≥ 0 (De
+// Pierro 1995); then solves for the fluxes again, exactly.
+func (g *group) freeForm(ctx context.Context) error {
+	d := g.newDepartures()
+	if err := g.render(false); err != nil {
+		return err
+	}
+	z := d.new()
+	if err := d.descend(ctx, z); err != nil {
+		return err
+	}
+	return d.settle(z)
+}
+
+// residual fills image with w (data − model − A z).
+func (d *departures) residual(z [][]float32) error {
+	if err := d.forward(z); err != nil {
+		return err
+	}
+	p := d.g.p
+	for i, w := range p.weights {
+		if w > 0 {
+			d.image[i] = w * (p.data[i] - d.g.model[i] - d.image[i])
+		} else {
+			d.image[i] = 0
+		}
+	}
+	return nil
+}
+
+func (d *departures) metric() ([][]float32, error) {
+	one, out := d.new(), d.new()
+	for k := range one {
+		for i := range one[k] {
+			one[k][i] = 1
+		}
+	}
+	if err := d.forward(one); err != nil {
+		return nil, err
+	}
+	for i, w := range d.g.p.weights {
+		d.image[i] = w * max(d.image[i], 0)
+	}
+	if err := d.adjoint(out); err != nil {
+		return nil, err
+	}
+	for k := range out {
+		for i, v := range out[k] {
+			out[k][i] = metricSafety*max(v, 0) + 1
+		}
+	}
+	return out, nil
+}
+
+// metricSafety covers the negative lobes of K.
+const metricSafety = 1.1
+
+func (d *departures) descend(ctx context.Context, z [][]float32) error {
+	metric, err := d.metric()
+	if err != nil {
+		return err
+	}
+	u, grad := d.new(), d.new()
+	t, low := 1.0, float32(-1/d.g.p.opt.Roughness)
+	for range freeIterations {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := d.residual(u); err != nil {
+			return err
+		}
+		if err := d.adjoint(grad); err != nil {
+			return err
+		}
+		next := (1 + math.Sqrt(1+4*t*t)) / 2
+		beta := float32((t - 1) / next)
+		t = next
+		var moved, turn float64
+		for k := range z {
+			fresh := make([]float32, len(z[k]))
+			for i, v := range u[k] {
+				fresh[i] = max(v+(grad[k][i]-v)/metric[k][i], low)
+			}
+			d.constrain(k, fresh)
+			for i, v := range fresh {
+				step := v - z[k][i]
+				moved = max(moved, math.Abs(float64(step)))
+				turn += float64(u[k][i]-v) * float64(step) * float64(metric[k][i])
+				u[k][i] = v + beta*step
+				z[k][i] = v
+			}
+		}
+		if turn > 0 { // the momentum points uphill: start it again (O'Donoghue & Candès 2015)
+			t = 1
+		}
+		if moved < 0.01 {
+			break
+		}
+	}
+	return nil
+}
+
+// settle turns z into morphologies of unit sum, and solves for the fluxes.
+func (d *departures) settle(z [][]float32) error {
+	g := d.g
+	p := g.p
+	one := append([]float64(nil), g.flux...)
+	for k := range g.src {
+		m := &g.morph[k]
+		m.s = make([]float32, len(m.smooth))
+		for i, v := range m.smooth {
+			m.s[i] = v + d.s[k][i]*z[k][i]
+		}
+		// the change of the source's image for unit flux
+		solo := d.new()
+		solo[k] = z[k]
+		for l := range g.src {
+			for b := range p.b {
+				g.flux[l*p.b+b] = 0
+				if l == k {
+					g.flux[l*p.b+b] = 1
+				}
+			}
+		}
+		if err := d.forward(solo); err != nil {
+			return err
+		}
+		for i, v := range d.image {
+			m.seen[i] += v
+		}
+	}
+	copy(g.flux, one)
+	for k := range g.src {
+		m := &g.morph[k]
+		gain := float32(g.gain(k))
+		for i := range m.s {
+			m.s[i] /= gain
+		}
+		for i := range m.seen {
+			m.seen[i] /= gain
+		}
+		for b := range p.b {
+			g.flux[k*p.b+b] *= float64(gain)
+		}
+	}
+	g.linear()
+	return nil
+}
+
+// linear solves for the fluxes (≥ 0) of the morphologies as they are, band by
+// band, and renews the model.
+func (g *group) linear() {
+	p, k := g.p, len(g.src)
+	n := p.h * p.w
+	for b := range p.b {
+		if !p.live[b] {
+			continue
+		}
+		h, grad, low := make([]float64, k*k), make([]float64, k), make([]float64, k)
+		sky := g.sky[b]
+		for i := range k {
+			a := g.morph[i].seen[b*n : (b+1)*n]
+			for j := range i + 1 {
+				c := g.morph[j].seen[b*n : (b+1)*n]
+				var s float64
+				for q, w := range p.eff[b*n : (b+1)*n] {
+					s += float64(a[q] * w * c[q])
+				}
+				h[i*k+j], h[j*k+i] = s, s
+			}
+			for q, w := range p.eff[b*n : (b+1)*n] {
+				if w > 0 {
+					grad[i] -= float64(a[q]*w) * (float64(p.data[b*n+q]) - sky)
+				}
+			}
+			h[i*k+i] += 1 / (g.ridge[b] * g.ridge[b])
+		}
+		x := solveBounded(h, grad, low, nil, k)
+		model := g.model[b*n : (b+1)*n]
+		for q := range model {
+			model[q] = float32(sky)
+		}
+		for i := range k {
+			g.flux[i*p.b+b] = x[i]
+			for q, v := range g.morph[i].seen[b*n : (b+1)*n] {
+				model[q] += float32(x[i]) * v
+			}
+		}
+	}
+}

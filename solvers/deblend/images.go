@@ -1,0 +1,242 @@
+package deblend
+
+import (
+	"context"
+	"math"
+	"sync"
+
+	"limpid/engine"
+	"limpid/solvers"
+)
+
+// images draws the departures of every draw's morphologies from their Gaussian
+// conditional,
+//
+//	z ~ N(μ, (AᵀwA + 1)⁻¹),  (AᵀwA + 1) z = Aᵀ(w r + √w η) + ξ,
+//
+// (perturb and solve: Papandreou & Yuille 2010), adds them to the profiles, lets
+// the fluxes carry what they add, and writes the means and Std.
+func (r *Result) images(ctx context.Context, dev engine.Device, out *Posterior, seed uint64) error {
+	out.Images = make([][]solvers.Image, out.Draws)
+	for d := range out.Images {
+		out.Images[d] = make([]solvers.Image, len(r.Sources))
+	}
+	for i, g := range r.fits {
+		workers := max(g.p.opt.Workers, 1)
+		errs := make([]error, workers)
+		var wg sync.WaitGroup
+		for w := range workers {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				errs[w] = g.drawImages(ctx, dev, out, w, workers, engine.NewKey(seed^0x5bd1e995).Fold(uint64(i)))
+			}()
+		}
+		wg.Wait()
+		for _, err := range errs {
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for k := range r.Sources {
+		r.Sources[k].Std = spread(out.Images, k)
+	}
+	r.recentre(out)
+	return nil
+}
+
+// recentre makes the fluxes of the result the posterior means, with the
+// covariance of the draws.
+func (r *Result) recentre(out *Posterior) {
+	k := len(r.Sources)
+	for b := range r.Bands {
+		for i := range r.Sources {
+			if math.IsNaN(r.Sources[i].Flux[b]) {
+				continue
+			}
+			var m float64
+			for _, d := range out.Flux {
+				m += d[i][b] / float64(out.Draws)
+			}
+			r.Sources[i].Flux[b] = m
+		}
+		for _, g := range r.fits {
+			for _, i := range g.index {
+				for _, j := range g.index {
+					r.Cov[b][i*k+j] = covariance(out.Flux, i, j, b)
+				}
+				if !math.IsNaN(r.Sources[i].Flux[b]) {
+					r.Sources[i].FluxErr[b] = math.Sqrt(r.Cov[b][i*k+i])
+				}
+			}
+		}
+	}
+}
+
+func spread(images [][]solvers.Image, k int) solvers.Image {
+	first := images[0][k]
+	std := solvers.NewImage(1, first.H, first.W)
+	n := float64(len(images))
+	for i := range std.Pix {
+		var m, s float64
+		for _, d := range images {
+			m += float64(d[k].Pix[i]) / n
+		}
+		for _, d := range images {
+			v := float64(d[k].Pix[i]) - m
+			s += v * v
+		}
+		std.Pix[i] = float32(math.Sqrt(s / math.Max(n-1, 1)))
+	}
+	return std
+}
+
+// drawImages does every workers-th draw of the group from the first-th.
+func (g *group) drawImages(ctx context.Context, dev engine.Device, out *Posterior, first, workers int, key engine.Key) error {
+	p := g.p
+	c := &group{p: p, src: g.src, free: g.free, ridge: g.ridge, boxes: g.morph, sky: append([]float64(nil), g.sky...)}
+	for range g.src {
+		c.elements = append(c.elements, newElement(len(p.modes), false))
+	}
+	var err error
+	if c.f, err = newFourier(dev, p.grid.H, p.grid.W, p.b+1); err != nil {
+		return err
+	}
+	defer c.close()
+	c.spec = make([]float32, (p.b+1)*p.grid.H*(p.grid.W/2+1)*2)
+	c.planes = make([]float32, (p.b+1)*p.grid.H*p.grid.W)
+	c.model = make([]float32, p.b*p.h*p.w)
+	for d := first; d < len(out.Images); d += workers {
+		c.theta, c.flux = g.draws.theta[d], append([]float64(nil), g.draws.flux[d]...)
+		if err := c.render(false); err != nil {
+			return err
+		}
+		if err := c.makeMorphologies(); err != nil {
+			return err
+		}
+		var z [][]float32
+		dep := c.newDepartures()
+		if !p.opt.NoFreeForm {
+			if z, err = dep.draw(ctx, key.Fold(uint64(d))); err != nil {
+				return err
+			}
+		}
+		for k, at := range g.index {
+			m := &c.morph[k]
+			im := solvers.Image{C: 1, H: m.y1 - m.y0, W: m.x1 - m.x0, Pix: append([]float32(nil), m.smooth...)}
+			gain := 1.0
+			if z != nil {
+				for i, v := range z[k] {
+					e := dep.s[k][i] * v
+					im.Pix[i] += e
+					gain += float64(e)
+				}
+			}
+			for i := range im.Pix {
+				im.Pix[i] /= float32(gain)
+			}
+			for b := range p.b {
+				out.Flux[d][at][b] *= gain
+			}
+			out.Images[d][at] = im
+		}
+	}
+	return nil
+}
+
+const drawIterations = 40
+
+// draw solves for one draw by conjugate gradients with the metric as
+// preconditioner.
+func (d *departures) draw(ctx context.Context, key engine.Key) ([][]float32, error) {
+	metric, err := d.metric()
+	if err != nil {
+		return nil, err
+	}
+	p := d.g.p
+	noise := normals32(key.Fold(0), len(p.weights))
+	for i, w := range p.weights {
+		d.image[i] = 0
+		if w > 0 {
+			d.image[i] = w*(p.data[i]-d.g.model[i]) + noise[i]*root32(w)
+		}
+	}
+	rhs, z, q := d.new(), d.new(), d.new()
+	if err := d.adjoint(rhs); err != nil {
+		return nil, err
+	}
+	dir := d.new()
+	var rho float64
+	for k := range rhs {
+		xi := normals32(key.Fold(uint64(k+1)), len(rhs[k]))
+		for i := range rhs[k] {
+			rhs[k][i] += xi[i]
+			dir[k][i] = rhs[k][i] / metric[k][i]
+			rho += float64(rhs[k][i]) * float64(dir[k][i])
+		}
+	}
+	start := rho
+	for range drawIterations {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if rho <= 1e-6*start {
+			break
+		}
+		if err := d.curvature(q, dir); err != nil {
+			return nil, err
+		}
+		var dq float64
+		for k := range q {
+			for i, v := range q[k] {
+				dq += float64(v) * float64(dir[k][i])
+			}
+		}
+		alpha := float32(rho / dq)
+		var next float64
+		for k := range q {
+			for i, v := range q[k] {
+				z[k][i] += alpha * dir[k][i]
+				rhs[k][i] -= alpha * v
+				next += float64(rhs[k][i]) * float64(rhs[k][i]) / float64(metric[k][i])
+			}
+		}
+		beta := float32(next / rho)
+		rho = next
+		for k := range dir {
+			for i := range dir[k] {
+				dir[k][i] = rhs[k][i]/metric[k][i] + beta*dir[k][i]
+			}
+		}
+	}
+	return z, nil
+}
+
+// curvature is q = (AᵀwA + 1) v.
+func (d *departures) curvature(q, v [][]float32) error {
+	if err := d.forward(v); err != nil {
+		return err
+	}
+	for i, w := range d.g.p.weights {
+		d.image[i] *= w
+	}
+	if err := d.adjoint(q); err != nil {
+		return err
+	}
+	for k := range q {
+		for i, x := range v[k] {
+			q[k][i] += x
+		}
+	}
+	return nil
+}
+
+func normals32(key engine.Key, n int) []float32 {
+	out := make([]float32, 0, n+3)
+	for i := 0; len(out) < n; i++ {
+		z := engine.Normals(engine.Philox(key.Seed, key.Counter, uint64(i)))
+		out = append(out, z[:]...)
+	}
+	return out[:n]
+}

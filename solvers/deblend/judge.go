@@ -1,0 +1,184 @@
+package deblend
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"limpid"
+	"limpid/solvers"
+)
+
+func median(v []float32) float32 {
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// blend fills S/N and blendedness of every source.
+func (r *Result) blend() {
+	for i := range r.Sources {
+		f := &r.Sources[i]
+		var s float64
+		for b, e := range f.FluxErr {
+			if e > 0 {
+				s += f.Flux[b] * f.Flux[b] / (e * e)
+			}
+		}
+		f.SNR = math.Sqrt(s)
+	}
+	for _, g := range r.fits {
+		g.blendedness(r)
+	}
+}
+
+// blendedness is 1 − Σ m·m/Σ m·M in the band where the group is seen best: m the
+// source's convolved image, M that of all.
+func (g *group) blendedness(r *Result) {
+	p := g.p
+	best, top := 0, -1.0
+	for b := range p.b {
+		var s float64
+		for k := range g.src {
+			if f := r.Sources[g.index[k]]; f.FluxErr[b] > 0 {
+				s += math.Abs(f.Flux[b]) / f.FluxErr[b]
+			}
+		}
+		if s > top {
+			best, top = b, s
+		}
+	}
+	n := p.h * p.w
+	all := g.model[best*n : (best+1)*n]
+	sky := float32(g.sky[best])
+	for k, m := range g.morph {
+		a := g.flux[k*p.b+best]
+		var own, sum float64
+		for i, v := range m.seen[best*n : (best+1)*n] {
+			v := float64(v) * a
+			own, sum = own+v*v, sum+v*float64(all[i]-sky)
+		}
+		if sum > 0 {
+			r.Sources[g.index[k]].Blendedness = max(0, 1-own/sum)
+		}
+	}
+}
+
+func (r *Result) judgeChi2() []limpid.Finding {
+	var out []limpid.Finding
+	for b, c := range r.Chi2 {
+		if c > 1.5 {
+			out = append(out, limpid.Finding{
+				Severity: limpid.Warning, Code: "deblend.chi2", Where: r.Bands[b],
+				What:   fmt.Sprintf("χ² per pixel is %.2f, expected 1", c),
+				Advice: "look at the residual: a source may be missing, the weights or the PSF may be wrong",
+			})
+		}
+	}
+	return out
+}
+
+// judgeSources tells sources that the data do not show and such as are cut by the
+// edge or by masked pixels.
+func (r *Result) judgeSources(obs *solvers.Observation) []limpid.Finding {
+	var out []limpid.Finding
+	add := func(f *Fitted, code, what, advice string) {
+		out = append(out, limpid.Finding{
+			Severity: limpid.Warning, Code: code, What: what, Advice: advice,
+			Where: fmt.Sprintf("source %d at (%.1f, %.1f)", f.ID, f.Shape.X, f.Shape.Y),
+		})
+	}
+	d := obs.Data
+	for i := range r.Sources {
+		f := &r.Sources[i]
+		if f.SNR < 3 {
+			add(f, "deblend.faint", fmt.Sprintf("the data hardly show this source: S/N %.1f over all bands", f.SNR), "remove it, or take its fluxes as limits")
+		}
+		reach := 0.5 * width(obs)
+		if f.Shape.X < reach || f.Shape.Y < reach || f.Shape.X > float64(d.W)-1-reach || f.Shape.Y > float64(d.H)-1-reach {
+			add(f, "deblend.edge", "it lies at the edge: part of its light is outside the image", "its flux rests on its fitted profile there")
+		}
+		if share := r.masked(obs, f); share > 0.2 {
+			add(f, "deblend.masked", fmt.Sprintf("%.0f %% of the pixels around it are masked", 100*share), "its flux rests on its fitted profile there; a saturated star's on its wings")
+		}
+	}
+	return out
+}
+
+// masked is the share of masked pixels within one FWHM of a source, in the band
+// with most of them that is not masked altogether.
+func (r *Result) masked(obs *solvers.Observation, f *Fitted) float64 {
+	d, rad := obs.Data, width(obs)
+	var worst float64
+	for b := range d.C {
+		if math.IsNaN(f.Flux[b]) {
+			continue
+		}
+		var bad, all float64
+		w := obs.Weights.Plane(b)
+		for y := max(int(f.Shape.Y-rad), 0); y <= min(int(f.Shape.Y+rad), d.H-1); y++ {
+			for x := max(int(f.Shape.X-rad), 0); x <= min(int(f.Shape.X+rad), d.W-1); x++ {
+				all++
+				if w[y*d.W+x] == 0 {
+					bad++
+				}
+			}
+		}
+		if all > 0 {
+			worst = max(worst, bad/all)
+		}
+	}
+	return worst
+}
+
+// Residual peaks above this S/N, after allowing for the model's relative error,
+// are reported as sources nobody modelled.
+const unmodelledSNR = 6.0
+
+// unmodelled looks for peaks in the residual that look like a source.
+func (r *Result) unmodelled(obs *solvers.Observation) []limpid.Finding {
+	snr := r.residualSNR(obs)
+	d := obs.Data
+	var out []limpid.Finding
+	for y := range d.H {
+		for x := range d.W {
+			if v := snr[y*d.W+x]; v > unmodelledSNR && localPeak(snr, d.H, d.W, x, y, 3) {
+				out = append(out, limpid.Finding{
+					Severity: limpid.Warning, Code: "deblend.unmodelled", Where: fmt.Sprintf("(%d, %d)", x, y),
+					What:   fmt.Sprintf("an unmodelled source at x %d, y %d: S/N %.1f in the residual", x, y, v),
+					Advice: "add a source there",
+				})
+			}
+		}
+	}
+	return out
+}
+
+// residualSNR is the matched filter of the residual, whose noise allows for 5 %
+// of error of the model.
+func (r *Result) residualSNR(obs *solvers.Observation) []float32 {
+	res := *obs
+	res.Data = r.Residual
+	res.Weights = obs.Weights.Clone()
+	for i, w := range res.Weights.Pix { // 5 % of the model may be wrong anywhere
+		if w > 0 {
+			e := 0.05 * float64(r.Model.Pix[i])
+			res.Weights.Pix[i] = float32(1 / (1/float64(w) + e*e))
+		}
+	}
+	return signalToNoise(&res)
+}
+
+func localPeak(v []float32, h, w, x, y, r int) bool {
+	top := v[y*w+x]
+	for j := max(y-r, 0); j <= min(y+r, h-1); j++ {
+		for i := max(x-r, 0); i <= min(x+r, w-1); i++ {
+			if q := v[j*w+i]; q > top || q == top && (j*w+i) < y*w+x {
+				return false
+			}
+		}
+	}
+	return true
+}
