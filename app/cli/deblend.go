@@ -68,8 +68,15 @@ func (d *deblendFlags) register(f *flagSet) {
 		v    *string
 		name string
 	}{
-		{&d.in.Catalogue, "catalog"}, {&d.in.Catalogue, "catalogue"}, {&d.in.Noise, "noise"}, {&d.in.Sky, "sky"}, {&d.in.Cutout, "cutout"},
-		{&d.bands, "bands"}, {&d.psf, "psf"}, {&d.at, "at"}, {&d.stars, "stars"},
+		{&d.in.Catalogue, "catalog"},
+		{&d.in.Catalogue, "catalogue"},
+		{&d.in.Noise, "noise"},
+		{&d.in.Sky, "sky"},
+		{&d.in.Cutout, "cutout"},
+		{&d.bands, "bands"},
+		{&d.psf, "psf"},
+		{&d.at, "at"},
+		{&d.stars, "stars"},
 	} {
 		f.StringVar(s.v, s.name, "", "")
 	}
@@ -77,8 +84,14 @@ func (d *deblendFlags) register(f *flagSet) {
 		v    *bool
 		name string
 	}{
-		{&d.in.SwapXY, "swap-xy"}, {&d.in.Detect, "detect"}, {&d.opt.Sky, "fit-sky"}, {&d.opt.NoFreeForm, "profiles-only"},
-		{&d.opt.Monotone, "monotone"}, {&d.opt.Symmetric, "symmetric"}, {&d.sample.Positive, "positive"}, {&d.noImages, "no-images"},
+		{&d.in.SwapXY, "swap-xy"},
+		{&d.in.Detect, "detect"},
+		{&d.opt.Sky, "fit-sky"},
+		{&d.opt.NoFreeForm, "profiles-only"},
+		{&d.opt.Monotone, "monotone"},
+		{&d.opt.Symmetric, "symmetric"},
+		{&d.sample.Positive, "positive"},
+		{&d.noImages, "no-images"},
 	} {
 		f.BoolVar(b.v, b.name, false, "")
 	}
