@@ -75,7 +75,7 @@ func readWhole(path string) error {
 }
 
 // timeLimit is the acceptance limit for one file.
-const timeLimit = 2 * time.Second
+const timeLimit = 2 * time.Second * slowdown
 
 func TestOpen_ConformanceFiles_StayWithinMemoryAndTime(t *testing.T) {
 	dir := dataDir(t)
