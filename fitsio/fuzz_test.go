@@ -3,9 +3,11 @@ package fitsio
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +91,43 @@ func fuzzSeeds(f *testing.F) {
 		"NAXIS1  = 10", "NAXIS2  = 2", "PCOUNT  = 0", "GCOUNT  = 1", "TFIELDS = 2", "TFORM1  = 'F5.2'", "TBCOL1  = 1",
 		"TFORM2  = 'A4'", "TBCOL2  = 7"), []byte(" 1.25 abcd  345 efgh")...)...))
 	f.Add(gz(imageCards()))
+	f.Add(packedTableFile())
+}
+
+// packedTableFile is a table of two rows as fpack writes it: numbers 7 and 8, arrays
+// {1, 2} and {3}.
+func packedTableFile() []byte {
+	be := binary.BigEndian
+	var desc []byte
+	numbers := gz([]byte{0, 0, 7, 8}) // GZIP_2: high bytes first
+	for _, v := range []uint32{2, 0, 1, 4} {
+		desc = be.AppendUint32(desc, v)
+	}
+	for _, v := range []uint64{4, 0, 2, 4} {
+		desc = be.AppendUint64(desc, v)
+	}
+	arrays := gz(desc)
+	heap := slices.Concat([]byte{0, 1, 0, 2, 0, 3}, numbers, arrays)
+	var row []byte
+	for _, v := range []int{len(numbers), 6, len(arrays), 6 + len(numbers)} {
+		row = be.AppendUint64(row, uint64(v))
+	}
+	head := cards("XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 32", "NAXIS2  = 1", fmt.Sprint("PCOUNT  = ", len(heap)), "GCOUNT  = 1",
+		"TFIELDS = 2", "TFORM1  = '1QB(99)'", "TFORM2  = '1QB(99)'", "TTYPE1  = 'N'", "TTYPE2  = 'V'", "ZTABLE  = T", "ZTILELEN= 2", "ZNAXIS1 = 10", "ZNAXIS2 = 2",
+		"ZFORM1  = '1I'", "ZFORM2  = '1PI(2)'", "ZCTYP1  = 'GZIP_2'", "ZCTYP2  = 'GZIP_2'")
+	return slices.Concat(cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"), head, row, heap)
+}
+
+func TestTable_PackedArrays_AreRead(t *testing.T) {
+	tab := tableOf(t, openBytes(t, packedTableFile()).HDUs[1])
+	ctx := context.Background()
+	if v, _, err := tab.Int64(ctx, "N"); err != nil || !slices.Equal(v, []int64{7, 8}) {
+		t.Errorf("N %v %v", v, err)
+	}
+	v, err := tab.Arrays(ctx, "V")
+	if err != nil || !slices.Equal(v[0], []float64{1, 2}) || !slices.Equal(v[1], []float64{3}) {
+		t.Errorf("V %v %v", v, err)
+	}
 }
 
 func FuzzOpen(f *testing.F) {
