@@ -37,14 +37,16 @@ type Options struct {
 	About   string  // of the PSF, for the report
 	Side    int     // of the images; default 64
 	Pairs   int     // truths; default 200
-	Draws   int     // per truth; default 16
+	Draws   int     // per truth; default 20
 	LowSNR  float64 // peak of the blurred scene over the noise, log-uniform; default 5
 	HighSNR float64 // default 300
 	Masked  float64 // share of the rows that are lost; default 0
-	Levels  int     // 0: the sampler's own
+	Levels  int     // default 24
 	Moves   int
-	Seed    uint64
-	Single  bool // one galaxy in the middle, not a field
+	// SigmaMin ends the walk, in σ of a data pixel; 0: the sampler's own.
+	SigmaMin float64
+	Seed     uint64
+	Single   bool // one galaxy in the middle, not a field
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -55,7 +57,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	def(&o.Side, 64)
 	def(&o.Pairs, 200)
-	def(&o.Draws, 16)
+	def(&o.Draws, 20)
+	def(&o.Levels, 24)
 	if o.Sampler == "" {
 		o.Sampler = Samplers()[0]
 	}
@@ -242,7 +245,10 @@ func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.K
 	cfg := anneal.Config{
 		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
 		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
-		Batch: min(deconv.BatchOf(r.grid.Domain()), r.o.Draws), Levels: r.o.Levels, Moves: r.o.Moves,
+		Batch: min(deconv.BatchOf(r.grid.Domain()), r.o.Draws), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
+	}
+	if cfg.SigmaMin == 0 {
+		cfg.SigmaMin = deconv.LearnedEnd(cfg.Power, obs.Weights)
 	}
 	k, err := kernel(r.dev, r.o.Sampler, cfg)
 	if err != nil {

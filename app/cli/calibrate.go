@@ -19,11 +19,12 @@ const calibrateHelp = `
   --psf P               gaussian:2.5px, moffat:3px,3, airy:3px, FILE or FILE[HDU]
                         (default moffat:3px,3); --psf-side N cuts a file's stamp
   --side N              pixels of the images (default 64)
-  --pairs N             simulated truths (default 200)    --draws N   of each (default 16)
+  --pairs N             simulated truths (default 200)    --draws N   of each (default 20)
   --snr LO,HI           peak of the blurred scene over the noise (default 5,300)
   --masked SHARE        of the rows that are lost (default 0)
   --single              one galaxy in the middle instead of a field
-  --levels N, --moves N of the sampler (default: its own)
+  --levels N, --moves N of the sampler (default: its own; --moves -1: none)
+  --sigma-min S         where its walk ends, in sigma of a pixel (default: its own)
   --seed N              (default 1)
   -o OUT.json           the report; OUT.txt beside it is the table that is printed
 `
@@ -36,9 +37,10 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.StringVar(&o.Sampler, "sampler", "bridge", "")
 	f.IntVar(&o.Side, "side", 64, "")
 	f.IntVar(&o.Pairs, "pairs", 200, "")
-	f.IntVar(&o.Draws, "draws", 16, "")
+	f.IntVar(&o.Draws, "draws", 20, "")
 	f.IntVar(&o.Levels, "levels", 0, "")
 	f.IntVar(&o.Moves, "moves", 0, "")
+	f.Float64Var(&o.SigmaMin, "sigma-min", 0, "")
 	f.Float64Var(&o.Masked, "masked", 0, "")
 	f.BoolVar(&o.Single, "single", false, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")

@@ -6,6 +6,7 @@ import (
 
 	"limpid/engine"
 	"limpid/engine/cpu"
+	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/observe"
 	"limpid/solvers/operator"
@@ -52,7 +53,123 @@ func operators(t *testing.T, dev engine.Device) map[string]solvers.Operator {
 		}
 		out[name] = op
 	}
+	moreOperators(t, dev, out)
 	return out
+}
+
+// moreOperators adds those that are made of convolutions.
+func moreOperators(t *testing.T, dev engine.Device, out map[string]solvers.Operator) {
+	t.Helper()
+	s := dev.NewStream()
+	add := func(name string, op solvers.Operator, err error) {
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		out[name] = op
+	}
+	nodes := []solvers.Image{psf(2, 7, 7), psf(2, 7, 7), psf(2, 7, 7), psf(2, 7, 7), psf(2, 7, 7), psf(2, 7, 7)}
+	for i := range nodes {
+		nodes[i].Pix[i*5] += 0.1
+	}
+	varying, err := operator.NewVarying(dev, s, nodes, 2, 3, 30, 26, 2)
+	add("varying PSF", varying, err)
+	dithered, err := operator.NewExposures(dev, s, []operator.Exposure{{PSF: psf(1, 9, 7)}, {PSF: psf(1, 5, 5), DY: 1, DX: -2}}, 3, 11, 14, 2)
+	add("dithered exposures", dithered, err)
+	double, err := operator.NewExposures(dev, s, []operator.Exposure{{PSF: psf(2, 5, 5)}}, 2, 12, 10, 2)
+	add("two bands, half pixels", double, err)
+	inner, err := operator.NewConvolution(dev, s, psf(1, 5, 5), 18, 21, 2)
+	add("inner", inner, err)
+	power := make([]float64, 18*11)
+	for i := range power {
+		power[i] = 0.5 + float64(i%7)
+	}
+	white, err := operator.NewWhitened(dev, s, inner, power, 2)
+	add("whitened", white, err)
+}
+
+// A PSF that is the same at every node must give the plain convolution.
+func TestVarying_EqualPSFs_IsAConvolution(t *testing.T) {
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	s := dev.NewStream()
+	p := psf(1, 7, 5)
+	plain, err := operator.NewConvolution(dev, s, p, 30, 26, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	varying, err := operator.NewVarying(dev, s, []solvers.Image{p, p, p, p}, 2, 2, 30, 26, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, _ := dev.Alloc(plain.Domain())
+	a, _ := dev.Alloc(plain.Range())
+	b, _ := dev.Alloc(plain.Range())
+	s.Normal(x, engine.NewKey(3))
+	plain.Forward(s, a, x)
+	varying.Forward(s, b, x)
+	s.Sub(b, b, a)
+	if d := dot(s, b, b); d > 1e-10*dot(s, a, a) {
+		t.Errorf("differ by %g", d)
+	}
+}
+
+// A fine point lands in the detector pixel that its exposure's displacement says, whole.
+func TestExposures_Point_LandsInItsPixel(t *testing.T) {
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	s := dev.NewStream()
+	one := solvers.Image{C: 1, H: 1, W: 1, Pix: []float32{1}}
+	op, err := operator.NewExposures(dev, s, []operator.Exposure{{PSF: one}, {PSF: one, DY: 2, DX: 1}}, 3, 8, 8, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scene := solvers.NewImage(1, 24, 24)
+	scene.Pix[13*24+12] = 5 // fine row 13, column 12
+	x, _ := dev.Alloc(op.Domain())
+	y, _ := dev.Alloc(op.Range())
+	s.Upload(x, op.Embed(scene).Pix)
+	op.Forward(s, y, x)
+	got := make([]float32, y.Len())
+	s.Download(got, y)
+	for i, v := range got {
+		want := float32(0)
+		if i == 4*8+4 || i == 64+3*8+3 { // (13, 12)/3; (13−2, 12−1)/3
+			want = 5
+		}
+		if math.Abs(float64(v-want)) > 1e-5 {
+			t.Errorf("pixel %d: %g, want %g", i, v, want)
+		}
+	}
+}
+
+// Whitened coloured noise must be white: unit variance in every mode.
+func TestWhitened_ColouredNoise_BecomesWhite(t *testing.T) {
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	s := dev.NewStream()
+	const n = 32
+	inner, err := operator.NewConvolution(dev, s, psf(1, 3, 3), n, n, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp := gaussian.PowerLaw(2, 0.1, 1.5)
+	op, err := operator.NewWhitened(dev, s, inner, sp.OnGrid(n, n), 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noise, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, inner.Range(), 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, _ := dev.Alloc(engine.Shape{16, 1, n, n})
+	noise.Sample(s, y, engine.NewKey(4))
+	op.Whiten(s, y, y)
+	if v := dot(s, y, y) / (16 * n * n); math.Abs(v-1) > 0.05 { // ± .011
+		t.Errorf("variance %.3f, want 1", v)
+	}
+	if _, err := operator.NewWhitened(dev, s, inner, make([]float64, n*(n/2+1)), 1); err == nil {
+		t.Error("noise without power was taken")
+	}
 }
 
 func TestOperators_AdjointIsExact(t *testing.T) {
