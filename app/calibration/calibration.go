@@ -103,7 +103,6 @@ type rig struct {
 	sims   *sims.Scenes
 	suite  *calibrate.Suite
 	out    *Report
-	calls  float64
 	truthX *engine.Tensor
 	modelY *engine.Tensor
 }

@@ -55,7 +55,7 @@ func commands() []command {
 
 // helpTexts are the options of the commands that have many.
 func helpTexts() map[string]string {
-	return map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp, "batch": batchHelp, "calibrate": calibrateHelp, "deblend": deblendHelp}
+	return map[string]string{"deconvolve": deconvolveHelp, "train": trainHelp, "prior": priorHelp, "batch": batchHelp, "calibrate": calibrateHelp, "deblend": deblendHelp, "massmap": massmapHelp}
 }
 
 // Run carries out one command and returns the exit code.

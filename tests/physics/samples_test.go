@@ -3,7 +3,6 @@ package physics
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"image"
 	"image/png"
 	"math"
@@ -250,7 +249,7 @@ func TestGalaxies_DrawsAgainstSimulations(t *testing.T) {
 			t.Errorf("k %.3f: power ratio %.3f", bin.K, r)
 		}
 	}
-	t.Log(fmt.Sprintf("median area %.1f, simulations %.1f; contrast %.2f, simulations %.2f; quantiles %.4f, simulations %.4f", a.area, b.area, a.roughness, b.roughness, a.quantiles, b.quantiles))
+	t.Logf("median area %.1f, simulations %.1f; contrast %.2f, simulations %.2f; quantiles %.4f, simulations %.4f", a.area, b.area, a.roughness, b.roughness, a.quantiles, b.quantiles)
 	if math.Abs(a.area/b.area-1) > 0.35 || math.Abs(a.roughness/b.roughness-1) > 0.35 {
 		t.Errorf("median area %.1f of %.1f, contrast %.2f of %.2f", a.area, b.area, a.roughness, b.roughness)
 	}
