@@ -64,13 +64,14 @@ func (e Entry) Sample(ctx context.Context, dev engine.Device, d Draw) ([]float32
 	if c.Start == 0 {
 		c.Start = freeStart
 		if e.Card.Kind == card.Hybrid {
-			c.Start = e.Card.High
+			// beyond the training the Wiener filter does the work, exactly
+			c.Start = 5 * e.Card.High
 		}
 	}
 	if c.End == 0 {
 		c.End = c.Start * freeEnd
 		if e.Card.Kind == card.Hybrid {
-			c.End = e.Card.Low
+			c.End = e.Card.Low / 4
 		}
 	}
 	x, err := dev.Alloc(engine.Shape{d.N, 1, d.Side, d.Side})

@@ -36,8 +36,8 @@ type Holder interface{ Hold(on bool) }
 // Config says how to learn.
 type Config struct {
 	// Steps in all. The rate rises over Warm steps, stays, and falls linearly to 0 over
-	// the last Cooldown steps (Hägele+2024): a training may be resumed with more steps,
-	// as long as its cooldown had not begun.
+	// the last Cooldown steps (Hägele+2024): a training may be resumed with other numbers
+	// of steps, as long as the rate does not jump.
 	Steps    int     `json:"steps"`
 	Warm     int     `json:"warm"`     // default 200, at most a tenth of Steps
 	Cooldown int     `json:"cooldown"` // default a quarter of Steps
@@ -237,6 +237,10 @@ func (t *Trainer) Save(path, progress string) error {
 	return nil
 }
 
+// continuous is how much, in units of the full rate, the rate may jump where a training
+// is resumed with another number of steps.
+const continuous = 0.02
+
 // Resume reads what Save wrote for the same task, rate and seed, and returns the
 // caller's progress.
 func (t *Trainer) Resume(path string) (string, error) {
@@ -262,8 +266,8 @@ func (t *Trainer) Resume(path string) (string, error) {
 	if _, err := t.opt.LoadTraining(path); err != nil {
 		return "", fmt.Errorf("train: resume: %w", err)
 	}
-	if t.Steps() > old.Steps-old.Cooldown && (old.Steps != t.Config.Steps || old.Cooldown != t.Config.Cooldown) {
-		return "", fmt.Errorf("train: resume: %s is at step %d of %d: its rate is falling, and it can only be carried to its end", path, t.Steps(), old.Steps)
+	if next := t.Steps() + 1; math.Abs(t.Config.rate(next)-old.rate(next)) > continuous*old.Rate {
+		return "", fmt.Errorf("train: resume: %s is at step %d of %d and its rate has begun to fall: it can be carried to its end, or be given steps and a cooldown with the same rate here", path, t.Steps(), old.Steps)
 	}
 	return meta[extraKey], nil
 }

@@ -160,7 +160,7 @@ func TestKappa_SamplesAgainstSimulations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sample.Draw(context.Background(), dev, s, p, x, sample.Config{Start: c.High, End: c.Low, Levels: 40, Key: engine.NewKey(5)}); err != nil {
+	if err := sample.Draw(context.Background(), dev, s, p, x, sample.Config{Start: 5 * c.High, End: c.Low / 4, Levels: 64, Key: engine.NewKey(5)}); err != nil {
 		t.Fatal(err)
 	}
 	pix := make([]float32, x.Len())
