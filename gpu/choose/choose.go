@@ -167,7 +167,7 @@ func (c *Chooser) try(d Candidate, known map[string]Report) (engine.Device, Repo
 		dev.Close()
 		return nil, r
 	}
-	if r.Speed, r.Fourier, err = Measure(dev); err != nil {
+	if r.Speed, r.Fourier, err = Measure(dev, d.Software); err != nil {
 		r.Problem = err.Error()
 		dev.Close()
 		return nil, r
@@ -187,7 +187,7 @@ func (c *Chooser) cpuReport(known map[string]Report) Report {
 		return k
 	}
 	var err error
-	if r.Speed, r.Fourier, err = Measure(c.CPU); err != nil {
+	if r.Speed, r.Fourier, err = Measure(c.CPU, false); err != nil {
 		r.Problem = err.Error()
 		return r
 	}
@@ -219,9 +219,14 @@ func (c *Chooser) Survey(ctx context.Context) []Report {
 	return list
 }
 
-// Measure times 3×3 convolutions of 32 channels and transforms of 256×256 images.
-func Measure(dev engine.Device) (gflops, transforms float64, err error) {
-	const size, ch, side, images = 64, 32, 256, 4
+// Measure times 3×3 convolutions of 32 channels, or of 8 of a small image where the
+// device is slow, and transforms of 256×256 images.
+func Measure(dev engine.Device, slow bool) (gflops, transforms float64, err error) {
+	const side = 256
+	size, ch, images := 64, 32, 4
+	if slow {
+		size, ch, images = 16, 8, 1
+	}
 	s := dev.NewStream()
 	var all []*engine.Tensor
 	defer func() {
@@ -253,7 +258,7 @@ func Measure(dev engine.Device) (gflops, transforms float64, err error) {
 		s.RFFT2(spec, img)
 		s.IRFFT2(img, spec)
 	})
-	return conv * 2 * 2 * size * size * 9 * ch * ch / 1e9, four * images, err
+	return conv * float64(2*2*size*size*9*ch*ch) / 1e9, four * float64(images), err
 }
 
 // rate runs f for a tenth of a second at least and gives the runs per second.

@@ -2,6 +2,7 @@
 // coroutines that take turns at __syncthreads(). packaging/cuda.sh compiles every
 // kernel with this header into a library whose functions run one group each.
 #pragma once
+#include <csetjmp>
 #include <cstdint>
 #include <ucontext.h>
 
@@ -20,38 +21,51 @@ static U3 block, grid;
 static uint32_t thread;
 
 #ifndef LIMPID_PLAIN
+// Coroutines live as long as the program; ucontext only starts them, for its switches
+// cost two system calls each.
 static const uint32_t most = 256, stack = 64 << 10;
-static ucontext_t scheduler, threads[most];
+static ucontext_t start[most];
 static char stacks[most][stack];
-static bool done[most];
-
-static void sync() { swapcontext(&threads[thread], &scheduler); }
-
+static jmp_buf scheduler, threads[most];
+static bool done[most], born[most];
 static void (*body)(void **);
 static void **arguments;
 
+static void sync() {
+	if (!_setjmp(threads[thread])) _longjmp(scheduler, 1);
+}
+
 static void entry() {
-	body(arguments);
-	done[thread] = true;
+	for (;;) {
+		body(arguments);
+		done[thread] = true;
+		sync();
+	}
+}
+
+static void resume() {
+	if (_setjmp(scheduler)) return;
+	if (born[thread]) _longjmp(threads[thread], 1);
+	born[thread] = true;
+	ucontext_t *c = &start[thread];
+	getcontext(c);
+	c->uc_stack.ss_sp = stacks[thread];
+	c->uc_stack.ss_size = stack;
+	makecontext(c, entry, 0);
+	setcontext(c);
 }
 
 // group runs count threads: each until its next barrier, round after round.
 static void group(uint32_t count, void (*f)(void **), void **args) {
 	body = f;
 	arguments = args;
-	for (uint32_t i = 0; i < count; i++) {
-		done[i] = false;
-		getcontext(&threads[i]);
-		threads[i].uc_stack.ss_sp = stacks[i];
-		threads[i].uc_stack.ss_size = stack;
-		threads[i].uc_link = &scheduler;
-		makecontext(&threads[i], entry, 0);
-	}
-	for (bool left = true; left;) {
+	for (uint32_t i = 0; i < count; i++) done[i] = false;
+	static bool left;
+	for (left = true; left;) {
 		left = false;
 		for (thread = 0; thread < count; thread++) {
 			if (done[thread]) continue;
-			swapcontext(&scheduler, &threads[thread]);
+			resume();
 			left |= !done[thread];
 		}
 	}

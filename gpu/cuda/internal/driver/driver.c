@@ -21,15 +21,22 @@ static int no_driver(void) { return 100; } // CUDA_ERROR_NO_DEVICE
 
 #if defined(__x86_64__)
 #define F(name) \
-	__asm__(".text\n.globl " SYM(name) "\n" SYM(name) ":\n\tjmp *" SYM(limpid_##name) "(%rip)\n");
+	__asm__(".pushsection .text\n.globl " SYM(name) "\n" SYM(name) ":\n\tjmp *" SYM(limpid_##name) "(%rip)\n.popsection\n");
 #elif defined(__aarch64__)
 #define F(name) \
-	__asm__(".text\n.globl " SYM(name) "\n" SYM(name) ":\n\tadrp x16, " SYM(limpid_##name) "\n\tldr x16, [x16, :lo12:" SYM(limpid_##name) "]\n\tbr x16\n");
+	__asm__(".pushsection .text\n.globl " SYM(name) "\n" SYM(name) ":\n\tadrp x16, " SYM(limpid_##name) "\n\tldr x16, [x16, :lo12:" SYM(limpid_##name) "]\n\tbr x16\n.popsection\n");
 #else
 #error "CUDA is supported on amd64 and arm64"
 #endif
 #include "symbols.h"
 #undef F
+
+// gorgonia.org/cu calls cuInit when the program starts and ends the program where it
+// fails. Nothing is loaded then; limpid_cuda_open calls the real one.
+int cuInit(unsigned flags) {
+	(void)flags;
+	return 0;
+}
 
 int limpid_cuda_open(char *message, size_t room) {
 	void *lib = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
@@ -44,5 +51,11 @@ int limpid_cuda_open(char *message, size_t room) {
 	if ((p = dlsym(lib, #name))) limpid_##name = p;
 #include "symbols.h"
 #undef F
+	int (*init)(unsigned) = (int (*)(unsigned))dlsym(lib, "cuInit");
+	int err = init ? init(0) : 1;
+	if (err) {
+		snprintf(message, room, "libcuda is there, cuInit gives error %d", err);
+		return 0;
+	}
 	return 1;
 }

@@ -1,4 +1,5 @@
-// The names of the driver's functions that gorgonia.org/cu calls, as nm lists them.
+// The names of the driver's functions that gorgonia.org/cu calls, as nm lists them,
+// but for cuInit.
 F(cuArray3DCreate_v2)
 F(cuArray3DGetDescriptor_v2)
 F(cuArrayCreate_v2)
@@ -60,7 +61,6 @@ F(cuGraphDestroy)
 F(cuGraphDestroyNode)
 F(cuGraphExecDestroy)
 F(cuGraphGetEdges)
-F(cuInit)
 F(cuLaunchKernel)
 F(cuLinkAddData_v2)
 F(cuLinkAddFile_v2)

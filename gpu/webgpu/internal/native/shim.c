@@ -17,6 +17,9 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <time.h>
+#else
+#include <windows.h>
 #endif
 
 struct lp_device {
@@ -426,11 +429,25 @@ void lp_push(lp_device *d) {
 	}
 }
 
+// nap lets time pass between two looks at the device: a few microseconds at first.
+static void nap(unsigned *round) {
+#ifdef _WIN32
+	Sleep(*round > 20);
+#else
+	struct timespec t = {0, 1000L << (*round < 9 ? *round : 9)};
+	nanosleep(&t, NULL);
+#endif
+	++*round;
+}
+
+// Waiting is asking again and again. wgpu's own way to wait gives up after five seconds
+// and then frees, or shows, what the device is still working on.
 void lp_wait(lp_device *d) {
 	if (DEAD(d)) return;
 	GUARD(d) {
 		ENTER;
-		wgpuDevicePoll(d->device, 1, NULL);
+		unsigned round = 0;
+		while (!wgpuDevicePoll(d->device, 0, NULL) && !DEAD(d)) nap(&round);
 		LEAVE;
 	}
 }
@@ -447,7 +464,11 @@ void lp_read(lp_device *d, WGPUBuffer staging, void *dst, size_t bytes) {
 		ENTER;
 		d->mapped = 0;
 		wgpuBufferMapAsync(staging, 1, 0, bytes, on_mapped, d);
-		while (!d->mapped && !DEAD(d)) wgpuDevicePoll(d->device, 1, NULL);
+		unsigned round = 0;
+		while (!d->mapped && !DEAD(d)) {
+			wgpuDevicePoll(d->device, 0, NULL);
+			if (!d->mapped) nap(&round);
+		}
 		if (d->mapped == 1 && !DEAD(d)) {
 			const void *p = wgpuBufferGetConstMappedRange(staging, 0, bytes);
 			if (p) memcpy(dst, p, bytes);
