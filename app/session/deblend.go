@@ -198,7 +198,48 @@ func (s *Session) observeBand(ctx context.Context, in DeblendInput, p bandPlane,
 			return nil, err
 		}
 	}
-	return s.Observe(ctx, r)
+	o, err := s.Observe(ctx, r)
+	if err != nil && errors.Is(err, observe.ErrPSF) && r.PSF.Kind == observe.PSFFile && !r.PSF.Recenter {
+		return s.observeSmall(ctx, r, err)
+	}
+	return o, err
+}
+
+// observeSmall is for cut-outs smaller than their PSF, which Observe cannot take:
+// sources are fitted on a grid with room for it. why is the error to give if that
+// is not the matter.
+func (s *Session) observeSmall(ctx context.Context, r recipe.Recipe, why error) (*Observed, error) {
+	set := r.PSF
+	var err error
+	if r.PSF, err = recipe.ParsePSF("none"); err != nil {
+		return nil, err
+	}
+	o, err := s.Observe(ctx, r)
+	if err != nil {
+		return o, err
+	}
+	doc, err := s.Open(ctx, r.Input.File)
+	if err != nil {
+		return nil, err
+	}
+	defer doc.Close()
+	o.Recipe.PSF = set
+	psf, err := o.readPSF(ctx, s, doc)
+	if err != nil {
+		return nil, err
+	}
+	var sum float64
+	for _, v := range psf.Pix {
+		sum += float64(v)
+	}
+	if psf.C != 1 || psf.H <= o.Obs.Data.H && psf.W <= o.Obs.Data.W || !(sum > 0) || math.IsInf(sum, 0) {
+		return nil, why
+	}
+	for i := range psf.Pix {
+		psf.Pix[i] /= float32(sum)
+	}
+	o.Obs.PSF = *psf
+	return o, nil
 }
 
 // stack puts the bands into one observation on the grid of the first that has

@@ -182,3 +182,26 @@ func localPeak(v []float32, h, w, x, y, r int) bool {
 	}
 	return true
 }
+
+// Image is what source i adds to the data: a_ib (P_b ∗ S_i), (B, H, W). It is what
+// a window peels off or toggles.
+func (r *Result) Image(i int) solvers.Image {
+	out := solvers.NewImage(r.Model.C, r.Model.H, r.Model.W)
+	for _, g := range r.fits {
+		for k, at := range g.index {
+			if at != i {
+				continue
+			}
+			n := g.p.h * g.p.w
+			v := append([]float32(nil), g.morph[k].seen...)
+			for b := range g.p.b {
+				a := float32(g.flux[k*g.p.b+b])
+				for j := b * n; j < (b+1)*n; j++ {
+					v[j] *= a
+				}
+			}
+			g.addTo(&out, v)
+		}
+	}
+	return out
+}
