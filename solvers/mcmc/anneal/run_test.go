@@ -81,6 +81,7 @@ func TestBridge_Cancelled_StopsAtOnce(t *testing.T) {
 	}
 	defer k.Close()
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	var at time.Time
 	for step, err := range solvers.Run(ctx, k, nil, solvers.Options{Steps: 1 << 20, Seed: 1}) {
 		if err != nil {
