@@ -53,5 +53,24 @@ long: build      ## slow physics, run before an issue is resolved
 package: deps    ## dist/: .deb, archive, AppDir, list of components
 	@sh packaging/package.sh
 
+CUDA_ENV = CGO_CFLAGS="-I$(CURDIR)/build/cuda/include" CGO_LDFLAGS="-L$(CURDIR)/build/cuda/lib"
+
+deps-cuda:       ## cuda.h, and an empty libcuda to link with, in build/cuda; needs no toolkit
+	@packaging/cuda.sh deps
+
+build-cuda: deps-cuda ## bin/limpid-cli and bin/limpid with CUDA; they start without a driver too
+	$(CUDA_ENV) $(GO) build -tags cuda -o bin/limpid-cli ./app/cmd/limpid-cli
+	$(CUDA_ENV) $(GO) build -tags cuda,$(TAGS) -o bin/limpid ./app/cmd/limpid
+
+check-cuda: deps-cuda ## vet, link, PTX assembled, the kernels' suite on the processor
+	$(CUDA_ENV) $(GO) vet -tags cuda ./gpu/... ./app/cmd/limpid-cli
+	$(CUDA_ENV) $(GO) build -tags cuda -o /dev/null ./app/cmd/limpid-cli
+	packaging/cuda.sh assemble
+	packaging/cuda.sh emulate
+	$(GO) test -tags emulate ./gpu/cuda/emulate
+
+ptx:             ## gpu/cuda/ptx from gpu/cuda/kernels, with clang
+	packaging/cuda.sh ptx
+
 clean:
 	rm -rf bin out dist
