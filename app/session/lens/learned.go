@@ -60,3 +60,7 @@ func (l *LearnedPrior) Err() error { return l.prior.Err() }
 
 // Close frees the prior.
 func (l *LearnedPrior) Close() { l.prior.Close() }
+
+// GaussianOnly leaves the network out: the prior is then the Gaussian field of its
+// spectrum, which is known in closed form.
+func (l *LearnedPrior) GaussianOnly(on bool) { l.prior.GaussianOnly = on }
