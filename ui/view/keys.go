@@ -16,6 +16,9 @@ func (w *Window) key(ev *fyne.KeyEvent) {
 			w.helpDialog()
 		}
 		return
+	case fyne.KeyF8:
+		w.toggleDock()
+		return
 	case fyne.KeyF9:
 		w.toggleSide(true)
 		return
@@ -34,7 +37,12 @@ func (w *Window) key(ev *fyne.KeyEvent) {
 		if w.win.Canvas().Focused() != fyne.Focusable(w.view.Active()) {
 			w.view.Active().TypedKey(ev)
 		}
+	case fyne.KeyReturn, fyne.KeyEnter:
+		w.view.ClosePolygon()
 	case fyne.KeyDelete:
+		if w.m.RemoveRegion(w.m.SelectedRegion()) {
+			return
+		}
 		if e := w.m.Entry(); e != nil {
 			w.m.RemoveResult(e)
 		}
@@ -46,6 +54,8 @@ func (w *Window) escape() {
 	switch {
 	case w.modal != nil:
 		w.modal.close()
+	case w.view.Tool() != "":
+		w.view.SetTool("")
 	case w.m.Cancel():
 	case w.m.Dismiss(0):
 	default:
@@ -78,6 +88,23 @@ func (w *Window) rune(r rune) {
 	case 'n', 'N':
 		w.view.SetNorthUp(!w.view.NorthUp())
 		w.menu.update()
+	case 'd', 'D':
+		w.m.NextCompare()
+	case '[':
+		w.view.SetSeam(w.view.Seam() - 0.05)
+	case ']':
+		w.view.SetSeam(w.view.Seam() + 0.05)
+	case 'g', 'G':
+		w.m.ShowGrid(!w.m.GridShown())
+	case 'c', 'C':
+		w.m.ShowContours(!w.m.ContoursShown())
+	case 'm', 'M':
+		w.view.SetMagnifier(!w.view.Magnifier())
+		w.menu.update()
+	case 'r', 'R':
+		w.view.NextTool()
+	case 'i', 'I':
+		w.inspectHere()
 	default:
 		if p := w.view.Active(); w.win.Canvas().Focused() != fyne.Focusable(p) {
 			p.TypedRune(r)
@@ -96,14 +123,17 @@ var keysHelp = [][2]string{
 	{"Ctrl+U", "make what is in view the cut-out"},
 	{"Ctrl+M", "measure PSF, noise and sky again"},
 	{"Ctrl+W, Ctrl+Q", "close the file, quit"},
-	{"Delete", "take the chosen result off the list"},
+	{"Ctrl+Z, Ctrl+Shift+Z", "undo, redo changes of recipe and regions"},
+	{"Delete", "delete the chosen region, else take the chosen result off the list"},
 	{"", "Panes"},
-	{"Alt+1 … Alt+7", "data, mean, std, sample, residual, data | mean, mean | std"},
+	{"Alt+1 … Alt+8", "data, mean, std, sample, residual, data | mean, mean | std, RGB"},
+	{"d, [ and ]", "compare halves: side by side, split, blink, difference; move the seam"},
 	{"b", "blink between data and mean"},
 	{", and .", "sample before and after"},
 	{"p", "play the samples"},
 	{"< and >", "band before and after"},
-	{"F9, F10", "hide or show the files, the recipe"},
+	{"Ctrl+1 … Ctrl+5", "pixel, profile, regions, catalogue, power spectrum"},
+	{"F8, F9, F10", "hide or show the panel below, the files, the recipe"},
 	{"", "Image"},
 	{"wheel, +, −", "zoom at the cursor"},
 	{"1, f", "one screen pixel per image pixel; all of the image"},
@@ -111,6 +141,10 @@ var keysHelp = [][2]string{
 	{"arrows, Home", "move the cursor by a pixel; to the middle"},
 	{"z", "zscale limits"},
 	{"n, s", "north up; mark the stars of the PSF"},
+	{"g, c, m", "grid of the sky, contours, magnifier"},
+	{"r", "draw a region: circle, ellipse, box, polygon, annulus, line, point"},
+	{"click, i", "choose a region, source or pixel; explain the pixel at the cursor"},
+	{"Ctrl+G, Ctrl+H", "go to a place; the header"},
 	{"Ctrl+C", "copy position and value"},
 	{"", "Everywhere"},
 	{"Tab, Shift+Tab", "next and previous control; Space or Return uses it"},

@@ -6,6 +6,9 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 
+	"limpid/app/session"
+	"limpid/ui/view/dock"
+	"limpid/ui/view/viewer"
 	"limpid/ui/viewmodel"
 	"limpid/ui/widget"
 )
@@ -26,6 +29,19 @@ type menu struct {
 	match  *fyne.MenuItem
 	stars  *fyne.MenuItem
 	north  *fyne.MenuItem
+	grid   *fyne.MenuItem
+	cont   *fyne.MenuItem
+	mag    *fyne.MenuItem
+	undo   *fyne.MenuItem
+	redo   *fyne.MenuItem
+	delete *fyne.MenuItem
+	saveR  *fyne.MenuItem
+	table  *fyne.MenuItem
+	header *fyne.MenuItem
+	goTo   *fyne.MenuItem
+	ways   []*fyne.MenuItem
+	tools  []*fyne.MenuItem
+	pages  []*fyne.MenuItem
 	dark   *fyne.MenuItem
 	light  *fyne.MenuItem
 	files  string // recent files shown
@@ -79,13 +95,53 @@ func newMenu(w *Window) *menu {
 	x.cancel = item("Cancel run", fyne.KeyPeriod, ctrl, func() { m.Cancel() })
 	x.meas = item("Measure PSF, noise and sky again", fyne.KeyM, ctrl, free(m.Measure))
 	x.region = item("Cut-out: what is in view", fyne.KeyU, ctrl, free(w.useInView))
-	analyse := fyne.NewMenu("Analyse", x.run, x.cancel, fyne.NewMenuItemSeparator(), x.meas, x.region)
+	analyse := x.analyseMenu(free)
 
 	help := fyne.NewMenu("Help", item("Keys and mouse", fyne.KeyF1, 0, free(w.helpDialog)), fyne.NewMenuItem("About Limpid", free(w.aboutDialog)))
-	x.main = fyne.NewMainMenu(file, x.viewMenu(free), analyse, help)
+	x.main = fyne.NewMainMenu(file, x.editMenu(free), x.viewMenu(free), analyse, help)
 	x.update()
 	w.win.SetMainMenu(x.main)
 	return x
+}
+
+func (x *menu) editMenu(free func(func()) func()) *fyne.Menu {
+	w, m := x.w, x.w.m
+	x.undo = item("Undo", fyne.KeyZ, ctrl, free(m.Undo))
+	x.redo = item("Redo", fyne.KeyZ, ctrl|fyne.KeyModifierShift, free(m.Redo))
+	x.delete = fyne.NewMenuItem("Delete region", free(func() { m.RemoveRegion(m.SelectedRegion()) }))
+	draw := fyne.NewMenuItem("Draw region", nil)
+	draw.ChildMenu = fyne.NewMenu("")
+	for _, kind := range viewer.Tools() {
+		label := capital(kind)
+		if kind == "" {
+			label = "None: left drags pan"
+		}
+		it := fyne.NewMenuItem(label, free(func() { w.view.SetTool(kind) }))
+		x.tools = append(x.tools, it)
+		draw.ChildMenu.Items = append(draw.ChildMenu.Items, it)
+	}
+	x.saveR = fyne.NewMenuItem("Save regions …", free(w.saveRegionsDialog))
+	return fyne.NewMenu("Edit", x.undo, x.redo, fyne.NewMenuItemSeparator(), draw, x.delete, x.saveR)
+}
+
+func (x *menu) analyseMenu(free func(func()) func()) *fyne.Menu {
+	w, m := x.w, x.w.m
+	a := fyne.NewMenu("Analyse", x.run, x.cancel, fyne.NewMenuItemSeparator(), x.meas, x.region, fyne.NewMenuItemSeparator())
+	for k, name := range dock.Names {
+		it := item(name, fyne.KeyName(rune('1'+k)), ctrl, free(func() { w.page(k) }))
+		x.pages = append(x.pages, it)
+		a.Items = append(a.Items, it)
+	}
+	x.goTo = item("Go to …", fyne.KeyG, ctrl, free(w.goToDialog))
+	x.header = item("Header …", fyne.KeyH, ctrl, free(w.headerDialog))
+	x.table = fyne.NewMenuItem("Table as catalogue", free(func() {
+		if f := m.File(); f != nil {
+			m.OpenCatalogue(f.Path, m.HDU())
+			w.dock.Show(dock.Catalogue)
+		}
+	}))
+	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), x.goTo, x.header, x.table)
+	return a
 }
 
 func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
@@ -99,10 +155,21 @@ func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
 	x.match = fyne.NewMenuItem("Same scale for data, mean, samples", func() { m.SetMatched(!m.Matched()) })
 	x.stars = fyne.NewMenuItem("Mark stars of the PSF", func() { m.MarkStars(!m.StarsMarked()) })
 	x.north = fyne.NewMenuItem("North up", func() { w.view.SetNorthUp(!w.view.NorthUp()); x.update() })
+	x.grid = fyne.NewMenuItem("Grid of the sky", func() { m.ShowGrid(!m.GridShown()) })
+	x.cont = fyne.NewMenuItem("Contours", func() { m.ShowContours(!m.ContoursShown()) })
+	x.mag = fyne.NewMenuItem("Magnifier", func() { w.view.SetMagnifier(!w.view.Magnifier()); x.update() })
+	how := fyne.NewMenuItem("Compare halves", nil)
+	how.ChildMenu = fyne.NewMenu("")
+	for _, o := range viewmodel.Compares() {
+		it := fyne.NewMenuItem(capital(o.Label), free(func() { m.SetCompare(viewmodel.Compare(o.Value)) }))
+		x.ways = append(x.ways, it)
+		how.ChildMenu.Items = append(how.ChildMenu.Items, it)
+	}
 	x.dark = fyne.NewMenuItem("Dark", func() { w.switchTheme(widget.Dark) })
 	x.light = fyne.NewMenuItem("Light", func() { w.switchTheme(widget.Light) })
-	view.Items = append(view.Items, fyne.NewMenuItemSeparator(), x.match, x.stars, x.north, fyne.NewMenuItemSeparator(),
+	view.Items = append(view.Items, fyne.NewMenuItemSeparator(), how, x.match, x.stars, x.north, x.grid, x.cont, x.mag, fyne.NewMenuItemSeparator(),
 		item("Files panel", fyne.KeyF9, 0, func() { w.toggleSide(true) }),
+		item("Panel below", fyne.KeyF8, 0, w.toggleDock),
 		item("Recipe panel", fyne.KeyF10, 0, func() { w.toggleSide(false) }),
 		fyne.NewMenuItemSeparator(), x.dark, x.light)
 	return view
@@ -124,13 +191,31 @@ func (x *menu) update() {
 		{x.cancel, m.Active() != nil},
 		{x.meas, hasFile},
 		{x.region, hasFile},
+		{x.undo, m.CanUndo()},
+		{x.redo, m.CanRedo()},
+		{x.delete, m.SelectedRegion() != 0},
+		{x.saveR, len(m.Marked()) > 0},
+		{x.header, hasFile},
+		{x.goTo, hasFile},
+		{x.table, x.isTable()},
 		{x.export, e != nil && e.Result != nil && !e.Running()},
 	} {
 		s.item.Disabled = !s.on
 	}
 	for i, p := range viewmodel.Panes() {
 		x.panes[i].Label, x.panes[i].Checked = m.Label(p), p == m.Pane() && hasFile
+		x.panes[i].Disabled = !m.Available(p)
 	}
+	for i, o := range viewmodel.Compares() {
+		x.ways[i].Checked = m.Halves() && string(m.Comparing()) == o.Value
+	}
+	for i, k := range viewer.Tools() {
+		x.tools[i].Checked, x.tools[i].Disabled = x.w.view.Tool() == k, !hasFile
+	}
+	for k, it := range x.pages {
+		it.Checked = x.w.dock.Open() && x.w.dock.Page() == k
+	}
+	x.grid.Checked, x.cont.Checked, x.mag.Checked = m.GridShown(), m.ContoursShown(), x.w.view.Magnifier()
 	x.match.Checked, x.stars.Checked, x.north.Checked = m.Matched(), m.StarsMarked(), x.w.view.NorthUp()
 	x.dark.Checked, x.light.Checked = x.w.mode == widget.Dark, x.w.mode == widget.Light
 	key := ""
@@ -144,6 +229,12 @@ func (x *menu) update() {
 		x.files = key
 		x.recent.ChildMenu.Items = items
 	}
+}
+
+// isTable says whether the HDU chosen is a table.
+func (x *menu) isTable() bool {
+	f, k := x.w.m.File(), x.w.m.HDU()
+	return f != nil && k >= 0 && k < len(f.HDUs) && f.HDUs[k].Role == session.RoleTable
 }
 
 // handlers of shortcuts that reach a pane instead of the menu: the driver asks the

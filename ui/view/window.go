@@ -15,6 +15,7 @@ import (
 
 	"limpid/app/session"
 	"limpid/assets"
+	"limpid/ui/view/dock"
 	"limpid/ui/view/recipepanel"
 	"limpid/ui/view/viewer"
 	"limpid/ui/viewmodel"
@@ -47,6 +48,7 @@ type Window struct {
 	files *fileList
 	view  *viewer.Viewer
 	panel *recipepanel.Panel
+	dock  *dock.Dock
 	stat  *status
 	notes *noticeBar
 	start *startPage
@@ -121,6 +123,12 @@ func (w *Window) build() {
 	w.view.OnHover = w.hovered
 	w.view.CountFrames(w.o.Frame)
 	w.view.OnView = func() { w.stat.update() }
+	w.view.OnTool = func() {
+		if w.menu != nil {
+			w.menu.update()
+		}
+	}
+	w.dock = w.newDock()
 	w.panel = recipepanel.New(w.m, recipepanel.Actions{
 		Browse: w.browseField, InView: w.useInView, Look: w.look, Export: w.exportDialog,
 		Focus: func(f fyne.Focusable) { w.win.Canvas().Focus(f) },
@@ -128,7 +136,7 @@ func (w *Window) build() {
 	w.stat = newStatus(w)
 	w.notes = newNoticeBar(w.m)
 	w.start = newStartPage(w)
-	w.box = container.NewBorder(w.notes.box, nil, nil, nil, container.NewStack(w.view.Object(), w.start.box))
+	w.box = container.NewBorder(w.notes.box, w.dock.Object(), nil, nil, container.NewStack(w.view.Object(), w.start.box))
 	w.left, w.right = orDefault(w.o.Store.Left, leftWidth), orDefault(w.o.Store.Right, rightWidth)
 	w.sides = control.NewSides(w.left, w.right, w.files.box, w.box, w.panel.Object())
 	w.sides.Resized = func(l, r float32) {
@@ -192,9 +200,10 @@ func (w *Window) update(c viewmodel.Change) {
 		show(w.start.box, empty)
 		show(w.view.Object(), !empty)
 	}
-	if has(viewmodel.View | viewmodel.Files | viewmodel.Recipe) {
+	if has(viewmodel.View | viewmodel.Files | viewmodel.Recipe | viewmodel.Marks) {
 		w.view.Update()
 		w.menu.update()
+		w.dock.Update()
 	}
 	w.panel.Update(c)
 	if has(viewmodel.View | viewmodel.Running | viewmodel.Files) {

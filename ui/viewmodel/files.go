@@ -13,6 +13,7 @@ import (
 	"limpid/assets"
 	"limpid/solvers/observe"
 	"limpid/ui/viewmodel/form"
+	"limpid/ui/viewmodel/marks"
 )
 
 // File is an open FITS file with the recipe that is being made for it.
@@ -27,6 +28,7 @@ type File struct {
 
 	doc     *session.Document
 	draft   form.Draft
+	marks   marks.Set
 	measure measurement
 }
 
@@ -70,9 +72,14 @@ func (m *Model) openThen(paths []string, then func()) {
 			if ctx.Err() != nil {
 				break
 			}
-			if strings.EqualFold(filepath.Ext(path), ".json") {
+			switch strings.ToLower(filepath.Ext(path)) {
+			case ".json":
 				m.answer(m.readRecipe(ctx, path, opened))
-			} else {
+			case ".reg":
+				m.answer(m.readRegions(path))
+			case ".csv", ".tsv", ".txt", ".cat", ".dat":
+				m.answer(m.readCatalogue(ctx, path, 0))
+			default:
 				m.answer(m.readImage(ctx, path, opened))
 			}
 		}

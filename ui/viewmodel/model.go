@@ -33,6 +33,7 @@ const (
 	Running                    // status of runs, the result's summary
 	Notices                    // errors to be shown
 	Exports                    // the export under way
+	Marks                      // regions, the catalogue, the place looked at
 	end
 
 	All = end - 1
@@ -80,6 +81,10 @@ type Model struct {
 	open    map[form.Step]bool
 	focus   form.ID // field that wants the keyboard, once
 	stars   bool    // marked on the image
+	compare compare
+	tools   inspection
+	edits   history
+	rgb     ColourLook
 	notices []Notice
 	active  *Entry // running
 	export  ExportState
@@ -106,7 +111,7 @@ func New(o Options) *Model {
 	if o.Store == nil {
 		o.Store = store.None()
 	}
-	m := &Model{o: o, ses: o.Session, open: map[form.Step]bool{}, stars: true}
+	m := &Model{o: o, ses: o.Session, open: map[form.Step]bool{}, stars: true, rgb: ColourLook{Bright: 50, Soften: 8}}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.panes = newPanes()
 	m.pump = newPump(o.Interval, o.Post, m.follow)
@@ -119,6 +124,7 @@ func New(o Options) *Model {
 func (m *Model) Close() {
 	m.closed = true
 	m.setPlaying(false)
+	m.compare.stop()
 	m.unsb()
 	m.stop()
 	if m.active != nil {

@@ -21,6 +21,7 @@ const (
 	PaneResidual
 	PaneDataMean
 	PaneMeanStd
+	PaneColour
 	paneCount
 )
 
@@ -44,6 +45,9 @@ const (
 	Std      Source = "std"
 	Draw     Source = "sample"
 	Residual Source = "residual"
+	// Colour is three bands in one picture; Difference the left half less the right.
+	Colour     Source = "colour"
+	Difference Source = "difference"
 )
 
 func otherSource(f *File, hdu int) Source { return Source(fmt.Sprintf("file:%d:%d", f.ID, hdu)) }
@@ -106,6 +110,8 @@ func (m *Model) Label(p Pane) string {
 		return "Sample"
 	case PaneResidual:
 		return "Residual"
+	case PaneColour:
+		return "RGB"
 	}
 	s := m.panes.sides[p]
 	return m.sourceName(s[0]) + " | " + m.sourceName(s[1])
@@ -134,7 +140,7 @@ func (m *Model) sourceName(s Source) string {
 // SetPane shows another pane. Panes of a result choose the file's last result
 // when none is chosen.
 func (m *Model) SetPane(p Pane) {
-	if p < 0 || p >= paneCount {
+	if p < 0 || p >= paneCount || !m.Available(p) {
 		return
 	}
 	if p != PaneSample && p != m.pane {

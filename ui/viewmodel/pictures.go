@@ -20,6 +20,9 @@ type Picture struct {
 	Unit   string
 	WCS    *wcs.WCS
 	Origin [2]int // of its first pixel in the image of the file
+	// Bands are red, green and blue of a colour picture, whose Image is the green.
+	Bands [3]*figure.Image
+	Auto  figure.Colour
 
 	auto   figure.Limits    // good ones for its group
 	counts figure.Histogram // over a good range for limits
@@ -27,6 +30,9 @@ type Picture struct {
 	std    []float32        // posterior std or noise of each pixel; nil: none
 	inv    bool             // std holds inverse variances
 	bytes  int64
+
+	contours   [][4]float32 // at the limits contoursAt
+	contoursAt figure.Limits
 }
 
 // slot names what a tile can show, whatever its version.
@@ -37,6 +43,8 @@ type slot struct {
 	source Source
 	band   int
 	sample int
+	rgb    [3]int    // of Colour
+	sides  [2]Source // of Difference
 }
 
 // version tells snapshots of a run apart.
@@ -176,9 +184,9 @@ func (m *Model) paint() {
 			continue
 		}
 		p.painting = true
-		lim := m.painterFor(t)
+		lim, parts := m.painterFor(t), m.partsOf(v)
 		m.background(func(ctx context.Context) func() {
-			pic, err := makePicture(ctx, v, lim)
+			pic, err := makePicture(ctx, v, parts, lim)
 			return func() {
 				p.painting = false
 				switch {
@@ -201,26 +209,44 @@ func hasSource(r *session.Result, s slot) bool {
 		return !r.Std.Empty()
 	case Draw:
 		return s.sample < len(r.Samples)
+	case Difference:
+		for _, side := range s.sides {
+			if part := s; side != Difference {
+				part.source = side
+				if !hasSource(r, part) {
+					return false
+				}
+			}
+		}
 	}
 	return true
 }
 
 // makePicture reads or computes a plane and prepares it. It runs on any goroutine.
-func makePicture(ctx context.Context, v version, look func(*Picture)) (*Picture, error) {
-	var pic *Picture
-	var err error
-	if v.entry == nil {
-		pic, err = readPicture(ctx, v.slot)
-	} else {
-		pic, err = resultPicture(v)
-	}
+func makePicture(ctx context.Context, v version, parts []version, look func(*Picture)) (*Picture, error) {
+	pic, err := basicPicture(ctx, v, parts)
 	if err != nil {
 		return nil, err
 	}
 	w, h := pic.Image.Size()
 	pic.bytes = int64(w) * int64(h) * 6 // the plane and its reduced copies
+	if pic.Bands[0] != nil {
+		pic.bytes *= 3
+	}
 	look(pic)
 	return pic, ctx.Err()
+}
+
+func basicPicture(ctx context.Context, v version, parts []version) (*Picture, error) {
+	switch {
+	case v.source == Colour:
+		return colourPicture(ctx, parts)
+	case v.source == Difference:
+		return differencePicture(ctx, parts)
+	case v.entry == nil:
+		return readPicture(ctx, v.slot)
+	}
+	return resultPicture(v)
 }
 
 func readPicture(ctx context.Context, s slot) (*Picture, error) {

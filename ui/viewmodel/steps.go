@@ -199,6 +199,9 @@ func (m *Model) Set(id form.ID, value string) {
 	}
 	f := m.file
 	was, _ := f.draft.Recipe()
+	if f.draft.Get(id) != strings.TrimSpace(value) {
+		m.remember(f)
+	}
 	f.draft = f.draft.With(id, value)
 	if id == form.PSFKind && f.draft.Get(form.PSFSource) == "" {
 		f.draft = f.draft.With(form.PSFSource, f.draft.SuggestPSF(m.context(f)))

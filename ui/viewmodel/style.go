@@ -2,6 +2,7 @@ package viewmodel
 
 import (
 	"math"
+	"strings"
 
 	"limpid/app/figure"
 	"limpid/app/session"
@@ -32,6 +33,7 @@ const (
 	lookResidual = "residual"
 	lookPSF      = "psf"
 	lookMap      = "map"
+	lookDiff     = "difference"
 )
 
 func defaultLooks() map[string]Look {
@@ -41,6 +43,7 @@ func defaultLooks() map[string]Look {
 		lookResidual: {Stretch: figure.Linear, Map: figure.Diverging},
 		lookPSF:      {Stretch: figure.Asinh, Map: figure.Viridis},
 		lookMap:      {Stretch: figure.Linear, Map: figure.Cividis},
+		lookDiff:     {Stretch: figure.Linear, Map: figure.Diverging},
 	}
 }
 
@@ -57,8 +60,11 @@ type limitState struct {
 
 // lookOf says which look a tile has.
 func (t *Tile) lookOf() string {
+	if strings.HasPrefix(t.group.kind, lookDiff) {
+		return lookDiff
+	}
 	switch t.group.kind {
-	case string(Data), string(Mean), string(Draw):
+	case string(Data), string(Mean), string(Draw), string(Colour):
 		return lookSignal
 	}
 	return t.group.kind
@@ -67,6 +73,14 @@ func (t *Tile) lookOf() string {
 // groupOf says which tiles share limits with a slot.
 func (m *Model) groupOf(s slot) group {
 	g := group{file: s.file, entry: s.entry, band: s.band}
+	switch s.source {
+	case Difference:
+		g.kind = lookDiff + ":" + string(s.sides[0]) + ":" + string(s.sides[1])
+		return g
+	case Colour:
+		g.kind = string(Colour)
+		return g
+	}
 	if s.entry == nil {
 		g.hdu = s.hdu
 		g.kind = lookSignal

@@ -24,8 +24,16 @@ func (m *Model) wanted() []*Tile {
 		return []*Tile{m.tile(Draw)}
 	case PaneResidual:
 		return []*Tile{m.tile(Residual)}
+	case PaneColour:
+		return []*Tile{m.colourTile()}
 	}
 	s := m.panes.sides[m.pane]
+	switch m.compare.mode {
+	case Blinking:
+		return []*Tile{m.tile(s[m.compare.side])}
+	case Differing:
+		return []*Tile{m.differenceTile(s)}
+	}
 	return []*Tile{m.tile(s[0]), m.tile(s[1])}
 }
 

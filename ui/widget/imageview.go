@@ -43,6 +43,8 @@ type ImageView struct {
 	OnShortcut func(fyne.Shortcut)
 	// OnFrame is called after each picture that was drawn, for measurements.
 	OnFrame func()
+	// Grab takes left drags for itself where it wants to; nil: they pan.
+	Grab Grab
 
 	port     *Viewport
 	link     Link
@@ -52,6 +54,7 @@ type ImageView struct {
 	message  string
 	busy     string
 	title    string
+	layers   layers
 
 	table  figure.Table
 	render figure.Renderer
@@ -81,6 +84,7 @@ type press struct {
 	button  int // 0: none
 	at      fyne.Position
 	moved   bool
+	grabbed bool
 	style   figure.Style
 	tracked fyne.Position
 }
@@ -279,7 +283,12 @@ func (v *ImageView) generate(w, h int) image.Image {
 		}
 		v.pic = &image.RGBA{Pix: pix[:4*w*h], Stride: 4 * w, Rect: image.Rect(0, 0, w, h)}
 	}
-	v.render.Render(v.pic, want.im, want.view, &v.table, want.ground)
+	if c := v.layers.colour; c != nil && want.im != nil {
+		v.render.RenderColour(v.pic, c.Bands, want.view, c.Colour, want.ground)
+	} else {
+		v.render.Render(v.pic, want.im, want.view, &v.table, want.ground)
+	}
+	v.drawSplit(want)
 	if want.im != nil && len(v.overlays) > 0 {
 		v.pen.begin(v.pic, want.view, v.scale())
 		for _, o := range v.overlays {

@@ -39,12 +39,30 @@ func (v *ImageView) MouseDown(ev *desktop.MouseEvent) {
 		c.Focus(v)
 	}
 	v.press = press{button: int(ev.Button), at: ev.Position, tracked: ev.Position, style: v.Style()}
+	if v.Grab != nil && v.im != nil && v.w > 0 && ev.Button == desktop.MouseButtonPrimary {
+		x, y, unit := v.placeAt(ev.Position)
+		v.press.grabbed = v.Grab.Press(x, y, unit)
+	}
+}
+
+// placeAt is a position in the pixels of the pane's image, and how many of them a
+// Fyne unit is.
+func (v *ImageView) placeAt(pos fyne.Position) (x, y, unit float64) {
+	k := v.scale()
+	view, _ := v.view()
+	x, y = view.Image(v.w, v.h, float64(pos.X)*k, float64(pos.Y)*k)
+	return x, y, k / view.Zoom
 }
 
 // MouseUp ends a drag, or makes a click of it.
 func (v *ImageView) MouseUp(ev *desktop.MouseEvent) {
 	p := v.press
 	v.press = press{}
+	if p.grabbed {
+		x, y, _ := v.placeAt(ev.Position)
+		v.Grab.Release(x, y)
+		return
+	}
 	if p.button == int(ev.Button) && !p.moved && v.OnTapped != nil {
 		v.OnTapped(v.hoverAt(ev.Position), ev.Button == desktop.MouseButtonSecondary, ev.AbsolutePosition)
 	}
@@ -54,6 +72,12 @@ func (v *ImageView) MouseUp(ev *desktop.MouseEvent) {
 func (v *ImageView) Dragged(ev *fyne.DragEvent) {
 	v.press.moved = true
 	if v.im == nil || v.w == 0 {
+		return
+	}
+	if v.press.grabbed {
+		x, y, _ := v.placeAt(ev.Position)
+		v.Grab.Drag(x, y)
+		v.hover(ev.Position)
 		return
 	}
 	k := v.scale()

@@ -27,6 +27,7 @@ type Pen struct {
 	scale float64
 	faces map[float64]font.Face
 	stamp map[stampKey]*stamp
+	plain bool // letters without a seam: on a plain ground
 }
 
 // begin aims the pen at a picture. Letters and stamps of the same screen scale are
@@ -269,12 +270,42 @@ func (p *Pen) Text(s string, x, y, size float64, c color.RGBA) {
 	}
 	d.Src = image.NewUniform(seam)
 	for k := range 8 {
+		if p.plain {
+			break
+		}
 		sin, cos := math.Sincos(float64(k) * math.Pi / 4)
 		at(cos*p.scale, sin*p.scale)
 	}
 	d.Src = image.NewUniform(c)
 	at(0, 0)
 }
+
+// TextLeft writes from x on.
+func (p *Pen) TextLeft(s string, x, y, size float64, c color.RGBA) {
+	p.Text(s, x+p.Width(s, size)/2, y, size, c)
+}
+
+// Width of a text in Fyne units.
+func (p *Pen) Width(s string, size float64) float64 {
+	f := p.face(size * p.scale)
+	if f == nil {
+		return 0
+	}
+	return float64(font.MeasureString(f, s)) / 64 / p.scale
+}
+
+// fill fills a rectangle, in Fyne units.
+func (p *Pen) fill(x0, y0, x1, y1 float64, c color.RGBA) {
+	k := p.scale
+	for y := max(0, int(y0*k)); y < min(p.dst.Rect.Dy(), int(y1*k)); y++ {
+		for x := max(0, int(x0*k)); x < min(p.dst.Rect.Dx(), max(int(x0*k)+1, int(x1*k))); x++ {
+			p.blend(x, y, c, 1)
+		}
+	}
+}
+
+// dot is a filled circle, in Fyne units.
+func (p *Pen) dot(x, y, radius float64, c color.RGBA) { p.Stroke(x, y, x, y, 2*radius, c) }
 
 // uiFont is the theme's bold font, read once: thin letters drown in noise.
 var uiFont = sync.OnceValue(func() *opentype.Font {

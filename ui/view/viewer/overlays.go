@@ -18,10 +18,11 @@ var (
 // overlays are what is drawn over a tile: scale and compass, the stars of a
 // measured PSF, the cut-out.
 func (v *Viewer) overlays(t *viewmodel.Tile) []widget.Overlay {
-	var out []widget.Overlay
+	out := v.lines(t)
 	if w := t.WCS(); w != nil {
 		out = append(out, widget.SkyMarks{Sky: w})
 	}
+	out = append(out, v.marked(t)...)
 	if t.Other() || t.Source != viewmodel.Data {
 		return out
 	}
@@ -55,4 +56,60 @@ func (f frame) Draw(p *widget.Pen) {
 		p.Line(l[0], l[1], l[2], l[3], 3, color.RGBA{0, 0, 0, 160})
 		p.Line(l[0], l[1], l[2], l[3], 1.4, cutoutColour)
 	}
+}
+
+// lines are contours and the grid of the sky.
+func (v *Viewer) lines(t *viewmodel.Tile) []widget.Overlay {
+	var out []widget.Overlay
+	if v.m.ContoursShown() {
+		out = append(out, widget.Lines{Pieces: v.m.Contours(t), Colour: contourColour, Width: 1.2})
+	}
+	if w := t.WCS(); w != nil && v.m.GridShown() {
+		frame := w.Frame.String()
+		out = append(out, widget.SkyGrid{Sky: w, Hours: frame == "ICRS" || frame == "FK5" || frame == "FK4"})
+	}
+	return out
+}
+
+// marked are regions, the catalogue, what is being drawn and the chosen pixel.
+func (v *Viewer) marked(t *viewmodel.Tile) []widget.Overlay {
+	var out []widget.Overlay
+	if places := v.m.CataloguePlaces(t); places != nil {
+		out = append(out, widget.Markers{Points: places, Colour: sourceColour, Radius: 6})
+		if row := v.m.CatalogueRow(); row >= 0 && row < len(places) {
+			out = append(out, widget.Markers{Points: places[row : row+1], Colour: selectedColour, Radius: 10})
+		}
+	}
+	list := shapes{chosen: -1}
+	for _, x := range v.m.Marked() {
+		s, ok := v.m.ShapeOn(t, x.Region)
+		if !ok {
+			continue
+		}
+		c, known := ds9Colours[x.Region.Color]
+		if !known {
+			c = regionColour
+		}
+		if x.ID == v.m.SelectedRegion() {
+			list.chosen, c = len(list.list), selectedColour
+		}
+		list.list, list.text, list.colour = append(list.list, s), append(list.text, x.Region.Text), append(list.colour, c)
+	}
+	if v.sketch != nil {
+		list.list, list.text, list.colour = append(list.list, *v.sketch), append(list.text, ""), append(list.colour, selectedColour)
+	}
+	if len(list.list) > 0 {
+		out = append(out, list)
+	}
+	if len(v.corners) > 0 {
+		out = append(out, polyline(v.corners))
+	}
+	if at := v.m.Inspected(); at.Set && !t.Other() && v.Inspecting {
+		o := t.Grid().Origin
+		out = append(out, widget.Markers{Points: [][2]float64{{at.X - float64(o[0]), at.Y - float64(o[1])}}, Colour: placeColour, Radius: 4})
+	}
+	if v.splitting() && t == v.m.Tiles()[0] {
+		out = append(out, seamLine(v.seam))
+	}
+	return out
 }

@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"limpid/app/figure"
+	"limpid/fitsio/regions"
 	"limpid/ui/viewmodel"
 	"limpid/ui/widget"
 	"limpid/ui/widget/control"
@@ -29,6 +30,10 @@ type Viewer struct {
 	OnHover func(tile int, x, y float64, ok bool)
 	// OnView is called when zoom or position changed.
 	OnView func()
+	// OnTool is called when another drawing tool was chosen.
+	OnTool func()
+	// Inspecting marks the pixel that is looked at closely.
+	Inspecting bool
 
 	m     *viewmodel.Model
 	port  *widget.Viewport
@@ -40,6 +45,16 @@ type Viewer struct {
 	band  *control.Select
 	steps *stepper
 	tools *tools
+	cube  *planes
+	rgb   *colours
+	how   *control.Select
+	mag   *magnifier
+
+	tool    string           // that left drags draw with
+	corners [][2]float64     // of the polygon being drawn
+	sketch  *regions.Shape   // being drawn
+	seam    float64          // of a split, 0 to 1
+	names   []viewmodel.Pane // of the tabs shown
 
 	links [2]widget.Link
 	grid  gridKey
@@ -58,7 +73,7 @@ type gridKey struct {
 
 // New makes a viewer.
 func New(m *viewmodel.Model, keys Keys) *Viewer {
-	v := &Viewer{m: m, port: widget.NewViewport()}
+	v := &Viewer{m: m, port: widget.NewViewport(), seam: 0.5}
 	v.port.OnChange = func() {
 		if v.OnView != nil {
 			v.OnView()
@@ -73,18 +88,18 @@ func New(m *viewmodel.Model, keys Keys) *Viewer {
 		v.bars[i] = widget.NewColorBar()
 		v.sides[i] = container.NewBorder(head, control.Inset(8, 5, 8, 1, v.bars[i]), nil, nil, v.panes[i])
 	}
-	v.tabs = control.NewTabs(func(i int) { m.SetPane(viewmodel.Panes()[i]) })
+	v.tabs = control.NewTabs(func(i int) { m.SetPane(v.names[i]) })
 	v.band = control.NewSelect("band or plane (< and >)", func(s string) {
 		var k int
 		if _, err := fmt.Sscan(s, &k); err == nil {
 			m.SetBand(k)
 		}
 	})
-	v.steps = newStepper(m)
-	v.tools = newTools(m)
+	v.how = control.NewSelect("how the two halves are compared (d)", func(s string) { m.SetCompare(viewmodel.Compare(s)) })
+	v.steps, v.tools, v.cube, v.rgb, v.mag = newStepper(m), newTools(m), newPlanes(m), newColours(m), newMagnifier()
 	v.body = container.New(halves{}, v.sides[0], v.sides[1])
-	top := control.Inset(4, 2, 6, 2, control.NewRow(8, []float32{-1, 130}, v.tabs, v.band))
-	v.frame = container.NewBorder(container.NewVBox(top, v.steps.box), v.tools.box, nil, nil, v.body)
+	top := control.Inset(4, 2, 6, 2, control.NewRow(8, []float32{-1, 120, 120}, v.tabs, v.how, v.band))
+	v.frame = container.NewBorder(container.NewVBox(top, v.steps.box, v.cube.box, v.rgb.box), v.tools.box, nil, nil, container.NewStack(v.body, v.mag.box))
 	v.Update()
 	return v
 }
@@ -94,13 +109,20 @@ func (v *Viewer) Object() fyne.CanvasObject { return v.frame }
 
 func (v *Viewer) newPane(i int, keys Keys) *widget.ImageView {
 	p := widget.NewImageView(v.port)
+	p.Grab = &drawer{v: v, pane: i}
 	p.OnHover = func(h widget.Hover) {
+		v.magnify(i, h)
 		if v.OnHover != nil {
 			v.OnHover(i, h.X, h.Y, h.Inside)
 		}
 	}
 	p.OnStyle = func(s figure.Style) { v.styled(i, s) }
-	p.OnTapped = func(widget.Hover, bool, fyne.Position) { v.m.SetActiveTile(i) }
+	p.OnTapped = func(h widget.Hover, second bool, _ fyne.Position) {
+		v.m.SetActiveTile(i)
+		if !second && h.Inside {
+			v.tapped(i, h.X, h.Y)
+		}
+	}
 	p.OnKey = keys.Key
 	p.OnRune = keys.Rune
 	p.OnShortcut = keys.Shortcut
@@ -124,7 +146,12 @@ func (v *Viewer) styled(i int, s figure.Style) {
 func (v *Viewer) CountFrames(f func()) { v.panes[0].OnFrame = f }
 
 // Active is the pane the tools act on.
-func (v *Viewer) Active() *widget.ImageView { return v.panes[min(v.m.ActiveTile(), 1)] }
+func (v *Viewer) Active() *widget.ImageView {
+	if v.splitting() {
+		return v.panes[0]
+	}
+	return v.panes[min(v.m.ActiveTile(), 1)]
+}
 
 // Focus gives the active pane the keyboard.
 func (v *Viewer) Focus(c fyne.Canvas) { c.Focus(v.Active()) }
@@ -157,6 +184,12 @@ func (v *Viewer) Look(x, y float64) {
 	v.port.SetCursor(x, y)
 }
 
+// LookAt centres the panes on a pixel of the first tile, at the zoom in use or more.
+func (v *Viewer) LookAt(x, y float64) {
+	v.port.SetView(x, y, max(1, v.port.Zoom()))
+	v.port.SetCursor(x, y)
+}
+
 // NorthUp says whether pictures are turned so that north is nearly up.
 func (v *Viewer) NorthUp() bool { return v.north }
 
@@ -173,7 +206,7 @@ func (v *Viewer) Update() {
 	v.showReference(tiles)
 	two := len(tiles) == 2
 	for i := range v.panes {
-		if i >= len(tiles) {
+		if i >= len(tiles) || i == 1 && v.splitting() {
 			v.sides[i].Hide()
 			v.panes[i].Hide()
 			v.shown[i] = nil
@@ -193,22 +226,82 @@ func (v *Viewer) Update() {
 		v.panes[0].Show()
 	}
 	v.body.Refresh()
-	before := [2]bool{v.steps.box.Visible(), v.tools.box.Visible()}
+	before := v.bars5()
 	v.steps.update()
 	v.tools.update()
-	if before != [2]bool{v.steps.box.Visible(), v.tools.box.Visible()} {
+	v.cube.update()
+	v.rgb.update()
+	if before != v.bars5() {
 		v.frame.Refresh()
 	}
 }
 
+// bars5 says which of the rows around the images are shown.
+func (v *Viewer) bars5() [5]bool {
+	return [5]bool{v.steps.box.Visible(), v.tools.box.Visible(), v.cube.box.Visible(), v.rgb.box.Visible(), v.how.Visible()}
+}
+
+// splitting says whether one half is shown over the other with a seam.
+func (v *Viewer) splitting() bool { return v.m.Halves() && v.m.Comparing() == viewmodel.Splitting }
+
+// SetSeam moves the seam of a split, 0 to 1.
+func (v *Viewer) SetSeam(at float64) {
+	v.seam = min(1, max(0, at))
+	if v.splitting() {
+		v.Update()
+	}
+}
+
+// Seam is where the seam of a split is.
+func (v *Viewer) Seam() float64 { return v.seam }
+
+// Magnifier says whether the magnifier is shown.
+func (v *Viewer) Magnifier() bool { return v.mag.box.Visible() }
+
+// SetMagnifier shows or hides it.
+func (v *Viewer) SetMagnifier(on bool) {
+	show(v.mag.box, on)
+	v.magnify(v.m.ActiveTile(), widget.Hover{X: v.Active().View().X, Y: v.Active().View().Y, Inside: true})
+}
+
+func (v *Viewer) magnify(i int, h widget.Hover) {
+	if !h.Inside || i >= len(v.shown) || v.shown[i] == nil {
+		return
+	}
+	t := v.shown[i]
+	v.mag.look(t, func() (widget.ColourImage, bool) { return v.colourOf(t) }, h.X, h.Y, v.port.Zoom(), v.panes[i])
+}
+
+// colourOf is a tile as a colour picture; ok is false for others.
+func (v *Viewer) colourOf(t *viewmodel.Tile) (widget.ColourImage, bool) {
+	if t.Picture == nil || t.Picture.Bands[0] == nil {
+		return widget.ColourImage{}, false
+	}
+	return widget.ColourImage{Bands: t.Picture.Bands, Colour: v.m.ColourOf(t)}, true
+}
+
 func (v *Viewer) showTabs() {
 	var names []string
+	v.names = v.names[:0]
+	chosen := -1
 	for _, p := range viewmodel.Panes() {
-		names = append(names, v.m.Label(p))
+		if !v.m.Available(p) {
+			continue
+		}
+		if p == v.m.Pane() {
+			chosen = len(names)
+		}
+		names, v.names = append(names, v.m.Label(p)), append(v.names, p)
 	}
-	v.tabs.Set(names, int(v.m.Pane()))
+	v.tabs.Set(names, chosen)
+	var ways []control.Option
+	for _, o := range viewmodel.Compares() {
+		ways = append(ways, control.Option{Value: o.Value, Label: o.Label})
+	}
+	v.how.Set(ways, string(v.m.Comparing()))
+	show(v.how, v.m.Halves())
 	k, n := v.m.Band()
-	if n < 2 {
+	if n < 2 || n > fewPlanes || v.m.Pane() == viewmodel.PaneColour {
 		v.band.Hide()
 		return
 	}
@@ -291,9 +384,28 @@ func (v *Viewer) showTile(i int, tiles []*viewmodel.Tile) {
 	}
 	p.SetImage(t.Picture.Image)
 	p.SetStyle(v.m.Style(t))
+	if c, ok := v.colourOf(t); ok {
+		p.SetColour(&c)
+	} else {
+		p.SetColour(nil)
+	}
+	p.SetSplit(v.split(i, tiles))
 	p.SetOverlays(v.overlays(t)...)
 	v.bars[i].Set(p.Style(), t.Picture.Image, t.Unit())
 	v.shown[i] = t
+	show(v.bars[i], t.Source != viewmodel.Colour)
+	if v.splitting() && len(tiles) == 2 {
+		p.SetTitle(t.Title + " | " + tiles[1].Title)
+	}
+}
+
+// split is the second half of a split for the first pane.
+func (v *Viewer) split(i int, tiles []*viewmodel.Tile) *widget.Split {
+	if i != 0 || !v.splitting() || len(tiles) < 2 || tiles[1].Picture == nil {
+		return nil
+	}
+	t := tiles[1]
+	return &widget.Split{Image: t.Picture.Image, Style: v.m.Style(t), Link: linkOf(reference(tiles), t), At: v.seam}
 }
 
 // linkOf connects a tile to the reference: pixel by pixel on the same grid, over
