@@ -153,7 +153,7 @@ func (a axis1) ticks(n int) (at []float64, label []string) {
 		}
 	}
 	for k := math.Ceil(a.lo/step - 1e-9); k*step <= a.hi+step*1e-9; k++ {
-		v := k * step
+		v := k*step + 0 // no negative zero
 		at = append(at, v)
 		label = append(label, figure.Minus(strconv.FormatFloat(v, 'g', 5, 64)))
 	}
@@ -237,10 +237,10 @@ func (c *Chart) draw() {
 	for _, s := range c.data.Series {
 		c.series(q, s)
 	}
-	for _, m := range c.data.Marks {
+	for i, m := range c.data.Marks {
 		x := q.px(m.X)
 		p.Stroke(x, q.t, x, q.b, 1.2, c.colour(theme.ColorNameWarning))
-		p.Text(m.Name, min(max(x, q.l+30), q.r-30), q.t-4, 10, c.colour(theme.ColorNameWarning))
+		p.Text(m.Name, min(max(x, q.l+30), q.r-30), q.t-4+13*float64(i), 10, c.colour(theme.ColorNameWarning))
 	}
 	c.legend(q, soft)
 }

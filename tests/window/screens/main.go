@@ -63,6 +63,8 @@ type stage struct {
 	dir   string
 	stars string // a field of stars
 	gal   string // the sample, cut loose from the program
+	bands string // five bands of one field
+	cube  string // many planes
 }
 
 // do runs steps until one fails.
@@ -87,7 +89,10 @@ func take(binary, path, theme string, w, h int, s screen) error {
 		return err
 	}
 	defer d.Close()
-	st := &stage{d: d, dir: dir, stars: filepath.Join(dir, "field.fits"), gal: filepath.Join(dir, "galaxy.fits.gz")}
+	st := &stage{
+		d: d, dir: dir, stars: filepath.Join(dir, "field.fits"), gal: filepath.Join(dir, "galaxy.fits.gz"),
+		bands: filepath.Join(dir, "grizy.fits"), cube: filepath.Join(dir, "cube.fits"),
+	}
 	if err := st.files(); err != nil {
 		return err
 	}
@@ -121,6 +126,12 @@ func take(binary, path, theme string, w, h int, s screen) error {
 // files writes what the screens open.
 func (s *stage) files() error {
 	if err := xwin.WriteStars(s.stars, 384, 320); err != nil {
+		return err
+	}
+	if err := xwin.WriteCube(s.bands, 5, 220, 180); err != nil {
+		return err
+	}
+	if err := xwin.WriteCube(s.cube, 24, 120, 100); err != nil {
 		return err
 	}
 	data, err := assets.ReadSample(assets.Samples()[0].File)

@@ -38,6 +38,15 @@ func screens() []screen {
 		{name: "13-exported", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e", "Return"), s.exported, s.rest) }},
 		{name: "14-browser", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+o"), s.rest) }},
 		{name: "15-keys", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("F1"), s.rest) }},
+		{name: "17-why-uncertain", args: sample, play: (*stage).why},
+		{name: "18-regions", args: sample, play: (*stage).regions},
+		{name: "19-split-grid-magnifier", args: galaxy, play: (*stage).split},
+		{name: "20-rgb", args: func(s *stage) []string { return []string{s.bands} }, play: func(s *stage) error { return do(s.measured, s.key("alt+8"), s.rest) }},
+		{name: "21-cube", args: func(s *stage) []string { return []string{s.cube} }, play: func(s *stage) error { return do(s.measured, s.key("greater", "greater", "c", "ctrl+5"), s.rest) }},
+		{name: "22-catalogue", args: func(s *stage) []string { return []string{s.gal} }, play: (*stage).catalogue},
+		{name: "23-header", args: galaxy, play: func(s *stage) error {
+			return do(s.measured, s.key("ctrl+h"), func() error { return s.Type("c") }, s.rest)
+		}},
 		{name: "16-cancelled", args: sample, play: func(s *stage) error { return do(s.halfway, s.key("Escape"), s.rest) }},
 	}
 }
@@ -78,6 +87,40 @@ func (s *stage) finished() error {
 	return do(s.running, func() error {
 		return s.WaitTitle("the end of the run", func(t string) bool { return !strings.Contains(t, "%") })
 	}, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
+}
+
+// why explains a pixel of a finished result.
+func (s *stage) why() error {
+	return do(s.finished, s.key("alt+2", "ctrl+1"), s.rest,
+		func() error { return s.Click(s.d.W*46/100, s.d.H*34/100) }, s.rest)
+}
+
+// regions draws a circle round the galaxy, and a line.
+func (s *stage) regions() error {
+	x, y := s.d.W*31/100, s.d.H*36/100
+	drag := func(dx, dy int) func() error {
+		return func() error { return s.Drag(x, y, x+dx, y+dy, 6, 30*time.Millisecond) }
+	}
+	return do(s.finished, s.key("ctrl+3"), s.rest, s.key("r", "r", "r", "r", "r", "r"), drag(90, -60), s.rest,
+		s.key("r"), drag(70, 40), s.rest)
+}
+
+// split compares an HDU of the file with itself beyond a seam, with everything
+// drawn over it.
+func (s *stage) split() error {
+	return do(s.measured, func() error { return s.Drop(s.d.W/2, s.d.H/2, s.stars) }, s.rest, s.key("g", "c", "m"), s.measured, s.rest)
+}
+
+// catalogue drops a table of sources and chooses one.
+func (s *stage) catalogue() error {
+	path := filepath.Join(s.dir, "sources.csv")
+	text := "name,x,y,mag,flux\n"
+	for i, p := range [][2]float64{{156, 24}, {73, 25}, {153, 46}, {80, 90}, {30, 30}, {112, 70}, {99, 96}, {170, 40}} {
+		text += fmt.Sprintf("src-%d,%g,%g,%.2f,%.1f\n", i+1, p[0]+1, p[1]+1, 18+0.37*float64(i), 1e4/float64(i+1))
+	}
+	return do(s.measured, func() error { return os.WriteFile(path, []byte(text), 0o644) },
+		func() error { return s.Drop(s.d.W/2, s.d.H/2, path) }, s.rest, s.key("ctrl+4"), s.rest,
+		func() error { return s.Click(s.d.W*30/100, s.d.H*80/100) }, s.rest)
 }
 
 func (s *stage) zoomIn() error { return s.Key("plus", "plus") }

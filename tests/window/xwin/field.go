@@ -65,3 +65,44 @@ func WriteStars(path string, w, h int) error {
 	}
 	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
 }
+
+// WriteCube writes n planes of one field of round galaxies whose colours differ,
+// with noise and a WCS.
+func WriteCube(path string, n, w, h int) error {
+	rnd := rand.New(rand.NewPCG(3, 5))
+	data := make([]float32, n*w*h)
+	for range 60 {
+		cx, cy := rnd.Float64()*float64(w), rnd.Float64()*float64(h)
+		flux, size, hue := 40*math.Pow(rnd.Float64()+0.01, -0.7), 1.5+3*rnd.Float64(), rnd.Float64()
+		for k := range n {
+			at := float64(k) / float64(max(1, n-1))
+			f := flux * math.Exp(-3*(at-hue)*(at-hue))
+			for y := range h {
+				for x := range w {
+					r := math.Hypot(float64(x)-cx, float64(y)-cy) / size
+					if r < 8 {
+						data[(k*h+y)*w+x] += float32(f * math.Exp(-r))
+					}
+				}
+			}
+		}
+	}
+	for i := range data {
+		data[i] += float32(2 * rnd.NormFloat64())
+	}
+	head := &fitsio.Header{}
+	for _, c := range []struct {
+		key string
+		v   any
+	}{
+		{"BUNIT", "nJy"}, {"CTYPE1", "RA---TAN"}, {"CTYPE2", "DEC--TAN"}, {"CRVAL1", 150.1}, {"CRVAL2", 2.2},
+		{"CRPIX1", float64(w) / 2}, {"CRPIX2", float64(h) / 2}, {"CDELT1", -0.2 / 3600}, {"CDELT2", 0.2 / 3600},
+	} {
+		head.Set(c.key, c.v, "")
+	}
+	hdu, err := fitsio.NewImage("SCI", []int{n, h, w}, data, head)
+	if err != nil {
+		return err
+	}
+	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
+}

@@ -29,7 +29,7 @@ type pixel struct {
 }
 
 // around is how many pixels to each side the table of values shows.
-const around = 4
+const around = 3
 
 func newPixel(m *viewmodel.Model) *pixel {
 	p := &pixel{m: m, chart: widget.NewChart("Click a pixel of a result to see its samples"), rows: newTable()}
@@ -38,7 +38,7 @@ func newPixel(m *viewmodel.Model) *pixel {
 	p.where = caption()
 	middle := container.NewVScroll(control.NewColumn(6, 0, p.rows.box, p.text))
 	right := container.NewBorder(p.where, nil, nil, nil, container.NewScroll(p.grid))
-	p.box = control.NewTopRow(14, []float32{-4, 330, -5}, tall{p.chart}.wrap(), tall{middle}.wrap(), tall{right}.wrap())
+	p.box = control.NewTopRow(14, []float32{-2, 300, -4}, tall{p.chart}.wrap(), tall{middle}.wrap(), tall{right}.wrap())
 	return p
 }
 
@@ -150,18 +150,18 @@ func (p *pixel) values() {
 	}
 	t := p.m.Tiles()[p.m.ActiveTile()]
 	p.where.SetText("Values of " + t.Title + " around it")
-	text := fmt.Sprintf("%6s", "y \\ x")
+	text := fmt.Sprintf("%5s", "y \\ x")
 	for i := range rows[0] {
-		text += fmt.Sprintf("%9d", x0+i)
+		text += fmt.Sprintf("%8d", x0+i)
 	}
 	for j, row := range rows {
-		text += fmt.Sprintf("\n%6d", y0+2*around-j)
+		text += fmt.Sprintf("\n%5d", y0+2*around-j)
 		for _, v := range row {
 			cell := "–"
 			if v == v {
 				cell = figure.Minus(strconv.FormatFloat(v, 'g', 4, 64))
 			}
-			text += fmt.Sprintf("%9s", cell)
+			text += fmt.Sprintf("%8s", cell)
 		}
 	}
 	p.grid.SetText(text)
