@@ -7,10 +7,14 @@ import (
 
 	"limpid/app/figure"
 	"limpid/app/figure/measure"
+	"limpid/app/recipe"
 	"limpid/app/session"
+	"limpid/app/training"
 	"limpid/fitsio"
 	"limpid/fitsio/regions"
 	"limpid/fitsio/wcs"
+	"limpid/solvers/deconv"
+	"limpid/ui/viewmodel/form"
 )
 
 // GridShown and ContoursShown say what is drawn over the images.
@@ -85,12 +89,13 @@ func (m *Model) Why() (w Why, ok bool) {
 	return w, true
 }
 
-// priorStd is the standard deviation of a pixel under a Gaussian prior, in the
-// data's unit; 0 where the prior has none to state. Runs whose data were scaled by
+// priorStd is the standard deviation of a pixel under the Gaussian prior that the
+// run has used, in the data's unit; 0 where the prior has none to state (a learned
+// prior keeps a spectrum too, but only that of its start). Runs whose data were scaled by
 // a power of two keep the spectrum in scaled units: the scale is then unknown here
 // and 0 is given.
 func priorStd(r *session.Result, c int) float64 {
-	if c >= len(r.Spectra) || len(r.Spectra[c].LogP) == 0 {
+	if r.Recipe.Method.Kind != deconv.Gaussian || c < 0 || c >= len(r.Spectra) || len(r.Spectra[c].LogP) == 0 {
 		return 0
 	}
 	top := 0.0
@@ -390,4 +395,50 @@ func (m *Model) Header() (*fitsio.Header, string, error) {
 	}
 	h, err := m.file.doc.Header(hdu)
 	return h, fmt.Sprintf("%s, HDU %d", m.file.Name, hdu), err
+}
+
+// PriorCard is what the learned prior of the current recipe says about itself, in
+// rows: what it was trained on, where it holds and where it does not. ok is false
+// for methods without one.
+func (m *Model) PriorCard() (rows []Row, ok bool) {
+	r, _ := m.Draft()
+	if r.Method.Kind != deconv.Learned {
+		return nil, false
+	}
+	name := r.Prior.Kind
+	if name == recipe.PriorWeights {
+		name = r.Prior.File
+	}
+	if name == "" {
+		return nil, false
+	}
+	if m.card.name != name {
+		m.card.name, m.card.rows = name, cardRows(name)
+	}
+	return m.card.rows, true
+}
+
+// priorCard is the card read last.
+type priorCard struct {
+	name string
+	rows []Row
+}
+
+func cardRows(name string) []Row {
+	e, err := training.Find(name)
+	if err != nil {
+		return []Row{{"This prior cannot be used", form.Plain(strings.TrimPrefix(err.Error(), "training: "))}}
+	}
+	c := e.Card
+	rows := []Row{{"Prior", c.Name}, {"", c.About}, {"Trained on", c.Scenes}, {"Holds for", c.Validity}}
+	if c.LowSNR > 0 && c.HighSNR > 0 {
+		rows = append(rows, Row{"Peak signal to noise", fmt.Sprintf("%.3g to %.3g", c.LowSNR, c.HighSNR)})
+	}
+	var out []Row
+	for _, x := range rows {
+		if x.Value != "" {
+			out = append(out, x)
+		}
+	}
+	return out
 }

@@ -85,6 +85,7 @@ type Model struct {
 	tools   inspection
 	edits   history
 	rgb     ColourLook
+	card    priorCard
 	notices []Notice
 	active  *Entry // running
 	export  ExportState

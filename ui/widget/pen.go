@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"strings"
 	"sync"
 
 	"fyne.io/fyne/v2/theme"
@@ -255,6 +256,7 @@ func (p *Pen) Text(s string, x, y, size float64, c color.RGBA) {
 	if f == nil {
 		return
 	}
+	s = strings.ReplaceAll(s, "−", "–") // the theme's font has no minus sign
 	adv := float64(font.MeasureString(f, s)) / 64
 	d := font.Drawer{Dst: p.dst, Face: f}
 	at := func(dx, dy float64) {

@@ -41,6 +41,10 @@ func newCard(p *Panel, n int, s form.Step) *card {
 		c.extra = p.psf.box
 		c.body.Add(c.extra)
 	}
+	if s == form.StepPrior {
+		c.extra = p.prior.box
+		c.body.Add(c.extra)
+	}
 	c.found = control.NewColumn(5, 0)
 	inner := control.NewColumn(7, 0, c.body, c.found)
 	c.box = container.NewBorder(nil, canvasLine(), nil, nil, control.NewColumn(0, 0, c.head, control.Inset(32, 0, 10, 7, inner)))

@@ -33,6 +33,7 @@ type Panel struct {
 	act   Actions
 	cards []*card
 	psf   *psfView
+	prior *priorView
 	res   *resultCard
 	name  *control.Text
 	hint  *fyne.Container
@@ -50,6 +51,7 @@ type Panel struct {
 func New(m *viewmodel.Model, act Actions) *Panel {
 	p := &Panel{m: m, act: act}
 	p.psf = newPSFView(m, act)
+	p.prior = newPriorView(m)
 	p.res = newResultCard(m, act)
 	p.list = control.NewColumn(1, 0)
 	for i, s := range form.Steps() {
@@ -130,6 +132,7 @@ func (p *Panel) updateSteps() {
 	p.scr.Show()
 	p.hint.Hide()
 	wants := p.m.TakeFocus()
+	p.prior.update()
 	for i, s := range steps {
 		p.cards[i].update(s)
 	}
