@@ -299,21 +299,33 @@ func (m *Model) Contours(t *Tile) [][4]float32 {
 	}
 	l := m.panes.limits[t.group].limits
 	if p := t.Picture; p.contours == nil || p.contoursAt != l {
-		p.contours, p.contoursAt = [][4]float32{}, l
-		for _, level := range measure.Levels(l, 5) {
-			for _, s := range measure.Contours(p.Image, level) {
-				if len(p.contours) > maxPieces {
-					break
+		p.contoursAt = l
+		median, sigma := p.Image.Robust()
+		if low := median + contourSigma*sigma; low > l.Lo && low < l.Hi {
+			l.Lo = low // contours of noise say nothing
+		}
+		for reduced := 0; reduced < p.Image.Levels(); reduced++ {
+			p.contours = [][4]float32{}
+			for _, level := range measure.Levels(l, 5) {
+				for _, s := range measure.Contours(p.Image, level, reduced) {
+					p.contours = append(p.contours, [4]float32{s.X0, s.Y0, s.X1, s.Y1})
 				}
-				p.contours = append(p.contours, [4]float32{s.X0, s.Y0, s.X1, s.Y1})
+			}
+			if len(p.contours) <= maxPieces {
+				break
 			}
 		}
 	}
 	return t.Picture.contours
 }
 
-// maxPieces bounds the contours of a noisy image.
-const maxPieces = 60000
+// contourSigma is how far above the middle, in robust standard deviations of the
+// pixels, the lowest contour may not reach down.
+const contourSigma = 2
+
+// maxPieces bounds the contours of a noisy image: beyond, they are traced in a copy
+// reduced by two.
+const maxPieces = 20000
 
 // GoTo understands a place as typed: two pixel coordinates (from 0), or a sky
 // position in degrees or sexagesimal, in the image's frame. It gives pixels of the

@@ -201,6 +201,7 @@ func inWords(f limpid.Finding) limpid.Finding {
 	for _, kind := range []error{session.ErrShape, session.ErrChanged, recipe.ErrInvalid} { // they say nothing more
 		f.What = strings.TrimSuffix(f.What, ": "+kind.Error())
 	}
+	f.What = strings.TrimSuffix(f.What, ": choose one with --plane")
 	switch f.Code {
 	case "recipe":
 		f.Advice = "check the recipe's file, or make a new one here"

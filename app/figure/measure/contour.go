@@ -13,10 +13,9 @@ type Segment struct{ X0, Y0, X1, Y1 float32 }
 // reduced copy is used.
 const maxContour = 1 << 20
 
-// Contours traces a level through an image by marching squares. Cells with a
-// value that is not finite are left out.
-func Contours(im *figure.Image, level float64) []Segment {
-	k := 0
+// Contours traces a level through an image, or a copy of it reduced k times by two,
+// by marching squares. Cells with a value that is not finite are left out.
+func Contours(im *figure.Image, level float64, k int) []Segment {
 	for k < im.Levels()-1 && im.Level(k).W*im.Level(k).H > maxContour {
 		k++
 	}

@@ -62,7 +62,7 @@ func TestContours_Cone_LieOnTheCircle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	segs := Contours(im, -12)
+	segs := Contours(im, -12, 0)
 	var length float64
 	for _, s := range segs {
 		if r := math.Hypot(float64(s.X0)-30, float64(s.Y0)-25); math.Abs(r-12) > 0.02 {
@@ -80,7 +80,7 @@ func TestContours_LargeImage_AreInItsOwnPixels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	segs := Contours(im, 1000)
+	segs := Contours(im, 1000, 0)
 	if len(segs) == 0 {
 		t.Fatal("none")
 	}

@@ -44,7 +44,7 @@ func (p *planes) update() {
 	show(p.box, on)
 	if on {
 		p.slide.Set(k, n)
-		p.name.SetText(fmt.Sprintf("%s of %d", p.m.BandName(k), n))
+		p.name.SetText(fmt.Sprintf("%s (%d of %d)", p.m.BandName(k), k+1, n))
 	}
 }
 

@@ -88,7 +88,7 @@ var rules = []control.Option{
 
 func (t *tools) update() {
 	tiles := t.m.Tiles()
-	if len(tiles) == 0 || tiles[t.m.ActiveTile()].Picture == nil {
+	if len(tiles) == 0 || tiles[t.m.ActiveTile()].Picture == nil || tiles[t.m.ActiveTile()].Source == viewmodel.Colour {
 		t.box.Hide()
 		return
 	}

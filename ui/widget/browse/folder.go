@@ -53,7 +53,7 @@ type Filter struct {
 // Filters are those of the open dialog, the usual one first.
 func Filters() []Filter {
 	return []Filter{
-		{"Images and recipes", []string{".fits", ".fit", ".fts", ".fz", ".gz", ".json"}},
+		{"Images, recipes, regions, tables", []string{".fits", ".fit", ".fts", ".fz", ".gz", ".json", ".limpid", ".reg", ".csv", ".tsv", ".txt", ".cat", ".dat"}},
 		{"FITS images", []string{".fits", ".fit", ".fts", ".fz", ".gz"}},
 		{"Recipes (.json)", []string{".json"}},
 		{"All files", nil},
