@@ -58,6 +58,7 @@ func (b *bench) until(what string, cond func() bool) {
 		select {
 		case f := <-b.posted:
 			f()
+		case <-time.After(50 * time.Millisecond):
 		case <-end:
 			b.t.Fatalf("waited for %s; notices %v", what, b.m.Notices())
 		}
@@ -343,10 +344,17 @@ func TestSides_Toggled_ComeBackAsWide(t *testing.T) {
 
 func TestCutout_WhatIsInView_BecomesTheRecipes(t *testing.T) {
 	b := opened(t)
-	b.win.Canvas().Capture() // panes have a size once they are drawn
+	drawn := func(what string) { // panes have a size once they are drawn
+		b.until(what, func() bool {
+			b.win.Canvas().Capture()
+			x0, x1, _, _, ok := b.view.Region()
+			return ok && (what == "all" || x1-x0 < 192)
+		})
+	}
+	drawn("all")
 	b.view.Active().ZoomBy(1)
 	b.view.Active().ZoomBy(1)
-	b.win.Canvas().Capture()
+	drawn("a part")
 	b.useInView()
 	r, _ := b.m.Draft()
 	if c := r.Input.Cutout; c == nil || c[1]-c[0] >= 192 || c[0] < 0 || c[1] > 192 {
