@@ -95,8 +95,15 @@ func WriteCube(path string, n, w, h int) error {
 		key string
 		v   any
 	}{
-		{"BUNIT", "nJy"}, {"CTYPE1", "RA---TAN"}, {"CTYPE2", "DEC--TAN"}, {"CRVAL1", 150.1}, {"CRVAL2", 2.2},
-		{"CRPIX1", float64(w) / 2}, {"CRPIX2", float64(h) / 2}, {"CDELT1", -0.2 / 3600}, {"CDELT2", 0.2 / 3600},
+		{"BUNIT", "nJy"},
+		{"CTYPE1", "RA---TAN"},
+		{"CTYPE2", "DEC--TAN"},
+		{"CRVAL1", 150.1},
+		{"CRVAL2", 2.2},
+		{"CRPIX1", float64(w) / 2},
+		{"CRPIX2", float64(h) / 2},
+		{"CDELT1", -0.2 / 3600},
+		{"CDELT2", 0.2 / 3600},
 	} {
 		head.Set(c.key, c.v, "")
 	}
