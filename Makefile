@@ -23,7 +23,7 @@ run: build       ## the sample, in the window, or headless where there is no dis
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then exec bin/limpid --sample; \
 	else echo "no display: running the sample without a window"; exec bin/limpid-cli sample --out out; fi
 
-test: deps-test check build unit race fuzz  ## everything; about 15 minutes cold on two cores
+test: deps-test check build unit race fuzz link-cuda  ## everything; about 15 minutes cold on two cores
 
 check:           ## format, vet, staticcheck
 	@files=$$(git ls-files '*.go'); out=$$($(TOOL) gofumpt -l $$files); \
@@ -61,6 +61,12 @@ deps-cuda:       ## cuda.h, and an empty libcuda to link with, in build/cuda; ne
 build-cuda: deps-cuda ## bin/limpid-cli and bin/limpid with CUDA; they start without a driver too
 	$(CUDA_ENV) $(GO) build -tags cuda -o bin/limpid-cli ./app/cmd/limpid-cli
 	$(CUDA_ENV) $(GO) build -tags cuda,$(TAGS) -o bin/limpid ./app/cmd/limpid
+
+link-cuda:       ## vet and link with the tag cuda, and start where there is no driver
+	@if packaging/cuda.sh deps; then \
+	$(CUDA_ENV) $(GO) vet -tags cuda ./gpu/... ./app/cmd/limpid-cli && \
+	$(CUDA_ENV) $(GO) build -tags cuda -o build/cuda/limpid-cli ./app/cmd/limpid-cli && build/cuda/limpid-cli version; \
+	else echo "CUDA not checked: cuda.h is not to be had"; fi
 
 check-cuda: deps-cuda ## vet, link, PTX assembled, the kernels' suite on the processor
 	$(CUDA_ENV) $(GO) vet -tags cuda ./gpu/... ./app/cmd/limpid-cli
