@@ -1,13 +1,11 @@
 package deblend
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"sort"
 	"testing"
 
-	"limpid/fitsio"
 	"limpid/solvers"
 )
 
@@ -24,27 +22,6 @@ func dataFolder(t testing.TB) string {
 	return dir
 }
 
-// blendFile is an observation with its peaks, and what else the file holds.
-type blendFile struct {
-	obs     *solvers.Observation
-	sources []Source
-	truth   solvers.Image // (K, H, W) i band
-	flux    [][]float64   // K × bands
-}
-
-func readCube(t testing.TB, f *fitsio.File, name string) solvers.Image {
-	t.Helper()
-	h := f.Find(name, 1)
-	if h == nil {
-		t.Fatalf("no HDU %s", name)
-	}
-	pix, err := h.ReadFloat32(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return solvers.Image{C: h.Shape[0], H: h.Shape[1], W: h.Shape[2], Pix: pix}
-}
-
 func normalisePSF(psf solvers.Image) solvers.Image {
 	for c := range psf.C {
 		var s float64
@@ -56,38 +33,6 @@ func normalisePSF(psf solvers.Image) solvers.Image {
 		}
 	}
 	return psf
-}
-
-func readBlend(t testing.TB, path string) blendFile {
-	t.Helper()
-	f, err := fitsio.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	b := blendFile{obs: &solvers.Observation{
-		Data: readCube(t, f, "SCI"), Weights: readCube(t, f, "WHT"), PSF: normalisePSF(readCube(t, f, "PSF")),
-		Bands: []string{"g", "r", "i", "z", "y"}, Frame: solvers.Frame{PixelScale: 0.168},
-	}}
-	tab, err := f.Find("PEAKS", 1).Table()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := tab.Float64(context.Background(), "x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	y, err := tab.Float64(context.Background(), "y")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range x {
-		b.sources = append(b.sources, Source{ID: i + 1, X: x[i], Y: y[i], Kind: Galaxy})
-	}
-	if f.Find("TRUTH_I", 1) != nil {
-		b.truth = readCube(t, f, "TRUTH_I")
-	}
-	return b
 }
 
 func quantile(v []float64, q float64) float64 {
