@@ -53,13 +53,13 @@ Output
 
 // deblendFlags are the command's options.
 type deblendFlags struct {
-	out                                              outputFlags
-	in                                               session.DeblendInput
-	opt                                              deblend.Options
-	sample                                           deblend.SampleOptions
-	samples                                          int
-	noImages                                         bool
-	bands, psf, at, stars, modelError, centre, rough string
+	out                   outputFlags
+	in                    session.DeblendInput
+	opt                   deblend.Options
+	sample                deblend.SampleOptions
+	samples               int
+	noImages              bool
+	bands, psf, at, stars string
 }
 
 func (d *deblendFlags) register(f *flagSet) {

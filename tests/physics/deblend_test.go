@@ -100,7 +100,7 @@ func deblendQuantile(v []float64, q float64) float64 {
 	return s[min(int(q*float64(len(s))), len(s)-1)]
 }
 
-type blendScore struct{ err, blended, cosine, pull, curvature []float64 }
+type blendScore struct{ err, blended, cosine, pull []float64 }
 
 // score compares source k's i-band image before sampling, and its flux and error.
 func (b *blendScore) score(image, truth, all []float32) (sum float64) {
