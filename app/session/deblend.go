@@ -356,7 +356,7 @@ func (d *Deblending) onGrid(ref, b *Observed, name string) (data, weights []floa
 	d.Findings = append(d.Findings, limpid.Finding{
 		Severity: limpid.Warning, Code: "deblend.resampled", Where: "band " + name,
 		What:   fmt.Sprintf("resampled to the first band's pixels by bilinear interpolation; it covers %.0f %% of them", 100*float64(covered)/float64(len(data))),
-		Advice: "its noise is now correlated and a little smoother than its weights say: error bars of that band are 10–20 % too small; give aligned images to avoid it",
+		Advice: "its noise is now correlated and a little smoother than its weights say: error bars of that band come out too small; give aligned images to avoid it",
 	})
 	return data, weights, nil
 }

@@ -55,15 +55,15 @@ func names(es []Entry) []string {
 }
 
 func TestBrowser_FirstFolder_ShowsWhatCanBeOpened(t *testing.T) {
-	dir := folder(t, "img10.fits", "img2.FITS", "a.fits.gz", "b.fz", "c.reg", "d.json", "e.txt", ".hidden.fits", "sub/", "Z.fit")
+	dir := folder(t, "img10.fits", "img2.FITS", "a.fits.gz", "b.fz", "c.reg", "d.json", "e.txt", "f.png", ".hidden.fits", "sub/", "Z.fit")
 	b := open(t, Options{Dir: dir})
-	want := []string{"sub", "a.fits.gz", "b.fz", "d.json", "img2.FITS", "img10.fits", "Z.fit"}
+	want := []string{"sub", "a.fits.gz", "b.fz", "c.reg", "d.json", "e.txt", "img2.FITS", "img10.fits", "Z.fit"}
 	if got := names(b.list.entries); !slices.Equal(got, want) {
 		t.Errorf("%q\nexpected %q", got, want)
 	}
 	b.hidden, b.filter = true, Filters()[3]
 	b.rearrange()
-	if len(b.list.entries) != 10 {
+	if len(b.list.entries) != 11 {
 		t.Errorf("all files, hidden too: %q", names(b.list.entries))
 	}
 	b.list.onSort(bySize)
