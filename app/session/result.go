@@ -33,7 +33,8 @@ type Result struct {
 	Fits        []deconv.Fit // per band
 	FluxStd     []float64    // per band, of the scene's flux; NaN without draws
 	Convergence summary.Convergence
-	Spectra     []gaussian.Spectrum // of a Gaussian prior, in scaled units
+	Spectra     []gaussian.Spectrum // of a Gaussian prior, of data times Scale
+	Scale       float64             // what the run's data were multiplied by; everything else here is in Unit
 	Report      *observe.Report
 	Findings    []limpid.Finding
 	References  []string
@@ -57,7 +58,7 @@ func newResult(w *work, complete bool) (*Result, error) {
 		Data: o.physical(o.Obs.Data), Weights: o.physicalWeights(), PSF: o.Obs.PSF,
 		Mean: o.physical(w.sum.Mean()), Std: o.physical(w.sum.Std()), Residual: o.physical(residual),
 		Fits: fits, Convergence: w.sum.Convergence(),
-		Spectra: w.problem.Spectra, Report: o.Report,
+		Spectra: w.problem.Spectra, Scale: o.Scale, Report: o.Report,
 		References: w.problem.Kernel.References(), Bands: o.Obs.Bands, Unit: o.Obs.Unit,
 		Header: o.Header, WCS: o.WCS,
 	}

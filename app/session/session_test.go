@@ -192,6 +192,13 @@ func TestRun_TinyUnits_GiveTheSameResultScaled(t *testing.T) {
 	r.Noise = recipe.Noise{Kind: observe.NoiseSigma, Sigma: 5}
 	tiny.Noise = recipe.Noise{Kind: observe.NoiseSigma, Sigma: 5 * factor}
 	a, b := mustRun(t, s, r), mustRun(t, s, tiny)
+	prior := func(r *session.Result) float64 { return math.Sqrt(r.Spectra[0].Variance(r.Mean.H, r.Mean.W)) / r.Scale }
+	if b.Scale == 1 || a.Scale != 1 {
+		t.Errorf("scales %g and %g", a.Scale, b.Scale)
+	}
+	if q := prior(b) / prior(a) / factor; math.Abs(q-1) > 0.02 { // the fit starts elsewhere
+		t.Errorf("the prior's standard deviation is off by %g in tiny units", q)
+	}
 	const tolerance = 2e-3 // of the peak: the fit of the spectrum starts elsewhere
 	var top float64
 	for _, v := range a.Mean.Pix {

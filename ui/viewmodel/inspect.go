@@ -90,24 +90,13 @@ func (m *Model) Why() (w Why, ok bool) {
 }
 
 // priorStd is the standard deviation of a pixel under the Gaussian prior that the
-// run has used, in the data's unit; 0 where the prior has none to state (a learned
-// prior keeps a spectrum too, but only that of its start). Runs whose data were scaled by
-// a power of two keep the spectrum in scaled units: the scale is then unknown here
-// and 0 is given.
+// run has used, in the data's unit; 0 where the prior has none to state (a
+// learned prior keeps a spectrum too, but only that of its start).
 func priorStd(r *session.Result, c int) float64 {
-	if r.Recipe.Method.Kind != deconv.Gaussian || c < 0 || c >= len(r.Spectra) || len(r.Spectra[c].LogP) == 0 {
+	if r.Recipe.Method.Kind != deconv.Gaussian || c < 0 || c >= len(r.Spectra) || len(r.Spectra[c].LogP) == 0 || r.Scale == 0 {
 		return 0
 	}
-	top := 0.0
-	for _, v := range r.Data.Plane(c) {
-		if a := math.Abs(float64(v)); a > top {
-			top = a
-		}
-	}
-	if top < 1e-6 || top > 1e8 {
-		return 0
-	}
-	return math.Sqrt(r.Spectra[c].Variance(r.Mean.H, r.Mean.W))
+	return math.Sqrt(r.Spectra[c].Variance(r.Mean.H, r.Mean.W)) / r.Scale
 }
 
 func (w Why) say() string {
@@ -262,10 +251,10 @@ func (m *Model) lineProfile(p *Profile, t *Tile, s regions.Shape) {
 func (m *Model) radialProfile(p *Profile, t *Tile, s regions.Shape) {
 	p.Radial = true
 	radius := min(maxRadius, max(3, s.Sizes[0]))
-	p.StdIs = "error of the ring's mean from its scatter"
+	p.StdIs = "scatter within the ring"
 	for _, r := range measure.Radial(t.Picture.Image.Plane(), s.Points[0][0], s.Points[0][1], radius) {
 		p.X, p.Y = append(p.X, r.Radius), append(p.Y, r.Mean)
-		p.Std = append(p.Std, r.Std/math.Sqrt(float64(max(1, r.N))))
+		p.Std = append(p.Std, r.Std)
 	}
 }
 
@@ -284,7 +273,7 @@ func (m *Model) Spectra() []Profile {
 		if priorStd(r, min(c, max(0, len(r.Spectra)-1))) > 0 {
 			p := Profile{Name: "prior", Unit: r.Unit}
 			for _, k := range out[0].X {
-				p.X, p.Y = append(p.X, k), append(p.Y, r.Spectra[min(c, len(r.Spectra)-1)].At(k))
+				p.X, p.Y = append(p.X, k), append(p.Y, r.Spectra[min(c, len(r.Spectra)-1)].At(k)/(r.Scale*r.Scale))
 			}
 			out = append(out, p)
 		}

@@ -291,6 +291,8 @@ func (m *Model) MeasureRegion(i int, r regions.Region) (out Measured, ok bool) {
 	x0, y0, x1, y1 := int(math.Floor(x0f)), int(math.Floor(y0f)), int(math.Ceil(x1f))+1, int(math.Ceil(y1f))+1
 	p := t.Picture
 	out = Measured{Title: t.Title, Unit: p.Unit, Stats: measure.Within(p.Image.Plane(), x0, y0, x1, y1, s.Contains)}
+	out.CentroidX += float64(p.Origin[0]) // pixels of the file, not of a cut-out
+	out.CentroidY += float64(p.Origin[1])
 	out.Pixels = out.N
 	if p.WCS != nil {
 		k := p.WCS.PixelScale()
