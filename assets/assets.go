@@ -21,19 +21,31 @@ func Icon() []byte { return icon }
 //go:embed references.bib samples/*.fits.gz priors
 var files embed.FS
 
-// Sample is an image that ships with the program.
+// Sample is a file that ships with the program.
 type Sample struct {
 	Name  string // for a menu
+	Task  string // the workspace it is for: "deconvolve", "deblend", "massmap"
 	File  string // its file name
 	About string
 }
 
-// Samples lists the images.
+// Samples lists them, the image to deconvolve first.
 func Samples() []Sample {
 	return []Sample{{
 		Name:  "Blurred spiral galaxy",
+		Task:  "deconvolve",
 		File:  "galaxy.fits.gz",
 		About: "A simulated spiral with a bulge, arms and star-forming knots, blurred by a Moffat PSF of 0.7″ and with photon and read noise. HDUs: SCI, WHT (inverse variance), PSF, TRUTH.",
+	}, {
+		Name:  "Blend in five bands",
+		Task:  "deblend",
+		File:  "blend.fits.gz",
+		About: "Three simulated galaxies on top of each other, others about them and two stars, in g r i z y with a PSF for each band.",
+	}, {
+		Name:  "Shear field",
+		Task:  "massmap",
+		File:  "shear.fits.gz",
+		About: "18,000 simulated galaxies behind simulated mass, with shape noise: RA, Dec, e1, e2 and weight.",
 	}}
 }
 

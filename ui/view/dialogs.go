@@ -71,7 +71,7 @@ func (d *modal) close() {
 	if d.closed != nil {
 		d.closed()
 	}
-	d.w.view.Focus(d.w.win.Canvas())
+	d.w.focusPane()
 }
 
 // openDialog lets the user choose files.
@@ -79,7 +79,7 @@ func (w *Window) openDialog() {
 	if w.modal != nil {
 		return
 	}
-	w.browse("", func(paths []string) { w.m.Open(paths...) })
+	w.browse("", func(paths []string) { w.openPaths(paths...) })
 }
 
 // browse shows the file browser.

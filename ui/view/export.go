@@ -28,6 +28,10 @@ type exporter struct {
 
 // exportDialog opens it for the result shown.
 func (w *Window) exportDialog() {
+	if w.spaces.shown != Deconvolve {
+		w.exportSpace()
+		return
+	}
 	e := w.m.Entry()
 	if e == nil || e.Result == nil || e.Running() || w.modal != nil {
 		return

@@ -16,6 +16,9 @@ func (w *Window) key(ev *fyne.KeyEvent) {
 			w.helpDialog()
 		}
 		return
+	case fyne.KeyF2, fyne.KeyF3, fyne.KeyF4:
+		w.SetSpace(map[fyne.KeyName]Space{fyne.KeyF2: Deconvolve, fyne.KeyF3: Deblend, fyne.KeyF4: MassMap}[ev.Name])
+		return
 	case fyne.KeyF8:
 		w.toggleDock()
 		return
@@ -34,12 +37,19 @@ func (w *Window) key(ev *fyne.KeyEvent) {
 	}
 	switch ev.Name {
 	case fyne.KeyUp, fyne.KeyDown, fyne.KeyLeft, fyne.KeyRight, fyne.KeyHome, fyne.KeyPageUp, fyne.KeyPageDown:
-		if w.win.Canvas().Focused() != fyne.Focusable(w.view.Active()) {
-			w.view.Active().TypedKey(ev)
+		if p := w.pane(); w.win.Canvas().Focused() != fyne.Focusable(p) {
+			p.TypedKey(ev)
 		}
 	case fyne.KeyReturn, fyne.KeyEnter:
 		w.view.ClosePolygon()
 	case fyne.KeyDelete:
+		if w.spaces.shown == Deblend {
+			w.spaces.blend.RemoveSource(w.spaces.blend.Chosen())
+			return
+		}
+		if w.spaces.shown != Deconvolve {
+			return
+		}
 		if w.m.RemoveRegion(w.m.SelectedRegion()) {
 			return
 		}
@@ -56,16 +66,25 @@ func (w *Window) escape() {
 		w.modal.close()
 	case w.view.Tool() != "":
 		w.view.SetTool("")
-	case w.m.Cancel():
+	case w.cancel():
+	case w.spaces.shown == Deblend && w.spaces.blend.Adding():
+		w.spaces.blend.SetAdding(false)
 	case w.m.Dismiss(0):
 	default:
-		w.view.Focus(w.win.Canvas())
+		w.focusPane()
 	}
 }
 
 // rune handles letters that nothing else uses.
 func (w *Window) rune(r rune) {
-	if w.modal != nil || len(w.m.Files()) == 0 {
+	if w.modal != nil {
+		return
+	}
+	if w.spaces.shown != Deconvolve {
+		w.spaceRune(r)
+		return
+	}
+	if len(w.m.Files()) == 0 {
 		return
 	}
 	k, _ := w.m.SampleNumber()
@@ -115,6 +134,7 @@ func (w *Window) rune(r rune) {
 // keysHelp is what F1 lists.
 var keysHelp = [][2]string{
 	{"", "Files and runs"},
+	{"F2, F3, F4", "deconvolve, deblend, mass map"},
 	{"Ctrl+O", "open images or recipes"},
 	{"Ctrl+R", "run the recipe"},
 	{"Esc", "close a dialog; cancel the run and keep what is there; dismiss a notice"},
@@ -146,6 +166,9 @@ var keysHelp = [][2]string{
 	{"click, i", "choose a region, source or pixel; explain the pixel at the cursor"},
 	{"Ctrl+G, Ctrl+H", "go to a place; the header"},
 	{"Ctrl+C", "copy position and value"},
+	{"", "Deblend"},
+	{"a, Delete", "clicks add sources; take the chosen one off"},
+	{"h", "peel the chosen source off the picture, or put it back"},
 	{"", "Everywhere"},
 	{"Tab, Shift+Tab", "next and previous control; Space or Return uses it"},
 	{"Alt", "the menu; arrows move in it"},
@@ -164,7 +187,7 @@ func (w *Window) dropped(uris []fyne.URI) {
 		if w.modal != nil {
 			w.modal.close()
 		}
-		w.m.Open(paths...)
+		w.openPaths(paths...)
 	}
 }
 

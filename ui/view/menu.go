@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"fyne.io/fyne/v2"
@@ -20,6 +21,7 @@ type menu struct {
 	recent *fyne.MenuItem
 	export *fyne.MenuItem
 	save   *fyne.MenuItem
+	saveP  *fyne.MenuItem
 	close  *fyne.MenuItem
 	run    *fyne.MenuItem
 	cancel *fyne.MenuItem
@@ -28,6 +30,8 @@ type menu struct {
 	panes  []*fyne.MenuItem
 	match  *fyne.MenuItem
 	stars  *fyne.MenuItem
+	how    *fyne.MenuItem
+	draw   *fyne.MenuItem
 	north  *fyne.MenuItem
 	grid   *fyne.MenuItem
 	cont   *fyne.MenuItem
@@ -42,6 +46,7 @@ type menu struct {
 	ways   []*fyne.MenuItem
 	tools  []*fyne.MenuItem
 	pages  []*fyne.MenuItem
+	spaces []*fyne.MenuItem
 	dark   *fyne.MenuItem
 	light  *fyne.MenuItem
 	files  string // recent files shown
@@ -76,10 +81,11 @@ func newMenu(w *Window) *menu {
 	samples.ChildMenu = fyne.NewMenu("")
 	for _, s := range m.Samples() {
 		samples.ChildMenu.Items = append(samples.ChildMenu.Items,
-			fyne.NewMenuItem(s.Name+": open", func() { m.OpenSample(s, false) }),
-			fyne.NewMenuItem(s.Name+": open and run", func() { m.OpenSample(s, true) }))
+			fyne.NewMenuItem(s.Name+": open", func() { w.openSample(s, false) }),
+			fyne.NewMenuItem(s.Name+": open and run", func() { w.openSample(s, true) }))
 	}
 	x.save = item("Save recipe …", fyne.KeyS, ctrl, free(w.saveRecipeDialog))
+	x.saveP = item("Save project …", fyne.KeyS, ctrl|fyne.KeyModifierShift, free(w.saveProjectDialog))
 	x.export = item("Export result …", fyne.KeyE, ctrl, free(w.exportDialog))
 	x.close = item("Close file", fyne.KeyW, ctrl, free(func() {
 		if f := m.File(); f != nil {
@@ -89,10 +95,10 @@ func newMenu(w *Window) *menu {
 	quit := item("Quit", fyne.KeyQ, ctrl, w.quit)
 	quit.IsQuit = true
 	file := fyne.NewMenu("File", item("Open …", fyne.KeyO, ctrl, free(w.openDialog)), x.recent, samples,
-		fyne.NewMenuItemSeparator(), x.save, x.export, fyne.NewMenuItemSeparator(), x.close, quit)
+		fyne.NewMenuItemSeparator(), x.saveP, x.save, x.export, fyne.NewMenuItemSeparator(), x.close, fyne.NewMenuItemSeparator(), item("Settings …", fyne.KeyComma, ctrl, free(w.settingsDialog)), quit)
 
-	x.run = item("Run", fyne.KeyR, ctrl, free(m.Run))
-	x.cancel = item("Cancel run", fyne.KeyPeriod, ctrl, func() { m.Cancel() })
+	x.run = item("Run", fyne.KeyR, ctrl, free(w.run))
+	x.cancel = item("Cancel run", fyne.KeyPeriod, ctrl, func() { w.cancel() })
 	x.meas = item("Measure PSF, noise and sky again", fyne.KeyM, ctrl, free(m.Measure))
 	x.region = item("Cut-out: what is in view", fyne.KeyU, ctrl, free(w.useInView))
 	analyse := x.analyseMenu(free)
@@ -106,10 +112,11 @@ func newMenu(w *Window) *menu {
 
 func (x *menu) editMenu(free func(func()) func()) *fyne.Menu {
 	w, m := x.w, x.w.m
-	x.undo = item("Undo", fyne.KeyZ, ctrl, free(m.Undo))
-	x.redo = item("Redo", fyne.KeyZ, ctrl|fyne.KeyModifierShift, free(m.Redo))
+	x.undo = item("Undo", fyne.KeyZ, ctrl, free(w.undo))
+	x.redo = item("Redo", fyne.KeyZ, ctrl|fyne.KeyModifierShift, free(w.redo))
 	x.delete = fyne.NewMenuItem("Delete region", free(func() { m.RemoveRegion(m.SelectedRegion()) }))
 	draw := fyne.NewMenuItem("Draw region", nil)
+	x.draw = draw
 	draw.ChildMenu = fyne.NewMenu("")
 	for _, kind := range viewer.Tools() {
 		label := capital(kind)
@@ -140,6 +147,7 @@ func (x *menu) analyseMenu(free func(func()) func()) *fyne.Menu {
 			w.dock.Show(dock.Catalogue)
 		}
 	}))
+	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), fyne.NewMenuItem("Learned priors …", free(w.priorsDialog)))
 	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), x.goTo, x.header, x.table)
 	return a
 }
@@ -147,6 +155,12 @@ func (x *menu) analyseMenu(free func(func()) func()) *fyne.Menu {
 func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
 	w, m := x.w, x.w.m
 	view := fyne.NewMenu("View")
+	for i, name := range spaceNames {
+		it := item(name, fyne.KeyName(fmt.Sprintf("F%d", i+2)), 0, free(func() { w.SetSpace(Space(i)) }))
+		x.spaces = append(x.spaces, it)
+		view.Items = append(view.Items, it)
+	}
+	view.Items = append(view.Items, fyne.NewMenuItemSeparator())
 	for i, p := range viewmodel.Panes() {
 		it := item(m.Label(p), fyne.KeyName(rune('1'+i)), alt, free(func() { m.SetPane(p) }))
 		x.panes = append(x.panes, it)
@@ -159,6 +173,7 @@ func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
 	x.cont = fyne.NewMenuItem("Contours", func() { m.ShowContours(!m.ContoursShown()) })
 	x.mag = fyne.NewMenuItem("Magnifier", func() { w.view.SetMagnifier(!w.view.Magnifier()); x.update() })
 	how := fyne.NewMenuItem("Compare halves", nil)
+	x.how = how
 	how.ChildMenu = fyne.NewMenu("")
 	for _, o := range viewmodel.Compares() {
 		it := fyne.NewMenuItem(capital(o.Label), free(func() { m.SetCompare(viewmodel.Compare(o.Value)) }))
@@ -178,33 +193,41 @@ func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
 // update brings names, marks and what is possible up to date.
 func (x *menu) update() {
 	m := x.w.m
-	hasFile := m.File() != nil
-	can, _ := m.CanRun()
-	e := m.Entry()
+	here := x.w.spaces.shown == Deconvolve
+	hasFile := here && m.File() != nil
+	can, cancel, export := x.w.can()
+	undo, redo := x.w.canUndo()
+	for i, s := range x.spaces {
+		s.Checked = Space(i) == x.w.spaces.shown
+	}
 	for _, s := range []struct {
 		item *fyne.MenuItem
 		on   bool
 	}{
 		{x.save, hasFile},
+		{x.saveP, !x.w.project().Empty()},
 		{x.close, hasFile},
 		{x.run, can},
-		{x.cancel, m.Active() != nil},
+		{x.cancel, cancel},
 		{x.meas, hasFile},
 		{x.region, hasFile},
-		{x.undo, m.CanUndo()},
-		{x.redo, m.CanRedo()},
-		{x.delete, m.SelectedRegion() != 0},
-		{x.saveR, len(m.Marked()) > 0},
+		{x.undo, undo},
+		{x.redo, redo},
+		{x.delete, here && m.SelectedRegion() != 0},
+		{x.saveR, here && len(m.Marked()) > 0},
 		{x.header, hasFile},
 		{x.goTo, hasFile},
-		{x.table, x.isTable()},
-		{x.export, e != nil && e.Result != nil && !e.Running()},
+		{x.table, here && x.isTable()},
+		{x.export, export},
 	} {
 		s.item.Disabled = !s.on
 	}
 	for i, p := range viewmodel.Panes() {
 		x.panes[i].Label, x.panes[i].Checked = m.Label(p), p == m.Pane() && hasFile
-		x.panes[i].Disabled = !m.Available(p)
+		x.panes[i].Disabled = !here || !m.Available(p)
+	}
+	for _, it := range append([]*fyne.MenuItem{x.match, x.stars, x.north, x.grid, x.cont, x.mag, x.how, x.draw}, x.pages...) {
+		it.Disabled = !here
 	}
 	for i, o := range viewmodel.Compares() {
 		x.ways[i].Checked = m.Halves() && string(m.Comparing()) == o.Value
@@ -222,7 +245,7 @@ func (x *menu) update() {
 	var items []*fyne.MenuItem
 	for _, path := range m.Store().Files {
 		key += path + "\n"
-		items = append(items, fyne.NewMenuItem(filepath.Base(path), func() { m.Open(path) }))
+		items = append(items, fyne.NewMenuItem(filepath.Base(path), func() { x.w.openPaths(path) }))
 	}
 	x.recent.Disabled = len(items) == 0
 	if key != x.files {

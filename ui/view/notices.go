@@ -7,7 +7,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
 
-	"limpid/ui/view/recipepanel"
+	"limpid/ui/view/part"
 	"limpid/ui/viewmodel"
 	"limpid/ui/widget/control"
 )
@@ -26,16 +26,16 @@ func newNoticeBar(m *viewmodel.Model) *noticeBar {
 func (n *noticeBar) update() {
 	n.box.RemoveAll()
 	for _, x := range n.m.Notices() {
-		mark := canvas.NewImageFromResource(recipepanel.SeverityIcon(x.Severity))
+		mark := canvas.NewImageFromResource(part.SeverityIcon(x.Severity))
 		mark.FillMode = canvas.ImageFillContain
 		mark.SetMinSize(fyne.NewSize(18, 18))
 		what := x.What
 		if x.Where != "" && !strings.Contains(what, x.Where) {
 			what = x.Where + ": " + what
 		}
-		lines := control.NewColumn(2, 0, control.NewText(recipepanel.Sentence(what), "", ""))
+		lines := control.NewColumn(2, 0, control.NewText(part.Sentence(what), "", ""))
 		if x.Advice != "" {
-			lines.Add(control.NewText(recipepanel.Sentence(x.Advice), theme.SizeNameCaptionText, theme.ColorNamePlaceHolder))
+			lines.Add(control.NewText(part.Sentence(x.Advice), theme.SizeNameCaptionText, theme.ColorNamePlaceHolder))
 		}
 		dismiss := control.Quiet("", "dismiss (Esc)", theme.CancelIcon(), func() { n.m.Dismiss(x.ID) })
 		row := control.NewRow(10, []float32{18, -1, 0}, mark, lines, dismiss)

@@ -12,6 +12,7 @@ import (
 	fynewidget "fyne.io/fyne/v2/widget"
 
 	"limpid"
+	"limpid/ui/viewmodel"
 	"limpid/ui/widget/control"
 )
 
@@ -41,8 +42,8 @@ func newStartPage(w *Window) *startPage {
 
 	samples := control.NewColumn(6, 0, heading("Try it"))
 	for _, x := range w.m.Samples() {
-		run := control.NewButton("Open and run", "deconvolve it: 64 samples, a few seconds", theme.MediaPlayIcon(), func() { w.m.OpenSample(x, true) })
-		look := control.NewButton("Open", "look at it first", nil, func() { w.m.OpenSample(x, false) })
+		run := control.NewButton("Open and run", sampleTip(x), theme.MediaPlayIcon(), func() { w.openSample(x, true) })
+		look := control.NewButton("Open", "look at it first", nil, func() { w.openSample(x, false) })
 		name := control.NewText(x.Name, "", "")
 		name.Bold = true
 		samples.Add(control.NewColumn(4, 0, name, control.NewText(x.About, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder), container.NewHBox(run, look)))
@@ -52,6 +53,16 @@ func newStartPage(w *Window) *startPage {
 	s.box = container.NewStack(control.Ground(theme.ColorNameBackground, 0, container.NewVScroll(
 		container.New(layout.NewCenterLayout(), container.New(&fixedWidth{startWidth}, col)))))
 	return s
+}
+
+func sampleTip(s viewmodel.Sample) string {
+	switch s.Task {
+	case "deblend":
+		return "take it apart: fluxes with errors, a few seconds"
+	case "massmap":
+		return "map its mass: 64 samples, some tens of seconds"
+	}
+	return "deconvolve it: 64 samples, a few seconds"
 }
 
 func heading(text string) fyne.CanvasObject {

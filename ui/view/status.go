@@ -43,8 +43,12 @@ func newStatus(w *Window) *status {
 func (s *status) update() {
 	s.showPlace()
 	s.zoom.SetText("")
-	if len(s.w.m.Tiles()) > 0 && s.w.m.Tiles()[0].Picture != nil {
-		s.zoom.SetText("zoom " + widget.FormatZoom(s.w.view.Zoom()))
+	if z := s.w.zoom(); z > 0 {
+		s.zoom.SetText("zoom " + widget.FormatZoom(z))
+	}
+	if s.w.spaces.shown != Deconvolve {
+		s.showSpace()
+		return
 	}
 	e := s.w.m.Active()
 	show(s.barBox, e != nil)
@@ -63,6 +67,19 @@ func (s *status) update() {
 	s.bar.SetStep(done, total, "")
 }
 
+// showSpace shows how a run of another workspace goes.
+func (s *status) showSpace() {
+	e := s.w.spaces.active()
+	show(s.barBox, e != nil)
+	if e == nil {
+		s.idle.Set(s.w.m.Device(), theme.ColorNamePlaceHolder)
+		return
+	}
+	done, total, text := e.Progress()
+	s.idle.Set(text, "")
+	s.bar.SetStep(done, total, "")
+}
+
 // idleText stands at the right while nothing runs.
 func (w *Window) idleText() string {
 	if e := w.m.Entry(); e != nil {
@@ -75,14 +92,18 @@ func (w *Window) idleText() string {
 // showPlace reads the image under the cursor.
 func (s *status) showPlace() {
 	h := s.w.hover
-	r, ok := s.w.m.Read(h.tile, h.x, h.y)
+	r, ok := s.w.read(h.tile, h.x, h.y)
 	if !h.ok || !ok {
 		s.place.SetText("")
 		s.value.SetText("")
 		s.sky.SetText("")
 		return
 	}
-	s.place.SetText(widget.FormatPixel(r.X, r.Y))
+	if s.w.m.Store().FromOne {
+		s.place.SetText(widget.FormatPixel(r.X+1, r.Y+1))
+	} else {
+		s.place.SetText(widget.FormatPixel(r.X, r.Y))
+	}
 	value := widget.FormatValue(r.Value, r.Unit)
 	if r.Std > 0 {
 		value = widget.FormatWithError(r.Value, r.Std, r.Unit)
@@ -92,6 +113,10 @@ func (s *status) showPlace() {
 	case "":
 		s.sky.SetText("")
 	case "ICRS", "FK5", "FK4":
+		if s.w.m.Store().Degrees {
+			s.sky.SetText(fmt.Sprintf("%.6f° %+.6f°", r.Lon, r.Lat))
+			return
+		}
 		s.sky.SetText(widget.FormatSky(r.Lon, r.Lat, r.Scale))
 	default:
 		s.sky.SetText(fmt.Sprintf("%.5f° %+.5f° %s", r.Lon, r.Lat, r.Frame))

@@ -8,6 +8,7 @@ package view
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -19,6 +20,7 @@ import (
 	"limpid/ui/view/recipepanel"
 	"limpid/ui/view/viewer"
 	"limpid/ui/viewmodel"
+	"limpid/ui/viewmodel/learned"
 	"limpid/ui/viewmodel/store"
 	"limpid/ui/widget"
 	"limpid/ui/widget/control"
@@ -33,6 +35,8 @@ type Options struct {
 	Scale float32
 	// Frame is called after each picture of the first pane, for measurements.
 	Frame func()
+	// Recovery is the folder where the state is kept against a crash; "": nowhere.
+	Recovery string
 	// Post is for tests: how other goroutines get into the window. nil: fyne.Do.
 	Post func(func())
 }
@@ -55,6 +59,11 @@ type Window struct {
 	sides *control.Sides
 	box   *fyne.Container // of the middle
 	modal *modal          // the dialog that is open
+
+	spaces spaces
+	saving saving
+
+	learned *learned.Model // nil before its page was opened
 
 	dirty     viewmodel.Change
 	scheduled bool
@@ -136,9 +145,11 @@ func (w *Window) build() {
 	w.stat = newStatus(w)
 	w.notes = newNoticeBar(w.m)
 	w.start = newStartPage(w)
-	w.box = container.NewBorder(w.notes.box, w.dock.Object(), nil, nil, container.NewStack(w.view.Object(), w.start.box))
+	w.box = container.NewBorder(nil, w.dock.Object(), nil, nil, container.NewStack(w.view.Object(), w.start.box))
 	w.left, w.right = orDefault(w.o.Store.Left, leftWidth), orDefault(w.o.Store.Right, rightWidth)
-	w.sides = control.NewSides(w.left, w.right, w.files.box, w.box, w.panel.Object())
+	w.newSpaces(w.files.box, w.box, w.panel.Object())
+	right := container.NewBorder(control.Inset(2, 2, 2, 0, w.spaces.tabs), nil, nil, nil, w.spaces.right)
+	w.sides = control.NewSides(w.left, w.right, w.spaces.left, container.NewBorder(w.notes.box, nil, nil, nil, w.spaces.middle), right)
 	w.sides.Resized = func(l, r float32) {
 		w.o.Store.Left, w.o.Store.Right = l, r
 		w.left, w.right = orDefault(l, w.left), orDefault(r, w.right)
@@ -167,11 +178,15 @@ func (w *Window) Show() {
 	}
 	w.win.Resize(size)
 	w.win.Show()
+	w.offerRecovery()
 }
 
 // changed notes what is different; everything noted is shown at once.
 func (w *Window) changed(c viewmodel.Change) {
 	w.dirty |= c
+	if c&(viewmodel.Files|viewmodel.Recipe|viewmodel.Marks) != 0 {
+		w.autosave()
+	}
 	if w.scheduled {
 		return
 	}
@@ -212,6 +227,7 @@ func (w *Window) update(c viewmodel.Change) {
 	if has(viewmodel.Notices) {
 		w.notes.update()
 	}
+	w.updateSpaces()
 	if has(viewmodel.Exports) && w.modal != nil && w.modal.changed != nil {
 		w.modal.changed()
 	}
@@ -229,15 +245,37 @@ func show(o fyne.CanvasObject, on bool) {
 // watch the window from outside.
 func (w *Window) title() {
 	name := "Limpid"
-	if f := w.m.File(); f != nil {
-		name = f.Name + " – Limpid"
+	if n := w.subject(); n != "" {
+		name = n + " – Limpid"
 	}
-	if e := w.m.Active(); e != nil {
+	if w.spaces.shown != Deconvolve {
+		if e := w.spaces.active(); e != nil {
+			done, total, _ := e.Progress()
+			name = fmt.Sprintf("%.0f %% · %s", 100*float64(done)/float64(max(1, total)), name)
+		}
+	} else if e := w.m.Active(); e != nil {
 		name = fmt.Sprintf("%.0f %% · %s", 100*e.Status.Fraction(), name)
 	}
 	if name != w.win.Title() {
 		w.win.SetTitle(name)
 	}
+}
+
+// subject is what is worked on in the workspace shown.
+func (w *Window) subject() string {
+	switch w.spaces.shown {
+	case MassMap:
+		return w.spaces.lens.Name()
+	case Deblend:
+		if f := w.spaces.blend.Files(); len(f) > 0 {
+			return filepath.Base(f[0])
+		}
+		return ""
+	}
+	if f := w.m.File(); f != nil {
+		return f.Name
+	}
+	return ""
 }
 
 func (w *Window) hovered(tile int, x, y float64, ok bool) {
@@ -265,6 +303,7 @@ func (w *Window) setTheme(mode widget.Mode) {
 func (w *Window) switchTheme(mode widget.Mode) {
 	w.o.Store.Theme = string(mode)
 	w.setTheme(mode)
+	w.spaces.dirty[w.spaces.shown] = true
 	w.update(viewmodel.All)
 	w.menu.update()
 }
@@ -288,7 +327,7 @@ func (w *Window) toggleSide(left bool) {
 
 // quit asks before it throws work away.
 func (w *Window) quit() {
-	running, unsaved := w.m.Active() != nil, w.m.Unsaved()
+	running, unsaved := w.busy()
 	if w.modal != nil {
 		w.modal.close()
 	}
@@ -302,6 +341,11 @@ func (w *Window) quit() {
 func (w *Window) close() {
 	size := w.win.Canvas().Size()
 	w.o.Store.Width, w.o.Store.Height = int(size.Width), int(size.Height)
+	w.finishProject()
+	w.closeSpaces()
+	if w.learned != nil {
+		w.learned.Close()
+	}
 	w.m.Close()
 	fynetooltip.DestroyWindowToolTipLayer(w.win.Canvas())
 	w.win.Close()

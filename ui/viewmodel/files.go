@@ -328,6 +328,20 @@ func (m *Model) OpenSample(s Sample, run bool) {
 	})
 }
 
+// WriteSample writes a sample to the user's cache folder and calls then with its path.
+func (m *Model) WriteSample(s Sample, then func(path string)) {
+	m.background(func(context.Context) func() {
+		path, err := writeSample(s)
+		return func() {
+			if err != nil {
+				m.fail(err)
+				return
+			}
+			then(path)
+		}
+	})
+}
+
 func writeSample(s Sample) (string, error) {
 	data, err := assets.ReadSample(s.File)
 	if err != nil {

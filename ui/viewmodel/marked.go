@@ -84,6 +84,7 @@ type inspection struct {
 	selected int // region
 	cat      *catalogue.Catalogue
 	catName  string
+	catPath  string
 	row      int // of the catalogue; −1: none
 	at       Place
 	grid     bool
@@ -357,7 +358,7 @@ func (m *Model) readCatalogue(ctx context.Context, path string, hdu int) func() 
 			m.notify(limpid.Finding{Severity: limpid.Problem, Code: "catalogue", Where: name, What: form.Plain(strings.TrimPrefix(err.Error(), "catalogue: ")), Advice: "a CSV file or FITS table with columns of RA and Dec, or x and y"})
 			return
 		}
-		m.tools.cat, m.tools.catName, m.tools.row = c, name, -1
+		m.tools.cat, m.tools.catName, m.tools.catPath, m.tools.row = c, name, path, -1
 		if c.RA == nil && c.X == nil {
 			m.notify(limpid.Finding{Severity: limpid.Warning, Code: "catalogue", Where: name, What: "no column was recognised as a position: the table is shown, not drawn", Advice: "name them ra and dec (degrees), or x and y (pixels from 1)"})
 		}

@@ -194,6 +194,9 @@ func (m *Model) notify(f limpid.Finding) {
 	m.changed(Notices)
 }
 
+// Tell shows a finding until it is dismissed.
+func (m *Model) Tell(f limpid.Finding) { m.notify(f) }
+
 // inWords is a finding as a window says it: without names of packages, and with
 // advice for someone at a window where the session's is for the command line.
 func inWords(f limpid.Finding) limpid.Finding {

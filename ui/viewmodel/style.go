@@ -6,15 +6,11 @@ import (
 
 	"limpid/app/figure"
 	"limpid/app/session"
+	"limpid/ui/viewmodel/board"
 )
 
 // Look is how values of a kind become colours, but for their limits.
-type Look struct {
-	Stretch        figure.Stretch
-	Map            *figure.Colormap
-	Invert         bool
-	Contrast, Bias float64
-}
+type Look = board.Look
 
 // group is a set of tiles with the same limits: data, mean and samples of one
 // band while scales are matched.
@@ -49,7 +45,7 @@ func defaultLooks() map[string]Look {
 
 // RuleAuto chooses limits by what a tile shows; the other rules are those of
 // figure.Range.
-const RuleAuto = "auto"
+const RuleAuto = board.RuleAuto
 
 // limitState is where a group's limits come from.
 type limitState struct {
@@ -130,17 +126,7 @@ func sameGrid(a, b *Picture) bool {
 	return aw == bw && ah == bh
 }
 
-// usable replaces limits that nothing can be drawn with.
-func usable(l figure.Limits) figure.Limits {
-	if math.IsNaN(l.Lo) || math.IsNaN(l.Hi) || math.IsInf(l.Lo, 0) || math.IsInf(l.Hi, 0) {
-		return figure.Limits{Lo: 0, Hi: 1}
-	}
-	if !(l.Hi > l.Lo) {
-		room := math.Max(1e-12, math.Abs(l.Lo)*1e-3)
-		return figure.Limits{Lo: l.Lo - room, Hi: l.Lo + room}
-	}
-	return l
-}
+func usable(l figure.Limits) figure.Limits { return board.Usable(l) }
 
 // Style is how a tile is drawn.
 func (m *Model) Style(t *Tile) figure.Style {
@@ -162,7 +148,7 @@ func (m *Model) Rule(t *Tile) string {
 }
 
 // RuleManual is the rule of limits that were dragged or typed.
-const RuleManual = "manual"
+const RuleManual = board.RuleManual
 
 // SetRule finds the limits of a tile's group in its picture by a rule.
 func (m *Model) SetRule(t *Tile, rule string) {
@@ -249,7 +235,7 @@ func (m *Model) painterFor(t *Tile) func(*Picture) {
 		if has && st.rule != RuleAuto {
 			l = st.limits
 		}
-		p.span = histogramRange(p.Image, l)
+		p.span = board.HistogramRange(p.Image, l)
 		p.counts = p.Image.Histogram(p.span.Lo, p.span.Hi, bins)
 	}
 }
@@ -263,23 +249,8 @@ func (m *Model) Counts(t *Tile) figure.Histogram {
 	}
 	l := m.panes.limits[t.group].limits
 	if l.Hi > l.Lo && (l.Lo < p.span.Lo || l.Hi > p.span.Hi || l.Hi-l.Lo < (p.span.Hi-p.span.Lo)/50) {
-		p.span = histogramRange(p.Image, l)
+		p.span = board.HistogramRange(p.Image, l)
 		p.counts = p.Image.Histogram(p.span.Lo, p.span.Hi, bins)
 	}
 	return p.counts
-}
-
-// histogramRange is a good range for the histogram of an image: around the limits
-// with up to three times their distance above and one below, as far as there are
-// values (a few outliers do not count).
-func histogramRange(im *figure.Image, l figure.Limits) figure.Limits {
-	q := im.Quantiles(0.0005, 0.9995)
-	wide := l.Hi - l.Lo
-	lo := min(l.Lo, max(q[0], l.Lo-wide))
-	hi := max(l.Hi, min(q[1], l.Hi+3*wide))
-	if math.IsNaN(lo) || math.IsNaN(hi) || !(hi > lo) {
-		lo, hi = l.Lo, l.Hi
-	}
-	room := 0.06 * (hi - lo)
-	return figure.Limits{Lo: lo - room, Hi: hi + room}
 }

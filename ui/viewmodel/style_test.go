@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"limpid/app/figure"
+	"limpid/ui/viewmodel/board"
 )
 
 func TestHistogramRange_BrightPixel_DoesNotSqueezeTheRest(t *testing.T) {
@@ -17,7 +18,7 @@ func TestHistogramRange_BrightPixel_DoesNotSqueezeTheRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := histogramRange(im, figure.Limits{Lo: 10, Hi: 120}); r.Hi > 200 || r.Hi < 120 || r.Lo > 0 {
+	if r := board.HistogramRange(im, figure.Limits{Lo: 10, Hi: 120}); r.Hi > 200 || r.Hi < 120 || r.Lo > 0 {
 		t.Errorf("%v", r)
 	}
 	p.Data = make([]float32, 10000)
@@ -25,7 +26,7 @@ func TestHistogramRange_BrightPixel_DoesNotSqueezeTheRest(t *testing.T) {
 		p.Data[i] = float32(math.NaN())
 	}
 	im, _ = figure.NewImage(p)
-	if r := histogramRange(im, figure.Limits{Lo: 0, Hi: 1}); !(r.Hi > r.Lo) {
+	if r := board.HistogramRange(im, figure.Limits{Lo: 0, Hi: 1}); !(r.Hi > r.Lo) {
 		t.Errorf("without values: %v", r)
 	}
 }

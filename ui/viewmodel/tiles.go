@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"limpid/app/session"
+	"limpid/ui/viewmodel/board"
 	"limpid/ui/viewmodel/form"
 )
 
@@ -152,16 +153,7 @@ func capital(s string) string {
 }
 
 // Readout is what the status line says about a place of an image.
-type Readout struct {
-	X, Y     float64 // pixels of the file's image from 0
-	Value    float64 // NaN: none
-	Std      float64 // its uncertainty; 0: unknown
-	StdIs    string  // "posterior" or "noise"
-	Unit     string
-	Lon, Lat float64 // degrees
-	Frame    string  // of them; empty: no sky here
-	Scale    float64 // arcsec per pixel
-}
+type Readout = board.Readout
 
 // Read reads a tile at one of its pixels, (0, 0) the centre of the first.
 func (m *Model) Read(i int, x, y float64) (r Readout, ok bool) {

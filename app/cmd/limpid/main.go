@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"limpid/ui/view"
 	"limpid/ui/viewmodel/store"
 	"limpid/ui/widget"
+	"limpid/ui/widget/tr"
 )
 
 const usage = `limpid [options] [FILE …]
@@ -28,7 +30,8 @@ Opens FITS images and recipes in a window.
 
   --theme dark|light  how the window looks; remembered
   --run RECIPE.json   open a recipe and run it
-  --sample            open and run the sample image
+  --sample            open and run the sample of the workspace
+  --workspace W       deconvolve (default), deblend or massmap
   --scale F           enlarge letters by a factor
   --device D          where to compute: auto, cpu, gpu, cuda, webgpu:N
   --version
@@ -40,6 +43,7 @@ type options struct {
 	theme   string
 	run     string
 	sample  bool
+	space   string
 	scale   float64
 	version bool
 	frames  string
@@ -54,14 +58,18 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.theme, "theme", "", "")
 	f.StringVar(&o.run, "run", "", "")
 	f.BoolVar(&o.sample, "sample", false, "")
+	f.StringVar(&o.space, "workspace", "deconvolve", "")
 	f.Float64Var(&o.scale, "scale", 1, "")
 	f.BoolVar(&o.version, "version", false, "")
-	f.StringVar(&o.device, "device", "auto", "")
+	f.StringVar(&o.device, "device", "", "")
 	f.StringVar(&o.frames, "frames", "", "") // file for the times of pictures, for benchmarks
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	o.files = f.Args()
+	if _, ok := view.SpaceByName(o.space); !ok {
+		return o, fmt.Errorf("--workspace %q is not deconvolve, deblend or massmap", o.space)
+	}
 	switch {
 	case o.theme != "" && o.theme != string(widget.Dark) && o.theme != string(widget.Light):
 		return o, fmt.Errorf("--theme %q is not dark or light", o.theme)
@@ -103,12 +111,28 @@ func hasDisplay() bool {
 
 // openDevices leaves one processor to the window and takes less of the others when
 // they are wanted elsewhere.
-func openDevices(name string) (session.Devices, error) {
-	return devices.Open(context.Background(), name, cpu.Options{Workers: max(1, runtime.GOMAXPROCS(0)-1), Nice: 10})
+func openDevices(name string, threads int) (session.Devices, error) {
+	if threads < 1 {
+		threads = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	return devices.Open(context.Background(), name, cpu.Options{Workers: threads, Nice: 10})
 }
 
 func run(o options) {
-	dev, err := openDevices(o.device)
+	st := store.Open()
+	tr.Use(st.Language)
+	name := o.device
+	if name == "" {
+		name = st.Device
+	}
+	if name == "" {
+		name = "auto"
+	}
+	dev, err := openDevices(name, st.Threads)
+	if err != nil && o.device == "" { // the one of the settings is gone
+		fmt.Fprintln(os.Stderr, "limpid:", err)
+		dev, err = openDevices("auto", st.Threads)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "limpid:", err)
 		os.Exit(session.ExitUsage)
@@ -117,20 +141,31 @@ func run(o options) {
 	ses := session.NewOn(dev)
 	defer ses.Close()
 	w := view.New(app.NewWithID("io.limpid.Limpid"), view.Options{
-		Session: ses, Store: store.Open(), Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames),
+		Session: ses, Store: st, Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames), Recovery: recovery(),
 	})
 	m := w.Model()
 	w.Show()
+	space, _ := view.SpaceByName(o.space)
+	w.SetSpace(space)
 	switch {
 	case o.run != "":
 		m.OpenAndRun(o.run)
-		m.Open(o.files...)
+		w.OpenPaths(o.files...)
 	case o.sample:
-		m.OpenSample(m.Samples()[0], true)
+		w.RunSample(o.space)
 	default:
-		m.Open(o.files...)
+		w.OpenPaths(o.files...)
 	}
 	w.Run()
+}
+
+// recovery is the folder in which the state of windows is kept against a crash.
+func recovery() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "limpid", "recovery")
 }
 
 // frameLog writes the time of every picture to a file, in microseconds; nil

@@ -56,7 +56,13 @@ func run(dir string) error {
 		weights[i] = float32(1 / variance)
 	}
 	truth := solvers.Image{C: 1, H: scene.H, W: scene.W, Pix: scene.Float32()}.Crop(pad, pad+side, pad, pad+side)
-	return write(filepath.Join(dir, "galaxy.fits.gz"), data, weights, psf, truth)
+	if err := write(filepath.Join(dir, "galaxy.fits.gz"), data, weights, psf, truth); err != nil {
+		return err
+	}
+	if err := blend(filepath.Join(dir, "blend.fits.gz"), key.Fold(2)); err != nil {
+		return err
+	}
+	return shear(filepath.Join(dir, "shear.fits.gz"), key.Fold(3))
 }
 
 // spiral is a two-armed galaxy with companions and background galaxies.

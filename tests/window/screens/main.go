@@ -65,6 +65,8 @@ type stage struct {
 	gal   string // the sample, cut loose from the program
 	bands string // five bands of one field
 	cube  string // many planes
+	shear string // a shear catalogue
+	blend string // overlapping sources
 }
 
 // do runs steps until one fails.
@@ -92,6 +94,7 @@ func take(binary, path, theme string, w, h int, s screen) error {
 	st := &stage{
 		d: d, dir: dir, stars: filepath.Join(dir, "field.fits"), gal: filepath.Join(dir, "galaxy.fits.gz"),
 		bands: filepath.Join(dir, "grizy.fits"), cube: filepath.Join(dir, "cube.fits"),
+		shear: filepath.Join(dir, "shear.fits.gz"), blend: filepath.Join(dir, "blend.fits.gz"),
 	}
 	if err := st.files(); err != nil {
 		return err
@@ -134,9 +137,14 @@ func (s *stage) files() error {
 	if err := xwin.WriteCube(s.cube, 24, 120, 100); err != nil {
 		return err
 	}
-	data, err := assets.ReadSample(assets.Samples()[0].File)
-	if err != nil {
-		return err
+	for i, path := range []string{s.gal, s.blend, s.shear} {
+		data, err := assets.ReadSample(assets.Samples()[i].File)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(s.gal, data, 0o644)
+	return nil
 }

@@ -47,8 +47,26 @@ func screens() []screen {
 		{name: "23-header", args: galaxy, play: func(s *stage) error {
 			return do(s.measured, s.key("ctrl+h"), func() error { return s.Type("c") }, s.rest)
 		}},
+		{name: "24-massmap-open", args: space("massmap"), play: func(s *stage) error {
+			return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.shear) }, s.measured, s.key("Right", "Right", "Right"), s.rest)
+		}},
+		{name: "25-massmap", args: space("massmap", "--sample"), play: (*stage).finished},
+		{name: "26-massmap-running", args: space("massmap", "--sample"), play: (*stage).halfway},
+		{name: "27-deblend-open", args: space("deblend"), play: func(s *stage) error {
+			return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.blend) }, s.measured, s.rest)
+		}},
+		{name: "28-deblend", args: space("deblend", "--sample"), play: func(s *stage) error {
+			return do(s.measured, s.rest, s.rest, s.rest, s.rest)
+		}},
+		{name: "29-massmap-empty", args: space("massmap"), play: (*stage).rest},
+		{name: "30-deblend-empty", args: space("deblend"), play: (*stage).rest},
 		{name: "16-cancelled", args: sample, play: func(s *stage) error { return do(s.halfway, s.key("Escape"), s.rest) }},
 	}
+}
+
+// space starts the window in a workspace.
+func space(name string, more ...string) func(*stage) []string {
+	return func(*stage) []string { return append([]string{"--workspace", name}, more...) }
 }
 
 func (s *stage) key(names ...string) func() error { return func() error { return s.Key(names...) } }

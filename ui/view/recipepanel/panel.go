@@ -4,14 +4,12 @@
 package recipepanel
 
 import (
-	"image/color"
-
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	fynewidget "fyne.io/fyne/v2/widget"
 
+	"limpid/ui/view/part"
 	"limpid/ui/viewmodel"
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/widget"
@@ -74,7 +72,7 @@ func New(m *viewmodel.Model, act Actions) *Panel {
 	p.why = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	p.bar = widget.NewStepProgress()
 	foot := control.Inset(10, 8, 10, 10, control.NewColumn(6, 0, p.bar, p.why, p.run))
-	foot = container.NewBorder(canvasLine(), nil, nil, nil, foot)
+	foot = container.NewBorder(part.Line(), nil, nil, nil, foot)
 	p.box = container.NewBorder(head, foot, nil, nil, container.NewStack(p.scr, p.hint))
 	p.Update(viewmodel.All)
 	return p
@@ -151,7 +149,7 @@ func (p *Panel) relayout() {
 // focusField gives a field the keyboard and brings it into sight.
 func (p *Panel) focusField(id form.ID) {
 	for _, c := range p.cards {
-		if o, ok := c.fields.control(id); ok {
+		if o, ok := c.fields.Control(id); ok {
 			at := c.box.Position().Y
 			p.scr.Offset.Y = max(0, min(at, p.scr.Content.MinSize().Height-p.scr.Size().Height))
 			p.scr.Refresh()
@@ -197,8 +195,4 @@ func (p *Panel) setRun(text string, icon fyne.Resource, imp fynewidget.Importanc
 	}
 	p.run.SetEnabled(on)
 	p.box.Refresh()
-}
-
-func canvasLine() fyne.CanvasObject {
-	return control.Ground(theme.ColorNameSeparator, 0, container.NewGridWrap(fyne.NewSize(1, 1), canvas.NewRectangle(color.Transparent)))
 }

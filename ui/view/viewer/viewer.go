@@ -10,6 +10,7 @@ import (
 
 	"limpid/app/figure"
 	"limpid/fitsio/regions"
+	"limpid/ui/view/scale"
 	"limpid/ui/viewmodel"
 	"limpid/ui/widget"
 	"limpid/ui/widget/control"
@@ -44,7 +45,7 @@ type Viewer struct {
 	tabs  *control.Tabs
 	band  *control.Select
 	steps *stepper
-	tools *tools
+	tools *scale.Tools
 	cube  *planes
 	rgb   *colours
 	how   *control.Select
@@ -99,7 +100,7 @@ func New(m *viewmodel.Model, keys Keys) *Viewer {
 	v.steps, v.tools, v.cube, v.rgb, v.mag = newStepper(m), newTools(m), newPlanes(m), newColours(m), newMagnifier()
 	v.body = container.New(halves{}, v.sides[0], v.sides[1])
 	top := control.Inset(4, 2, 6, 2, control.NewRow(8, []float32{-1, 120, 120}, v.tabs, v.how, v.band))
-	v.frame = container.NewBorder(container.NewVBox(top, v.steps.box, v.cube.box, v.rgb.box), v.tools.box, nil, nil, container.NewStack(v.body, v.mag.box))
+	v.frame = container.NewBorder(container.NewVBox(top, v.steps.box, v.cube.box, v.rgb.box), v.tools.Object(), nil, nil, container.NewStack(v.body, v.mag.box))
 	v.Update()
 	return v
 }
@@ -228,7 +229,7 @@ func (v *Viewer) Update() {
 	v.body.Refresh()
 	before := v.bars5()
 	v.steps.update()
-	v.tools.update()
+	v.showTools()
 	v.cube.update()
 	v.rgb.update()
 	if before != v.bars5() {
@@ -238,7 +239,7 @@ func (v *Viewer) Update() {
 
 // bars5 says which of the rows around the images are shown.
 func (v *Viewer) bars5() [5]bool {
-	return [5]bool{v.steps.box.Visible(), v.tools.box.Visible(), v.cube.box.Visible(), v.rgb.box.Visible(), v.how.Visible()}
+	return [5]bool{v.steps.box.Visible(), v.tools.Object().Visible(), v.cube.box.Visible(), v.rgb.box.Visible(), v.how.Visible()}
 }
 
 // splitting says whether one half is shown over the other with a seam.

@@ -314,3 +314,21 @@ func (p *parser) prior(was recipe.Prior, m deconv.Method) recipe.Prior {
 	}
 	return was
 }
+
+// Values are all fields as typed, for a project file.
+func (d Draft) Values() map[ID]string {
+	out := make(map[ID]string, len(d.values))
+	for k, v := range d.values {
+		out[k] = v
+	}
+	return out
+}
+
+// Typed is the draft with all fields as typed before.
+func (d Draft) Typed(values map[ID]string) Draft {
+	out := Draft{values: map[ID]string{}, rest: d.rest}
+	for k, v := range values {
+		out.set(k, v)
+	}
+	return out
+}

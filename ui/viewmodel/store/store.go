@@ -21,6 +21,12 @@ type State struct {
 	Height int      `json:"height,omitempty"`
 	Left   float32  `json:"left,omitempty"`  // width of the side panels
 	Right  float32  `json:"right,omitempty"` //
+
+	Device   string `json:"device,omitempty"`   // "": auto
+	Threads  int    `json:"threads,omitempty"`  // 0: all but one
+	Language string `json:"language,omitempty"` // "": the system's
+	Degrees  bool   `json:"degrees,omitempty"`  // positions on the sky
+	FromOne  bool   `json:"from_one,omitempty"` // pixels
 }
 
 // most is how many files and folders are remembered.

@@ -1,25 +1,35 @@
-package recipepanel
+package part
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/widget/control"
 )
 
-// fields are the lines of a step. Lines are kept while they are needed, so that
+// FieldActions are what the lines of a form do.
+type FieldActions struct {
+	Set    func(id form.ID, value string)
+	Browse func(id form.ID)                   // look for a file
+	Below  func(id form.ID) fyne.CanvasObject // what stands below a line; nil: nothing
+}
+
+// Fields are the lines of a step. Lines are kept while they are needed, so that
 // the keyboard stays where it is.
-type fields struct {
-	p    *Panel
+type Fields struct {
+	act  FieldActions
 	rows map[form.ID]*row
 	box  *fyne.Container
 }
 
-func newFields(p *Panel) *fields {
-	return &fields{p: p, rows: map[form.ID]*row{}, box: control.NewColumn(5, 0)}
+// NewFields makes an empty list of lines.
+func NewFields(act FieldActions) *Fields {
+	return &Fields{act: act, rows: map[form.ID]*row{}, box: control.NewColumn(5, 0)}
 }
+
+// Object is what to put into a panel.
+func (f *Fields) Object() fyne.CanvasObject { return f.box }
 
 // row is one line: a name, a control, a unit, and below it what is wrong.
 type row struct {
@@ -36,9 +46,9 @@ type row struct {
 
 const labelWidth = 76
 
-func (f *fields) newRow(x form.Field) *row {
+func (f *Fields) newRow(x form.Field) *row {
 	r := &row{id: x.ID, kind: x.Kind}
-	set := func(v string) { f.p.m.Set(x.ID, v) }
+	set := func(v string) { f.act.Set(x.ID, v) }
 	label := control.NewText(x.Label, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	r.unit = control.NewWhole("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	r.wrong = control.NewText("", theme.SizeNameCaptionText, theme.ColorNameError)
@@ -62,15 +72,17 @@ func (f *fields) newRow(x form.Field) *row {
 	}
 	r.side = control.NewRow(5, []float32{-1, 0, 0}, main, r.unit)
 	if x.Kind == form.File {
-		r.side.Add(control.Quiet("", "look for a file", theme.FolderOpenIcon(), func() { f.p.act.Browse(x.ID) }))
+		r.side.Add(control.Quiet("", "look for a file", theme.FolderOpenIcon(), func() { f.act.Browse(x.ID) }))
 	}
 	r.box = control.NewColumn(2, 0, control.NewRow(6, []float32{labelWidth, -1}, label, r.side), control.Inset(labelWidth+6, 0, 0, 0, r.wrong))
 	if x.Kind == form.Text && x.Help != "" {
 		help := control.NewText(x.Help, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 		r.box.Add(control.Inset(labelWidth+6, 0, 0, 0, help))
 	}
-	if x.ID == form.Cutout {
-		r.box.Add(control.Inset(labelWidth+6, 2, 0, 0, f.cutoutButtons()))
+	if f.act.Below != nil {
+		if o := f.act.Below(x.ID); o != nil {
+			r.box.Add(control.Inset(labelWidth+6, 2, 0, 0, o))
+		}
 	}
 	return r
 }
@@ -85,14 +97,8 @@ func toggleText(x form.Field) string {
 	return x.Label
 }
 
-func (f *fields) cutoutButtons() fyne.CanvasObject {
-	use := control.NewButton("Use what is in view", "zoom and pan first; the part in sight becomes the cut-out (Ctrl+U)", nil, f.p.act.InView)
-	whole := control.NewButton("Whole", "take the whole image", nil, func() { f.p.m.Set(form.Cutout, "") })
-	return container.NewHBox(use, whole)
-}
-
-// control is what takes the keyboard for a field.
-func (f *fields) control(id form.ID) (fyne.Focusable, bool) {
+// Control is what takes the keyboard for a field.
+func (f *Fields) Control(id form.ID) (fyne.Focusable, bool) {
 	r, ok := f.rows[id]
 	if !ok || !r.box.Visible() {
 		return nil, false
@@ -106,8 +112,8 @@ func (f *fields) control(id form.ID) (fyne.Focusable, bool) {
 	return r.check, true
 }
 
-// update shows a step's lines as they are now.
-func (f *fields) update(list []form.Field) {
+// Update shows a step's lines as they are now.
+func (f *Fields) Update(list []form.Field) {
 	var objects []fyne.CanvasObject
 	for _, x := range list {
 		r := f.rows[x.ID]

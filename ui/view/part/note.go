@@ -1,4 +1,6 @@
-package recipepanel
+// Package part holds pieces that the panels at the right of the window are made of:
+// the header of a step, lines of a form, notes, rows of numbers.
+package part
 
 import (
 	"fmt"
@@ -16,10 +18,10 @@ import (
 	"limpid/ui/widget/control"
 )
 
-// note is a finding: its severity by mark and colour, what it is, what to do, and
+// Note is a finding: its severity by mark and colour, what it is, what to do, and
 // a button that does it.
-type note struct {
-	m      *viewmodel.Model
+type Note struct {
+	apply  func(form.Fix)
 	mark   *canvas.Image
 	what   *control.Text
 	advice *control.Text
@@ -28,21 +30,22 @@ type note struct {
 	box    *fyne.Container
 }
 
-func newNote(m *viewmodel.Model) *note {
-	n := &note{m: m}
-	n.mark = icon(nil, 14)
+// NewNote makes an empty note; apply carries a remedy out.
+func NewNote(apply func(form.Fix)) *Note {
+	n := &Note{apply: apply}
+	n.mark = Icon(nil, 14)
 	n.what = control.NewText("", theme.SizeNameCaptionText, "")
 	n.advice = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	n.fix = control.NewButton("", "", nil, func() {
 		if n.at.Fix != nil {
-			n.m.Apply(*n.at.Fix)
+			n.apply(*n.at.Fix)
 		}
 	})
 	n.fix.Importance = fynewidget.MediumImportance
 	fixRow := container.NewHBox(n.fix)
 	lines := control.NewColumn(3, 0, n.what, n.advice, fixRow)
 	n.box = control.Ground(theme.ColorNameHeaderBackground, 4, control.Inset(8, 6, 8, 6, &fyne.Container{
-		Layout: markLayout{}, Objects: []fyne.CanvasObject{n.mark, lines},
+		Layout: MarkLayout{}, Objects: []fyne.CanvasObject{n.mark, lines},
 	}))
 	return n
 }
@@ -58,12 +61,16 @@ func SeverityIcon(s limpid.Severity) fyne.Resource {
 	return theme.NewColoredResource(theme.InfoIcon(), theme.ColorNamePrimary)
 }
 
-func (n *note) set(f viewmodel.Finding, file *viewmodel.File) {
+// Object is what to put into a panel.
+func (n *Note) Object() fyne.CanvasObject { return n.box }
+
+// Set shows a finding; file is the name that need not be repeated in it.
+func (n *Note) Set(f viewmodel.Finding, file string) {
 	n.at = f
 	n.mark.Resource = SeverityIcon(f.Severity)
 	n.mark.Refresh()
 	what := strings.TrimSuffix(f.What, ".")
-	where := strings.TrimLeft(strings.TrimPrefix(f.Where, fileName(file)), ", ")
+	where := strings.TrimLeft(strings.TrimPrefix(f.Where, file), ", ")
 	if f.Others > 0 {
 		where += fmt.Sprintf(" and %d more", f.Others)
 	}
@@ -82,13 +89,6 @@ func (n *note) set(f viewmodel.Finding, file *viewmodel.File) {
 		row.SetText(f.Fix.Label)
 	}
 	row.Show()
-}
-
-func fileName(f *viewmodel.File) string {
-	if f == nil {
-		return ""
-	}
-	return f.Name
 }
 
 // Sentence begins with a capital and ends with a full stop.

@@ -1,0 +1,280 @@
+package lensing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"limpid/app/session"
+	"limpid/app/session/lens"
+	"limpid/priors/gaussian/theory"
+	"limpid/solvers/massmap"
+	"limpid/solvers/massmap/measure"
+	"limpid/ui/viewmodel/work"
+)
+
+func problem(err error) string { return session.Problem(err).What }
+
+// turns of the shear in the check of signs before a run; the run does 50.
+const turns = 16
+
+// rebin puts the catalogue on pixels anew, after the form has rested.
+func (m *Model) rebin(rest time.Duration) {
+	if m.timer != nil {
+		m.timer.Stop()
+	}
+	if rest > 0 {
+		m.timer = time.AfterFunc(rest, func() { m.run.Answer(func() { m.rebin(0) }) })
+		return
+	}
+	m.form.Check()
+	cols, opt := m.options()
+	if m.cat == nil || m.form.First() != "" {
+		return
+	}
+	if _, err := m.cat.Fill(cols); err != nil {
+		m.bin = binned{err: err}
+		m.show()
+		return
+	}
+	key := fmt.Sprintf("%s %v %+v", m.cat.Path, cols, opt)
+	if key == m.bin.key {
+		return
+	}
+	if m.bin.cancel != nil {
+		m.bin.cancel()
+	}
+	was := m.bin.field
+	m.bin = binned{key: key, busy: true, field: was}
+	cat := m.cat
+	m.changed()
+	m.run.Go(func(ctx context.Context) func() {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		m.run.Answer(func() {
+			if m.bin.key == key {
+				m.bin.cancel = cancel
+			} else {
+				cancel()
+			}
+		})
+		m.io.Lock()
+		field, used, err := cat.Bin(ctx, cols, opt)
+		m.io.Unlock()
+		mine := func(f func()) func() {
+			return func() {
+				if m.bin.key == key && !errors.Is(err, context.Canceled) {
+					f()
+				}
+			}
+		}
+		m.run.Answer(mine(func() {
+			m.bin.busy, m.bin.field, m.bin.cols, m.bin.err = false, field, used, err
+			m.show()
+			if m.wantRun {
+				m.wantRun = false
+				m.Run()
+			}
+		}))
+		if err != nil {
+			return nil
+		}
+		e, b, err := massmap.EB(m.o.Session.Device(), field, massmap.DefaultPad(field.H, field.W), 1)
+		if err != nil {
+			return nil
+		}
+		m.run.Answer(mine(func() { m.bin.e, m.bin.b = e, b; m.show() }))
+		signs, err := measure.CheckSigns(ctx, m.o.Session.Device(), field, 1, turns, 1)
+		if err != nil {
+			return nil
+		}
+		return mine(func() { m.bin.signs = &signs; m.changed() })
+	})
+}
+
+// CanRun says whether Run would start, and if not, why.
+func (m *Model) CanRun() (ok bool, why string) {
+	if m.cat == nil {
+		return false, "open a shear catalogue first"
+	}
+	m.form.Check()
+	m.options()
+	m.job()
+	switch {
+	case m.active != nil:
+		return false, "a run is under way"
+	case m.bin.err != nil:
+		return false, problem(m.bin.err)
+	case m.form.First() != "":
+		return false, m.form.First()
+	case m.bin.field == nil || m.bin.busy:
+		return false, "the catalogue is being read"
+	}
+	return true, ""
+}
+
+// Run maps the mass as the form says.
+func (m *Model) Run() {
+	if ok, _ := m.CanRun(); !ok {
+		return
+	}
+	set, samples, seed, z := m.job()
+	field := *m.bin.field // its findings grow
+	field.Findings = append(field.Findings[:0:0], m.bin.field.Findings...)
+	m.nextID++
+	e := &Entry{Method: set.Method, Field: &field}
+	ctx, cancel := context.WithCancel(context.Background())
+	e.cancel = cancel
+	e.Entry = work.Entry{
+		ID: m.nextID, Name: shortName(set.Method) + " " + time.Now().Format("15:04:05"), Running: true,
+		Phase: "preparing", Unit: "samples", Began: time.Now(),
+	}
+	if !set.Method.Samples() {
+		e.Unit = "iterations"
+	}
+	m.entries = append(m.entries, e)
+	m.active = e
+	m.Select(e)
+	m.run.Go(func(stop context.Context) func() {
+		defer context.AfterFunc(stop, cancel)()
+		res, err := m.mapIt(ctx, e, set, samples, seed, z)
+		return func() { m.ended(e, res, err) }
+	})
+}
+
+// mapIt runs on a goroutine of its own.
+func (m *Model) mapIt(ctx context.Context, e *Entry, set massmap.Settings, samples int, seed uint64, z float64) (*lens.Result, error) {
+	dev := m.o.Session.Device()
+	var prior *lens.LearnedPrior
+	var err error
+	if set.Method == massmap.Score {
+		if prior, err = lens.OpenPrior(dev, lens.DefaultPrior, e.Field.Arcmin); err != nil {
+			return nil, err
+		}
+		defer prior.Close()
+		set.Learned, set.Spectrum = prior.Learned, prior.Spectrum
+		e.Field.Findings = append(e.Field.Findings, prior.Findings...)
+	} else {
+		src, err := theory.SinglePlane(z)
+		if err != nil {
+			return nil, err
+		}
+		if set.Spectrum, err = lens.Theory(theory.Cosmology{}, src, e.Field.Arcmin); err != nil {
+			return nil, err
+		}
+	}
+	var last time.Time
+	phase := ""
+	res, err := lens.Map(ctx, dev, lens.Job{Field: e.Field, Settings: set, Samples: samples, Seed: seed, Smoothing: set.Smoothing}, func(p lens.Progress) {
+		if p.Phase == phase && time.Since(last) < 250*time.Millisecond {
+			return
+		}
+		last, phase = time.Now(), p.Phase
+		m.run.Answer(func() { m.follow(e, p) })
+	})
+	if err == nil && prior != nil {
+		err = prior.Err()
+	}
+	return res, err
+}
+
+// follow shows how far a run is.
+func (m *Model) follow(e *Entry, p lens.Progress) {
+	if !e.Running {
+		return
+	}
+	e.Phase, e.Done, e.Total = p.Phase, p.Done, p.Total
+	if !e.Method.Samples() {
+		e.Total = 0 // how many iterations it takes is not known
+	}
+	if p.Mean != nil {
+		e.mean = p.Mean
+	}
+	if p.Sample != nil {
+		e.sample = p.Sample
+	}
+	if m.entry == e {
+		m.show()
+		return
+	}
+	m.changed()
+}
+
+func (m *Model) ended(e *Entry, res *lens.Result, err error) {
+	e.End(err)
+	e.cancel()
+	m.active = nil
+	if err == nil {
+		e.Result = res
+		e.mean, e.sample = nil, nil
+	}
+	if e.Problem != nil && m.o.Fail != nil {
+		m.o.Fail(*e.Problem)
+	}
+	if m.entry == e {
+		m.show()
+		return
+	}
+	m.changed()
+}
+
+// Cancel stops the run under way; what has been computed is shown, but not tested for
+// peaks. It says whether there was one.
+func (m *Model) Cancel() bool {
+	if m.active == nil {
+		return false
+	}
+	m.active.cancel()
+	return true
+}
+
+// Plan is what an export would write.
+func (m *Model) Plan(e *Entry) work.Plan {
+	return work.Plan{
+		Dir: work.FolderFor(m.Path()), Name: filepath.Base(session.Stem(m.Path())) + "-mass.fits",
+		Parts: []work.Part{
+			{ID: "fits", Label: "FITS: κ, std, S/N, E and B modes, shear, counts, peaks, spectrum", Tip: "with WCS; HISTORY says what was done", Suffix: ".fits", On: true},
+			{ID: "samples", Label: "with the samples", Tip: "a cube of every sample", On: true},
+			{ID: "png", Label: "Figure (PNG)", Suffix: ".png", On: true},
+			{ID: "pdf", Label: "Figure (PDF)", Suffix: ".pdf"},
+			{ID: "json", Label: "Numbers (JSON)", Tip: "tests, peaks and settings", Suffix: ".json", On: true},
+			{ID: "bib", Label: "References (.bib)", Tip: "what to cite for the method used", Suffix: ".bib", On: true},
+		},
+	}
+}
+
+// Export writes a map in the background.
+func (m *Model) Export(e *Entry, p work.Plan) {
+	if e.Result == nil || m.export.Busy {
+		return
+	}
+	m.export = work.ExportState{Busy: true}
+	m.changed()
+	m.run.Go(func(context.Context) func() {
+		written, err := e.Result.Export(lens.ExportOptions{
+			FITS: p.Path("fits"), NoSamples: !p.On("samples"), Figure: p.Path("png"), Summary: p.Path("json"), References: p.Path("bib"),
+		})
+		if pdf := p.Path("pdf"); err == nil && pdf != "" {
+			var more []string
+			more, err = e.Result.Export(lens.ExportOptions{Figure: pdf})
+			written = append(written, more...)
+		}
+		return func() {
+			m.export = work.ExportState{Written: written}
+			if err != nil {
+				x := session.Problem(fmt.Errorf("%w: %w", session.ErrOutput, err))
+				m.export.Problem = &x
+			}
+			e.Written = append(e.Written, written...)
+			m.changed()
+		}
+	})
+}
+
+// Exporting is how the export stands.
+func (m *Model) Exporting() work.ExportState { return m.export }
+
+// ForgetExport makes ready for another.
+func (m *Model) ForgetExport() { m.export = work.ExportState{Busy: m.export.Busy} }
