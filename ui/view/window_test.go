@@ -44,6 +44,7 @@ func newBench(t *testing.T) *bench {
 	})
 	b.win.Resize(fyne.NewSize(1600, 1000))
 	t.Cleanup(func() {
+		b.closeSpaces()
 		b.m.Close()
 		ses.Close()
 		dev.Close()

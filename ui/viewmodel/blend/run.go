@@ -187,7 +187,11 @@ func (e *Entry) Summary() (sentence string, level viewmodel.Level, rows []viewmo
 			level = viewmodel.Doubtful
 		}
 	}
-	sentence = fmt.Sprintf("%d sources in %d groups", len(r.Sources), r.Groups)
+	groups := fmt.Sprintf("%d groups", r.Groups)
+	if r.Groups == 1 {
+		groups = "one group"
+	}
+	sentence = fmt.Sprintf("%d sources in %s", len(r.Sources), groups)
 	if !r.Converged {
 		sentence += ", not converged"
 		level = viewmodel.Doubtful

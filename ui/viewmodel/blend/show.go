@@ -7,6 +7,7 @@ import (
 	"limpid/app/figure"
 	"limpid/app/session"
 	"limpid/solvers"
+	"limpid/solvers/deblend"
 	"limpid/ui/viewmodel/board"
 )
 
@@ -223,7 +224,7 @@ type thumbKey struct {
 // ThumbOf makes it; Image is nil where there is none.
 func (m *Model) ThumbOf(s Source) Thumb {
 	if f := m.Fitted(s.ID); f != nil && !f.Morphology.Empty() {
-		im := picture(f.Morphology.Pix, f.Morphology.W, f.Morphology.H)
+		im := around(f)
 		if im == nil {
 			return Thumb{}
 		}
@@ -251,4 +252,19 @@ func (m *Model) ThumbOf(s Source) Thumb {
 	}
 	q := im.Quantiles(0.1, 1)
 	return Thumb{im, board.Usable(figure.Limits{Lo: q[0], Hi: q[1]}), thumbKey{d, s.ID, x0, y0, b}}
+}
+
+// around is the part of a morphology that has its light: 3 half-light radii.
+func around(f *deblend.Fitted) *figure.Image {
+	r := max(6, int(3*f.Shape.R+0.5))
+	cx, cy := int(math.Round(f.Shape.X))-f.Box[0], int(math.Round(f.Shape.Y))-f.Box[2]
+	n := 2*r + 1
+	pix := make([]float32, n*n)
+	for i := range pix {
+		x, y := cx-r+i%n, cy-r+i/n
+		if x >= 0 && y >= 0 && x < f.Morphology.W && y < f.Morphology.H {
+			pix[i] = f.Morphology.Pix[y*f.Morphology.W+x]
+		}
+	}
+	return picture(pix, n, n)
 }
