@@ -46,6 +46,17 @@ func (w *Window) open(title string, width float32, content fyne.CanvasObject, bu
 	return d
 }
 
+// openLow is open for a dialog that leaves the images in sight: it lies at the lower
+// edge and what is behind it goes on.
+func (w *Window) openLow(title string, width float32, content fyne.CanvasObject, buttons ...fyne.CanvasObject) *modal {
+	d := w.open(title, width, content, buttons...)
+	size := w.win.Canvas().Size()
+	d.pop.Hide()
+	d.pop = fynewidget.NewPopUp(d.pop.Content, w.win.Canvas())
+	d.pop.ShowAtPosition(fyne.NewPos((size.Width-width)/2, size.Height-260))
+	return d
+}
+
 // fixedHeight keeps a column at its width in a popup that asks for the smallest
 // size.
 type fixedHeight struct{ w float32 }
@@ -104,37 +115,6 @@ func (w *Window) browseField(id form.ID) {
 	w.browse(filepath.Dir(w.m.File().Path), func(paths []string) {
 		w.m.Set(id, paths[0])
 	})
-}
-
-// helpDialog lists keys and mouse.
-func (w *Window) helpDialog() {
-	const width, gap = 800, 28
-	var columns [2]*fyne.Container
-	for i := range columns {
-		columns[i] = control.NewColumn(4, (width-gap)/2)
-	}
-	half := (len(keysHelp) + 1) / 2
-	for half < len(keysHelp) && keysHelp[half][0] != "" {
-		half++
-	}
-	for i, k := range keysHelp {
-		col := columns[0]
-		if i >= half {
-			col = columns[1]
-		}
-		if k[0] == "" {
-			col.Add(control.Inset(0, 6, 0, 0, heading(k[1])))
-			continue
-		}
-		name := control.NewText(k[0], theme.SizeNameCaptionText, "")
-		name.Bold = true
-		col.Add(control.NewRow(8, []float32{104, -1}, name, control.NewText(k[1], theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)))
-	}
-	body := control.NewTopRow(gap, []float32{-1, -1}, columns[0], columns[1])
-	ok := control.NewButton("Close", "", nil, nil)
-	d := w.open("Keys and mouse", width, body, ok)
-	ok.OnTapped = d.close
-	w.win.Canvas().Focus(ok)
 }
 
 // aboutDialog says what this is and where it computes.

@@ -136,10 +136,11 @@ var keysHelp = [][2]string{
 	{"", "Files and runs"},
 	{"F2, F3, F4", "deconvolve, deblend, mass map"},
 	{"Ctrl+O", "open images or recipes"},
-	{"Ctrl+R", "run the recipe"},
+	{"Ctrl+R", "run the recipe; queue it while another runs"},
 	{"Esc", "close a dialog; cancel the run and keep what is there; dismiss a notice"},
 	{"Ctrl+E", "export the result"},
-	{"Ctrl+S", "save the recipe"},
+	{"Ctrl+S, Ctrl+Shift+S", "save the recipe, the project"},
+	{"Ctrl+,", "settings"},
 	{"Ctrl+U", "make what is in view the cut-out"},
 	{"Ctrl+M", "measure PSF, noise and sky again"},
 	{"Ctrl+W, Ctrl+Q", "close the file, quit"},
@@ -172,7 +173,7 @@ var keysHelp = [][2]string{
 	{"", "Everywhere"},
 	{"Tab, Shift+Tab", "next and previous control; Space or Return uses it"},
 	{"Alt", "the menu; arrows move in it"},
-	{"F1", "this list"},
+	{"F1", "help on what is in sight"},
 }
 
 // dropped opens what was dropped on the window.

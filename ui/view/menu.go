@@ -12,6 +12,7 @@ import (
 	"limpid/ui/view/viewer"
 	"limpid/ui/viewmodel"
 	"limpid/ui/widget"
+	"limpid/ui/widget/tr"
 )
 
 // menu is the main menu. Its shortcuts work wherever the keyboard is.
@@ -53,11 +54,19 @@ type menu struct {
 }
 
 func item(label string, key fyne.KeyName, mod fyne.KeyModifier, f func()) *fyne.MenuItem {
-	i := fyne.NewMenuItem(label, f)
+	i := fyne.NewMenuItem(tr.T(label), f)
 	if key != "" {
 		i.Shortcut = &desktop.CustomShortcut{KeyName: key, Modifier: mod}
 	}
 	return i
+}
+
+// entry is an item without a shortcut, in the user's language.
+func entry(label string, f func()) *fyne.MenuItem { return fyne.NewMenuItem(tr.T(label), f) }
+
+// menuOf is a menu with a title in the user's language.
+func menuOf(title string, items ...*fyne.MenuItem) *fyne.Menu {
+	return fyne.NewMenu(tr.T(title), items...)
 }
 
 const (
@@ -75,14 +84,14 @@ func newMenu(w *Window) *menu {
 			}
 		}
 	}
-	x.recent = fyne.NewMenuItem("Open recent", nil)
-	x.recent.ChildMenu = fyne.NewMenu("")
-	samples := fyne.NewMenuItem("Sample", nil)
-	samples.ChildMenu = fyne.NewMenu("")
+	x.recent = entry("Open recent", nil)
+	x.recent.ChildMenu = menuOf("")
+	samples := entry("Sample", nil)
+	samples.ChildMenu = menuOf("")
 	for _, s := range m.Samples() {
 		samples.ChildMenu.Items = append(samples.ChildMenu.Items,
-			fyne.NewMenuItem(s.Name+": open", func() { w.openSample(s, false) }),
-			fyne.NewMenuItem(s.Name+": open and run", func() { w.openSample(s, true) }))
+			entry(s.Name+": open", func() { w.openSample(s, false) }),
+			entry(s.Name+": open and run", func() { w.openSample(s, true) }))
 	}
 	x.save = item("Save recipe …", fyne.KeyS, ctrl, free(w.saveRecipeDialog))
 	x.saveP = item("Save project …", fyne.KeyS, ctrl|fyne.KeyModifierShift, free(w.saveProjectDialog))
@@ -94,7 +103,7 @@ func newMenu(w *Window) *menu {
 	}))
 	quit := item("Quit", fyne.KeyQ, ctrl, w.quit)
 	quit.IsQuit = true
-	file := fyne.NewMenu("File", item("Open …", fyne.KeyO, ctrl, free(w.openDialog)), x.recent, samples,
+	file := menuOf("File", item("Open …", fyne.KeyO, ctrl, free(w.openDialog)), x.recent, samples,
 		fyne.NewMenuItemSeparator(), x.saveP, x.save, x.export, fyne.NewMenuItemSeparator(), x.close, fyne.NewMenuItemSeparator(), item("Settings …", fyne.KeyComma, ctrl, free(w.settingsDialog)), quit)
 
 	x.run = item("Run", fyne.KeyR, ctrl, free(w.run))
@@ -103,7 +112,7 @@ func newMenu(w *Window) *menu {
 	x.region = item("Cut-out: what is in view", fyne.KeyU, ctrl, free(w.useInView))
 	analyse := x.analyseMenu(free)
 
-	help := fyne.NewMenu("Help", item("Keys and mouse", fyne.KeyF1, 0, free(w.helpDialog)), fyne.NewMenuItem("About Limpid", free(w.aboutDialog)))
+	help := menuOf("Help", item("Help", fyne.KeyF1, 0, free(w.helpDialog)), entry("Tour", free(w.tourDialog)), entry("About Limpid", free(w.aboutDialog)))
 	x.main = fyne.NewMainMenu(file, x.editMenu(free), x.viewMenu(free), analyse, help)
 	x.update()
 	w.win.SetMainMenu(x.main)
@@ -114,26 +123,26 @@ func (x *menu) editMenu(free func(func()) func()) *fyne.Menu {
 	w, m := x.w, x.w.m
 	x.undo = item("Undo", fyne.KeyZ, ctrl, free(w.undo))
 	x.redo = item("Redo", fyne.KeyZ, ctrl|fyne.KeyModifierShift, free(w.redo))
-	x.delete = fyne.NewMenuItem("Delete region", free(func() { m.RemoveRegion(m.SelectedRegion()) }))
-	draw := fyne.NewMenuItem("Draw region", nil)
+	x.delete = entry("Delete region", free(func() { m.RemoveRegion(m.SelectedRegion()) }))
+	draw := entry("Draw region", nil)
 	x.draw = draw
-	draw.ChildMenu = fyne.NewMenu("")
+	draw.ChildMenu = menuOf("")
 	for _, kind := range viewer.Tools() {
 		label := capital(kind)
 		if kind == "" {
 			label = "None: left drags pan"
 		}
-		it := fyne.NewMenuItem(label, free(func() { w.view.SetTool(kind) }))
+		it := entry(label, free(func() { w.view.SetTool(kind) }))
 		x.tools = append(x.tools, it)
 		draw.ChildMenu.Items = append(draw.ChildMenu.Items, it)
 	}
-	x.saveR = fyne.NewMenuItem("Save regions …", free(w.saveRegionsDialog))
-	return fyne.NewMenu("Edit", x.undo, x.redo, fyne.NewMenuItemSeparator(), draw, x.delete, x.saveR)
+	x.saveR = entry("Save regions …", free(w.saveRegionsDialog))
+	return menuOf("Edit", x.undo, x.redo, fyne.NewMenuItemSeparator(), draw, x.delete, x.saveR)
 }
 
 func (x *menu) analyseMenu(free func(func()) func()) *fyne.Menu {
 	w, m := x.w, x.w.m
-	a := fyne.NewMenu("Analyse", x.run, x.cancel, fyne.NewMenuItemSeparator(), x.meas, x.region, fyne.NewMenuItemSeparator())
+	a := menuOf("Analyse", x.run, x.cancel, fyne.NewMenuItemSeparator(), x.meas, x.region, fyne.NewMenuItemSeparator())
 	for k, name := range dock.Names {
 		it := item(name, fyne.KeyName(rune('1'+k)), ctrl, free(func() { w.page(k) }))
 		x.pages = append(x.pages, it)
@@ -141,20 +150,20 @@ func (x *menu) analyseMenu(free func(func()) func()) *fyne.Menu {
 	}
 	x.goTo = item("Go to …", fyne.KeyG, ctrl, free(w.goToDialog))
 	x.header = item("Header …", fyne.KeyH, ctrl, free(w.headerDialog))
-	x.table = fyne.NewMenuItem("Table as catalogue", free(func() {
+	x.table = entry("Table as catalogue", free(func() {
 		if f := m.File(); f != nil {
 			m.OpenCatalogue(f.Path, m.HDU())
 			w.dock.Show(dock.Catalogue)
 		}
 	}))
-	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), fyne.NewMenuItem("Learned priors …", free(w.priorsDialog)))
+	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), entry("Learned priors …", free(w.priorsDialog)))
 	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), x.goTo, x.header, x.table)
 	return a
 }
 
 func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
 	w, m := x.w, x.w.m
-	view := fyne.NewMenu("View")
+	view := menuOf("View")
 	for i, name := range spaceNames {
 		it := item(name, fyne.KeyName(fmt.Sprintf("F%d", i+2)), 0, free(func() { w.SetSpace(Space(i)) }))
 		x.spaces = append(x.spaces, it)
@@ -166,22 +175,22 @@ func (x *menu) viewMenu(free func(func()) func()) *fyne.Menu {
 		x.panes = append(x.panes, it)
 		view.Items = append(view.Items, it)
 	}
-	x.match = fyne.NewMenuItem("Same scale for data, mean, samples", func() { m.SetMatched(!m.Matched()) })
-	x.stars = fyne.NewMenuItem("Mark stars of the PSF", func() { m.MarkStars(!m.StarsMarked()) })
-	x.north = fyne.NewMenuItem("North up", func() { w.view.SetNorthUp(!w.view.NorthUp()); x.update() })
-	x.grid = fyne.NewMenuItem("Grid of the sky", func() { m.ShowGrid(!m.GridShown()) })
-	x.cont = fyne.NewMenuItem("Contours", func() { m.ShowContours(!m.ContoursShown()) })
-	x.mag = fyne.NewMenuItem("Magnifier", func() { w.view.SetMagnifier(!w.view.Magnifier()); x.update() })
-	how := fyne.NewMenuItem("Compare halves", nil)
+	x.match = entry("Same scale for data, mean, samples", func() { m.SetMatched(!m.Matched()) })
+	x.stars = entry("Mark stars of the PSF", func() { m.MarkStars(!m.StarsMarked()) })
+	x.north = entry("North up", func() { w.view.SetNorthUp(!w.view.NorthUp()); x.update() })
+	x.grid = entry("Grid of the sky", func() { m.ShowGrid(!m.GridShown()) })
+	x.cont = entry("Contours", func() { m.ShowContours(!m.ContoursShown()) })
+	x.mag = entry("Magnifier", func() { w.view.SetMagnifier(!w.view.Magnifier()); x.update() })
+	how := entry("Compare halves", nil)
 	x.how = how
-	how.ChildMenu = fyne.NewMenu("")
+	how.ChildMenu = menuOf("")
 	for _, o := range viewmodel.Compares() {
-		it := fyne.NewMenuItem(capital(o.Label), free(func() { m.SetCompare(viewmodel.Compare(o.Value)) }))
+		it := entry(capital(o.Label), free(func() { m.SetCompare(viewmodel.Compare(o.Value)) }))
 		x.ways = append(x.ways, it)
 		how.ChildMenu.Items = append(how.ChildMenu.Items, it)
 	}
-	x.dark = fyne.NewMenuItem("Dark", func() { w.switchTheme(widget.Dark) })
-	x.light = fyne.NewMenuItem("Light", func() { w.switchTheme(widget.Light) })
+	x.dark = entry("Dark", func() { w.switchTheme(widget.Dark) })
+	x.light = entry("Light", func() { w.switchTheme(widget.Light) })
 	view.Items = append(view.Items, fyne.NewMenuItemSeparator(), how, x.match, x.stars, x.north, x.grid, x.cont, x.mag, fyne.NewMenuItemSeparator(),
 		item("Files panel", fyne.KeyF9, 0, func() { w.toggleSide(true) }),
 		item("Panel below", fyne.KeyF8, 0, w.toggleDock),
@@ -223,7 +232,7 @@ func (x *menu) update() {
 		s.item.Disabled = !s.on
 	}
 	for i, p := range viewmodel.Panes() {
-		x.panes[i].Label, x.panes[i].Checked = m.Label(p), p == m.Pane() && hasFile
+		x.panes[i].Label, x.panes[i].Checked = tr.T(m.Label(p)), p == m.Pane() && hasFile
 		x.panes[i].Disabled = !here || !m.Available(p)
 	}
 	for _, it := range append([]*fyne.MenuItem{x.match, x.stars, x.north, x.grid, x.cont, x.mag, x.how, x.draw}, x.pages...) {
@@ -245,7 +254,7 @@ func (x *menu) update() {
 	var items []*fyne.MenuItem
 	for _, path := range m.Store().Files {
 		key += path + "\n"
-		items = append(items, fyne.NewMenuItem(filepath.Base(path), func() { x.w.openPaths(path) }))
+		items = append(items, entry(filepath.Base(path), func() { x.w.openPaths(path) }))
 	}
 	x.recent.Disabled = len(items) == 0
 	if key != x.files {

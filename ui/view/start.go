@@ -38,7 +38,8 @@ func newStartPage(w *Window) *startPage {
 	kinds.Align = fyne.TextAlignCenter
 	open := control.NewButton("Open …", "Ctrl+O", theme.FolderOpenIcon(), w.openDialog)
 	open.Importance = fynewidget.HighImportance
-	target := container.NewStack(dashes(), control.Inset(20, 26, 20, 22, control.NewColumn(8, 0, drop, kinds, container.NewCenter(open))))
+	tour := control.NewButton("Take the tour", "five steps with a sample, half a minute", nil, w.tourDialog)
+	target := container.NewStack(dashes(), control.Inset(20, 26, 20, 22, control.NewColumn(8, 0, drop, kinds, container.NewCenter(container.NewHBox(open, tour)))))
 
 	samples := control.NewColumn(6, 0, heading("Try it"))
 	for _, x := range w.m.Samples() {

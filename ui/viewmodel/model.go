@@ -88,6 +88,7 @@ type Model struct {
 	card    priorCard
 	notices []Notice
 	active  *Entry // running
+	queue   []queued
 	export  ExportState
 	closed  bool
 }

@@ -3,6 +3,7 @@ package viewmodel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"limpid"
@@ -45,8 +46,6 @@ func (m *Model) CanRun() (ok bool, why string) {
 	switch {
 	case m.file == nil:
 		return false, "open an image first"
-	case m.active != nil:
-		return false, "a run is under way"
 	case m.file.Problem != nil:
 		return false, m.file.Problem.What
 	}
@@ -60,9 +59,9 @@ func (m *Model) CanRun() (ok bool, why string) {
 	return true, ""
 }
 
-// Run carries the current recipe out.
+// Run carries the current recipe out; while another runs it is queued.
 func (m *Model) Run() {
-	if m.file == nil || m.active != nil {
+	if m.file == nil {
 		return
 	}
 	f := m.file
@@ -71,6 +70,42 @@ func (m *Model) Run() {
 		m.Reveal(id)
 		return
 	}
+	if m.active != nil {
+		m.queue = append(m.queue, queued{f, r})
+		m.changed(Running)
+		return
+	}
+	m.start(f, r, true)
+}
+
+// queued is a run that waits for its turn.
+type queued struct {
+	file   *File
+	recipe recipe.Recipe
+}
+
+// Queued is how many runs wait.
+func (m *Model) Queued() int { return len(m.queue) }
+
+// ClearQueue forgets those that wait.
+func (m *Model) ClearQueue() {
+	m.queue = nil
+	m.changed(Running)
+}
+
+// next starts the first run that waits and whose file is still open.
+func (m *Model) next() {
+	for m.active == nil && len(m.queue) > 0 {
+		q := m.queue[0]
+		m.queue = m.queue[1:]
+		if slices.Contains(m.files, q.file) {
+			m.start(q.file, q.recipe, false)
+		}
+	}
+}
+
+// start begins a run; show says whether to look at it.
+func (m *Model) start(f *File, r recipe.Recipe, show bool) {
 	run, err := m.ses.Start(m.ctx, r)
 	if err != nil {
 		m.fail(err)
@@ -88,7 +123,9 @@ func (m *Model) Run() {
 	}
 	f.Results = append(f.Results, e)
 	m.active = e
-	m.SelectResult(e)
+	if show {
+		m.SelectResult(e)
+	}
 	m.changed(Files | Running | Recipe)
 }
 
@@ -143,6 +180,7 @@ func (m *Model) ended(e *Entry) {
 	if m.entry == e {
 		m.refresh()
 	}
+	m.next()
 }
 
 func (e *Entry) unit() string {

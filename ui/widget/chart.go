@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"limpid/app/figure"
+	"limpid/ui/widget/tr"
 )
 
 // Series is one curve, set of bars or set of points of a Chart.
@@ -50,13 +51,14 @@ type Chart struct {
 
 // NewChart makes an empty chart; empty is what it says without data.
 func NewChart(empty string) *Chart {
-	c := &Chart{empty: empty}
+	c := &Chart{empty: tr.T(empty)}
 	c.ExtendBaseWidget(c)
 	return c
 }
 
 // SetData shows other data.
 func (c *Chart) SetData(d ChartData) {
+	d.XLabel, d.YLabel = tr.T(d.XLabel), tr.T(d.YLabel)
 	c.data = d
 	c.Refresh()
 }

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"limpid/app/figure"
+	"limpid/ui/widget/tr"
 )
 
 // Hover is where the cursor is in a pane.
@@ -169,6 +170,7 @@ func (v *ImageView) SetOverlays(o ...Overlay) {
 
 // SetTitle names the pane in its upper left corner; empty shows nothing.
 func (v *ImageView) SetTitle(s string) {
+	s = tr.T(s)
 	if s != v.title {
 		v.title = s
 		v.refreshParts()
@@ -177,6 +179,7 @@ func (v *ImageView) SetTitle(s string) {
 
 // SetMessage is what an empty pane says ("Drop a FITS file here").
 func (v *ImageView) SetMessage(s string) {
+	s = tr.T(s)
 	if s != v.message {
 		v.message = s
 		v.refreshParts()

@@ -87,7 +87,7 @@ func startPage(act Actions) fyne.CanvasObject {
 	open.Importance = fynewidget.HighImportance
 	row := container.NewHBox(open)
 	if act.Sample != nil {
-		row.Add(control.NewButton("Open the sample", "40,000 simulated galaxies behind simulated mass", nil, act.Sample))
+		row.Add(control.NewButton("Open the sample", "18,000 simulated galaxies behind simulated mass", nil, act.Sample))
 	}
 	col := control.NewColumn(16, 520, title, about, row)
 	return control.Ground(theme.ColorNameBackground, 0, container.NewCenter(container.New(&part.FixedWidth{W: 520}, col)))

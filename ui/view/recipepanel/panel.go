@@ -4,6 +4,8 @@
 package recipepanel
 
 import (
+	"fmt"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
@@ -36,6 +38,7 @@ type Panel struct {
 	name  *control.Text
 	hint  *fyne.Container
 	run   *control.Button
+	queue *control.Button
 	why   *control.Text
 	bar   *widget.StepProgress
 	list  *fyne.Container
@@ -69,9 +72,10 @@ func New(m *viewmodel.Model, act Actions) *Panel {
 
 	p.run = control.NewButton("Run", "carry the recipe out (Ctrl+R); while it runs: cancel and keep what is there (Esc)", theme.MediaPlayIcon(), p.pressed)
 	p.run.Importance = fynewidget.HighImportance
+	p.queue = control.NewButton("Queue this recipe", "run it when the runs before it have ended (Ctrl+R)", nil, p.m.Run)
 	p.why = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	p.bar = widget.NewStepProgress()
-	foot := control.Inset(10, 8, 10, 10, control.NewColumn(6, 0, p.bar, p.why, p.run))
+	foot := control.Inset(10, 8, 10, 10, control.NewColumn(6, 0, p.bar, p.why, p.run, p.queue))
 	foot = container.NewBorder(part.Line(), nil, nil, nil, foot)
 	p.box = container.NewBorder(head, foot, nil, nil, container.NewStack(p.scr, p.hint))
 	p.Update(viewmodel.All)
@@ -167,13 +171,20 @@ func (p *Panel) updateRun() {
 	}
 	if e != nil {
 		done, total, text := e.Progress()
+		if n := p.m.Queued(); n > 0 {
+			text += fmt.Sprintf("; %d queued", n)
+		}
 		p.bar.SetStep(done, total, text)
+		can, _ := p.m.CanRun()
+		p.queue.SetEnabled(can)
+		p.queue.Show()
 		p.bar.Show()
 		p.why.Hide()
 		p.setRun("Cancel", theme.MediaStopIcon(), fynewidget.MediumImportance, true)
 		return
 	}
 	p.bar.Hide()
+	p.queue.Hide()
 	ok, why := p.m.CanRun()
 	if shown := p.m.Entry(); shown != nil && shown != p.ended && shown.Result != nil {
 		p.ended = shown

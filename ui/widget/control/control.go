@@ -10,6 +10,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 	tooltip "github.com/dweymouth/fyne-tooltip/widget"
+
+	"limpid/ui/widget/tr"
 )
 
 // Pass gives a key that a control does not use to the window's own handler.
@@ -36,9 +38,9 @@ type Button struct{ tooltip.Button }
 // NewButton makes a button; tip may be empty.
 func NewButton(text, tip string, icon fyne.Resource, tapped func()) *Button {
 	b := &Button{}
-	b.Text, b.Icon, b.OnTapped = text, icon, tapped
+	b.Text, b.Icon, b.OnTapped = tr.T(text), icon, tapped
 	b.ExtendBaseWidget(b)
-	b.SetToolTip(tip)
+	b.SetToolTip(tr.T(tip))
 	return b
 }
 
@@ -48,6 +50,9 @@ func Quiet(text, tip string, icon fyne.Resource, tapped func()) *Button {
 	b.Importance = widget.LowImportance
 	return b
 }
+
+// SetText changes what it says.
+func (b *Button) SetText(text string) { b.Button.SetText(tr.T(text)) }
 
 // ExtendBaseWidget is Fyne's.
 func (b *Button) ExtendBaseWidget(w fyne.Widget) {
@@ -90,9 +95,9 @@ type Check struct{ tooltip.Check }
 // NewCheck makes one.
 func NewCheck(text, tip string, changed func(bool)) *Check {
 	c := &Check{}
-	c.Text, c.OnChanged = text, changed
+	c.Text, c.OnChanged = tr.T(text), changed
 	c.ExtendBaseWidget(c)
-	c.SetToolTip(tip)
+	c.SetToolTip(tr.T(tip))
 	return c
 }
 
@@ -154,7 +159,7 @@ func NewSelect(tip string, changed func(value string)) *Select {
 		}
 	}
 	s.ExtendBaseWidget(s)
-	s.SetToolTip(tip)
+	s.SetToolTip(tr.T(tip))
 	return s
 }
 
@@ -177,7 +182,7 @@ func (s *Select) Set(options []Option, value string) {
 	labels := make([]string, len(options))
 	used := map[string]int{}
 	for i, o := range options {
-		label := o.Label
+		label := tr.T(o.Label)
 		used[label]++
 		for n := used[label]; n > 1; n = 0 {
 			label += " ·"
@@ -249,6 +254,9 @@ func (e *Entry) commit() {
 		}
 	}
 }
+
+// SetPlaceHolder is what an empty line says.
+func (e *Entry) SetPlaceHolder(text string) { e.Entry.SetPlaceHolder(tr.T(text)) }
 
 // Set shows a text and whether it can be used, unless it is being edited.
 func (e *Entry) Set(text string, wrong bool) {

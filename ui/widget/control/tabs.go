@@ -8,6 +8,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"limpid/ui/widget/tr"
 )
 
 // Tabs is a row of names of which one is chosen: by click, or with the keyboard by
@@ -37,12 +39,17 @@ func NewTabs(f func(int)) *Tabs {
 
 // Set shows names and which of them is chosen (−1: none).
 func (t *Tabs) Set(names []string, chosen int) {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = tr.T(n)
+	}
+	names = words
 	same := chosen == t.chosen && len(names) == len(t.names)
 	for i := 0; same && i < len(names); i++ {
 		same = names[i] == t.names[i]
 	}
 	if !same {
-		t.names, t.chosen = append([]string(nil), names...), chosen
+		t.names, t.chosen = names, chosen
 		t.Refresh()
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"limpid/ui/widget/tr"
 )
 
 // Text is a paragraph that wraps at its width, without the margins of a label.
@@ -28,7 +30,7 @@ type Text struct {
 
 // NewText makes a paragraph of a size and colour ("": the usual ones).
 func NewText(text string, size fyne.ThemeSizeName, colour fyne.ThemeColorName) *Text {
-	t := &Text{text: text, TextSize: size, Colour: colour}
+	t := &Text{text: tr.T(text), TextSize: size, Colour: colour}
 	t.ExtendBaseWidget(t)
 	return t
 }
@@ -42,6 +44,7 @@ func NewWhole(text string, size fyne.ThemeSizeName, colour fyne.ThemeColorName) 
 
 // Set changes text and colour.
 func (t *Text) Set(text string, colour fyne.ThemeColorName) {
+	text = tr.T(text)
 	if t.text != text || t.Colour != colour {
 		t.text, t.Colour = text, colour
 		t.Refresh()

@@ -1,0 +1,158 @@
+package tr
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// calls are the functions whose texts are put into the user's language, and which of
+// their arguments hold one.
+var calls = map[string][]int{
+	"NewText": {0}, "NewWhole": {0}, "NewButton": {0, 1}, "Quiet": {0, 1}, "NewCheck": {0, 1}, "NewSelect": {0},
+	"SetText": {0}, "Set": {0}, "SetPlaceHolder": {0}, "NewChart": {0}, "SetMessage": {0}, "SetTitle": {0},
+	"NewList": {0, 1}, "heading": {0}, "open": {0}, "item": {0}, "entry": {0}, "menuOf": {0},
+	"label": {0, 1}, "line": {0}, "small": {0}, "T": {0},
+	"Text": {1, 2, 3, 4}, "Choice": {1, 2}, "Toggle": {1, 2}, "opt": {1}, "setRun": {0}, "set": {0},
+}
+
+// fields are those of composite literals that hold a text.
+var fields = map[string]bool{"Title": true, "About": true, "Label": true, "XLabel": true, "Tip": true, "Blank": true, "Help": true, "Unit": true}
+
+// tables are variables that are lists of texts.
+var tables = map[string]bool{"keysHelp": true, "spaceNames": true, "Names": true, "helpPages": true, "tourSteps": true, "columns": true, "names": true}
+
+// Used are the texts that the window takes from its source.
+func used(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	note := func(e ast.Expr, where string) {
+		lit, ok := e.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			return
+		}
+		text, err := strconv.Unquote(lit.Value)
+		if err == nil && worth(text) {
+			out[text] = where
+		}
+	}
+	for _, root := range []string{"../../view", "../../viewmodel", "../../widget/browse"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(f, func(n ast.Node) bool { collect(n, path, note); return true })
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func collect(n ast.Node, where string, note func(ast.Expr, string)) {
+	switch x := n.(type) {
+	case *ast.CallExpr:
+		name := ""
+		switch f := x.Fun.(type) {
+		case *ast.Ident:
+			name = f.Name
+		case *ast.SelectorExpr:
+			name = f.Sel.Name
+		}
+		for _, i := range calls[name] {
+			if i < len(x.Args) {
+				note(x.Args[i], where)
+			}
+		}
+	case *ast.KeyValueExpr:
+		if k, ok := x.Key.(*ast.Ident); ok && fields[k.Name] {
+			note(x.Value, where)
+		}
+	case *ast.ValueSpec:
+		for _, id := range x.Names {
+			if tables[id.Name] {
+				for _, v := range x.Values {
+					ast.Inspect(v, func(n ast.Node) bool {
+						if e, ok := n.(ast.Expr); ok {
+							note(e, where)
+						}
+						return true
+					})
+				}
+			}
+		}
+	}
+}
+
+// worth says whether a text has words to translate: not a sign, a name of a file type,
+// a key, or the text of a format.
+func worth(s string) bool {
+	letters := 0
+	for _, r := range s {
+		if unicode.IsLetter(r) {
+			letters++
+		}
+	}
+	return letters >= 3 && !strings.Contains(s, "%") && !keys(s) && !slices.Contains(same, s) && s != strings.ToUpper(s)
+}
+
+// keys says whether a text names keys only.
+func keys(s string) bool {
+	return (strings.HasPrefix(s, "Ctrl+") || strings.HasPrefix(s, "Alt+")) && len(s) < 24
+}
+
+// same are texts that are the same in every language.
+var same = []string{"px", "arcmin", "Limpid", "Seed", "ICRS", "gray", "viridis", "magma", "cividis", "auto", "linear", "asinh", "Esc", "Alt", "g, c, m"}
+
+func TestLanguages_EveryTextOfTheWindow_IsInEach(t *testing.T) {
+	texts := used(t)
+	if len(texts) < 200 {
+		t.Fatalf("found %d texts: does the test still know how texts are made?", len(texts))
+	}
+	for _, l := range Languages() {
+		if l.Code == "en" {
+			continue // its texts are the keys
+		}
+		table := Table(l.Code)
+		for text, where := range texts {
+			if table[text] == "" {
+				t.Errorf("%s has no %q (%s)", l.Code, text, filepath.Base(where))
+			}
+		}
+		for text, w := range table {
+			if _, ok := texts[text]; !ok {
+				t.Errorf("%s: %q is not used", l.Code, text)
+			}
+			for _, pair := range []string{" …", "\n", "("} {
+				if strings.Contains(text, pair) != strings.Contains(w, pair) {
+					t.Errorf("%s: %q has another %q than %q", l.Code, w, pair, text)
+				}
+			}
+		}
+	}
+}
+
+func TestUse_German_TranslatesAndUnknownStaysEnglish(t *testing.T) {
+	defer Use("en")
+	Use("de_DE.UTF-8")
+	if Current() != "de" || T("Close") != "Schließen" || T("m31.fits") != "m31.fits" {
+		t.Errorf("%s: %q %q", Current(), T("Close"), T("m31.fits"))
+	}
+	Use("xx")
+	if Current() != "en" || T("Close") != "Close" {
+		t.Errorf("%s: %q", Current(), T("Close"))
+	}
+}
