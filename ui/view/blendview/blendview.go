@@ -73,6 +73,7 @@ func New(m *blend.Model, act Actions) *View {
 	v.start = startPage(act)
 	v.body = container.NewBorder(nil, v.list.box, nil, nil, v.Board.Object())
 	v.mid = container.NewStack(v.body, v.start)
+	v.list.resized = func() { v.body.Refresh() }
 	v.Update()
 	return v
 }

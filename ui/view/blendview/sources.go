@@ -21,18 +21,24 @@ import (
 // sourceList is the table below the pictures: a thumbnail of every source, whether it
 // is shown, what it is taken for, and what the run found.
 type sourceList struct {
-	m      *blend.Model
-	look   func(x, y float64)
-	list   *sourceRows
-	head   *fyne.Container
-	about  *control.Text
-	bands  int
-	thumbs map[int]thumb
-	render figure.Renderer
-	table  figure.Table
-	quiet  bool
-	inner  *fyne.Container
-	box    *fyne.Container
+	m       *blend.Model
+	look    func(x, y float64)
+	resized func()
+	list    *sourceRows
+	head    *fyne.Container
+	about   *control.Text
+	bands   int
+	thumbs  map[int]thumb
+	render  figure.Renderer
+	table   figure.Table
+	quiet   bool
+	inner   *fyne.Container
+	tabs    *control.Tabs
+	corner  *widget.Corner
+	page    int
+	room    *canvas.Rectangle
+	table1  fyne.CanvasObject
+	box     *fyne.Container
 }
 
 // thumb is a picture that has been drawn, and of what.
@@ -62,8 +68,10 @@ func (l *sourceRows) TypedRune(r rune) { control.PassRune(l, r) }
 
 const (
 	listHeight = 212
-	thumbSide  = 30
-	mostBands  = 8 // columns; more are in the exported table
+	// the corner plot is higher
+	cornerHeight = 400
+	thumbSide    = 30
+	mostBands    = 8 // columns; more are in the exported table
 )
 
 func (l *sourceList) widths() []float32 {
@@ -95,11 +103,70 @@ func newSourceList(m *blend.Model, look func(x, y float64)) *sourceList {
 	l.about = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	l.about.Lines = 1
 	l.head = container.NewStack()
-	room := canvas.NewRectangle(color.Transparent)
-	room.SetMinSize(fyne.NewSize(100, listHeight))
+	l.room = canvas.NewRectangle(color.Transparent)
 	l.inner = container.NewBorder(l.head, nil, nil, nil, l.list)
-	l.box = container.NewBorder(control.Inset(10, 4, 8, 2, l.about), nil, nil, nil, container.NewStack(room, container.NewHScroll(l.inner)))
+	l.corner = widget.NewCorner("Choose a source of a run with samples to see its fluxes")
+	l.table1 = container.NewHScroll(l.inner)
+	l.tabs = control.NewTabs(l.show)
+	l.box = container.NewBorder(control.Inset(4, 2, 8, 2, control.NewRow(10, []float32{0, -1}, l.tabs, l.about)), nil, nil, nil,
+		container.NewStack(l.room, l.table1, control.Inset(8, 2, 8, 6, l.corner)))
+	l.show(0)
 	return l
+}
+
+// pageNames are the tabs.
+var pageNames = []string{"Sources", "Corner plot"}
+
+func (l *sourceList) show(page int) {
+	l.page = page
+	l.tabs.Set(pageNames, page)
+	l.room.SetMinSize(fyne.NewSize(100, []float32{listHeight, cornerHeight}[page]))
+	defer func() {
+		if l.resized != nil {
+			l.resized()
+		}
+	}()
+	if page == 0 {
+		l.table1.Show()
+		l.corner.Hide()
+		return
+	}
+	l.table1.Hide()
+	l.corner.Show()
+	l.showCorner()
+}
+
+// showCorner draws the samples of the chosen source's fluxes, band against band.
+func (l *sourceList) showCorner() {
+	e := l.m.Entry()
+	if e == nil || e.D.Posterior == nil {
+		l.corner.SetData(nil, nil)
+		return
+	}
+	at := -1
+	for i, f := range e.D.Result.Sources {
+		if f.ID == l.m.Chosen() {
+			at = i
+		}
+	}
+	if at < 0 {
+		l.corner.SetData(nil, nil)
+		return
+	}
+	var names []string
+	var values [][]float64
+	for b, name := range e.D.Result.Bands[:min(5, len(e.D.Result.Bands))] {
+		var v []float64
+		for _, draw := range e.D.Posterior.Flux {
+			if q := draw[at][b]; !math.IsNaN(q) {
+				v = append(v, q)
+			}
+		}
+		if len(v) == len(e.D.Posterior.Flux) {
+			names, values = append(names, name), append(values, v)
+		}
+	}
+	l.corner.SetData(names, values)
 }
 
 func (l *sourceList) move(by int) {
@@ -164,6 +231,9 @@ func (l *sourceList) update() {
 	}
 	l.about.SetText(fmt.Sprintf("%d sources. %s", len(l.m.Sources()), text))
 	l.box.Hidden = d == nil
+	if l.page == 1 {
+		l.showCorner()
+	}
 	l.list.Refresh()
 	l.quiet = true
 	at := -1

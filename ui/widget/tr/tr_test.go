@@ -17,7 +17,7 @@ import (
 // their arguments hold one.
 var calls = map[string][]int{
 	"NewText": {0}, "NewWhole": {0}, "NewButton": {0, 1}, "Quiet": {0, 1}, "NewCheck": {0, 1}, "NewSelect": {0},
-	"SetText": {0}, "Set": {0}, "SetPlaceHolder": {0}, "NewChart": {0}, "SetMessage": {0}, "SetTitle": {0},
+	"SetText": {0}, "Set": {0}, "SetPlaceHolder": {0}, "NewChart": {0}, "NewCorner": {0}, "SetMessage": {0}, "SetTitle": {0},
 	"NewList": {0, 1}, "heading": {0}, "open": {0}, "item": {0}, "entry": {0}, "menuOf": {0},
 	"label": {0, 1}, "line": {0}, "small": {0}, "T": {0},
 	"Text": {1, 2, 3, 4}, "Choice": {1, 2}, "Toggle": {1, 2}, "opt": {1}, "setRun": {0}, "set": {0},
@@ -27,7 +27,7 @@ var calls = map[string][]int{
 var fields = map[string]bool{"Title": true, "About": true, "Label": true, "XLabel": true, "Tip": true, "Blank": true, "Help": true, "Unit": true}
 
 // tables are variables that are lists of texts.
-var tables = map[string]bool{"keysHelp": true, "spaceNames": true, "Names": true, "helpPages": true, "tourSteps": true, "columns": true, "names": true}
+var tables = map[string]bool{"keysHelp": true, "spaceNames": true, "Names": true, "helpPages": true, "tourSteps": true, "columns": true, "names": true, "pageNames": true}
 
 // Used are the texts that the window takes from its source.
 func used(t *testing.T) map[string]string {
