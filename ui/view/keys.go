@@ -140,7 +140,7 @@ var keysHelp = [][2]string{
 	{"Esc", "close a dialog; cancel the run and keep what is there; dismiss a notice"},
 	{"Ctrl+E", "export the result"},
 	{"Ctrl+S, Ctrl+Shift+S", "save the recipe, the project"},
-	{"Ctrl+,", "settings"},
+	{"Ctrl+L, Ctrl+,", "learned priors, settings"},
 	{"Ctrl+U", "make what is in view the cut-out"},
 	{"Ctrl+M", "measure PSF, noise and sky again"},
 	{"Ctrl+W, Ctrl+Q", "close the file, quit"},

@@ -156,7 +156,7 @@ func (x *menu) analyseMenu(free func(func()) func()) *fyne.Menu {
 			w.dock.Show(dock.Catalogue)
 		}
 	}))
-	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), entry("Learned priors …", free(w.priorsDialog)))
+	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), item("Learned priors …", fyne.KeyL, ctrl, free(w.priorsDialog)))
 	a.Items = append(a.Items, fyne.NewMenuItemSeparator(), x.goTo, x.header, x.table)
 	return a
 }

@@ -11,6 +11,7 @@ import (
 	"limpid/ui/view/lensview"
 	"limpid/ui/viewmodel"
 	"limpid/ui/viewmodel/blend"
+	"limpid/ui/viewmodel/learned"
 	"limpid/ui/viewmodel/lensing"
 	"limpid/ui/viewmodel/work"
 	"limpid/ui/widget"
@@ -207,6 +208,10 @@ func (w *Window) openPaths(paths ...string) {
 	for _, p := range paths {
 		if strings.HasSuffix(strings.ToLower(p), ProjectSuffix) {
 			w.openProject(p)
+			continue
+		}
+		if r, ok := learned.IsReport(p); ok {
+			w.calibrationDialog(p, r)
 			continue
 		}
 		rest = append(rest, p)

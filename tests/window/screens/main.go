@@ -67,6 +67,9 @@ type stage struct {
 	cube  string // many planes
 	shear string // a shear catalogue
 	blend string // overlapping sources
+
+	binary string
+	args   []string
 }
 
 // do runs steps until one fails.
@@ -99,9 +102,9 @@ func take(binary, path, theme string, w, h int, s screen) error {
 	if err := st.files(); err != nil {
 		return err
 	}
-	more := ""
+	more := s.more
 	if s.recent {
-		more = fmt.Sprintf(`,"files":[%q,%q]`, st.gal, st.stars)
+		more += fmt.Sprintf(`,"files":[%q,%q]`, st.gal, st.stars)
 	}
 	if err := d.Remember(more); err != nil {
 		return err
@@ -110,10 +113,11 @@ func take(binary, path, theme string, w, h int, s screen) error {
 	if s.args != nil {
 		args = append(args, s.args(st)...)
 	}
+	st.binary, st.args = binary, args
 	if st.App, err = d.Launch(binary, args...); err != nil {
 		return err
 	}
-	defer st.Kill()
+	defer func() { st.Kill() }() // the script may have started another
 	if s.play != nil {
 		if err := s.play(st); err != nil {
 			return err

@@ -13,7 +13,8 @@ import (
 // screen is one picture: how the window is started and what is done to it.
 type screen struct {
 	name   string
-	recent bool // files used before are listed
+	recent bool   // files used before are listed
+	more   string // of what the window remembers, as JSON
 	args   func(*stage) []string
 	play   func(*stage) error
 }
@@ -60,6 +61,12 @@ func screens() []screen {
 		}},
 		{name: "29-massmap-empty", args: space("massmap"), play: (*stage).rest},
 		{name: "30-deblend-empty", args: space("deblend"), play: (*stage).rest},
+		{name: "31-settings", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+comma"), s.rest) }},
+		{name: "32-priors", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+l"), s.rest) }},
+		{name: "33-help-massmap", args: space("massmap"), play: func(s *stage) error { return do(s.rest, s.key("F1"), s.rest) }},
+		{name: "34-recover", play: (*stage).crashed},
+		{name: "35-german", args: sample, more: `,"language":"de"`, play: (*stage).finished},
+		{name: "36-deblend-german-empty", args: space("deblend"), more: `,"language":"de"`, play: (*stage).rest},
 		{name: "16-cancelled", args: sample, play: func(s *stage) error { return do(s.halfway, s.key("Escape"), s.rest) }},
 	}
 }
@@ -164,6 +171,20 @@ func (s *stage) badFiles() error {
 func (s *stage) cannotRun() error {
 	return do(s.measured, func() error { return s.Click(s.d.W-200, 95) }, func() error { return s.Click(s.d.W-180, 178) },
 		func() error { return s.Type("0:500,0:120") }, s.key("Return"), s.rest)
+}
+
+// crashed kills a window and starts another.
+func (s *stage) crashed() error {
+	if err := do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.gal, s.stars) }, s.measured, s.rest); err != nil {
+		return err
+	}
+	s.Kill()
+	var err error
+	s.App, err = s.d.Launch(s.binary, s.args...)
+	if err != nil {
+		return err
+	}
+	return s.rest()
 }
 
 // exported waits for the last file of an export.

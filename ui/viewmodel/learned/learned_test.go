@@ -1,0 +1,99 @@
+package learned
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"limpid/app/session"
+	"limpid/engine/cpu"
+)
+
+func newBench(t *testing.T) (*Model, func(what string, cond func() bool)) {
+	t.Helper()
+	dev := cpu.New(cpu.Options{})
+	ses := session.New(dev)
+	posts := make(chan func(), 4096)
+	m := New(Options{Session: ses, Post: func(f func()) { posts <- f }})
+	t.Cleanup(func() {
+		m.Close()
+		ses.Close()
+		dev.Close()
+	})
+	return m, func(what string, cond func() bool) {
+		t.Helper()
+		deadline := time.After(90 * time.Second)
+		for !cond() {
+			select {
+			case f := <-posts:
+				f()
+			case <-deadline:
+				t.Fatalf("waited for %s: %s", what, m.Said())
+			}
+		}
+	}
+}
+
+func TestNew_PriorsThatShip_HaveCards(t *testing.T) {
+	m, _ := newBench(t)
+	if len(m.Names()) == 0 {
+		t.Fatal("no priors")
+	}
+	for i, name := range m.Names() {
+		m.Choose(i)
+		if len(m.Card()) < 2 {
+			t.Errorf("%s says %v of itself", name, m.Card())
+		}
+	}
+}
+
+func TestDraw_Cancelled_SaysSo(t *testing.T) {
+	m, until := newBench(t)
+	m.Draw()
+	if !m.Drawing() {
+		t.Fatal("nothing is drawn")
+	}
+	m.StopDrawing()
+	until("the end", func() bool { return !m.Drawing() })
+	if im, _ := m.Picture(); im != nil || m.Said() != "cancelled" {
+		t.Errorf("picture %v, %q", im != nil, m.Said())
+	}
+}
+
+func TestTrain_WithoutAName_IsRefused(t *testing.T) {
+	m, _ := newBench(t)
+	for _, name := range []string{"", "a/b"} {
+		m.Train(name, Presets()[0], 10)
+		if _, _, text, _, _, _ := m.Progress(); m.Training() || text == "" {
+			t.Errorf("%q: training %v, said %q", name, m.Training(), text)
+		}
+	}
+}
+
+func TestIsReport_OfACalibration_NotOfARecipe(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := write("c.json", `{"pairs": 10, "draws": 9, "coverage_90": 0.8, "coverage_by_brightness": [{"from":0,"to":0.1,"pixels":5,"coverage_90":0.9},{"from":0.1,"to":0.3,"pixels":0,"coverage_90":0}], "tests": [{"name":"flux","p":0.2,"counts":[1,2,3,4]}]}`)
+	r, ok := IsReport(good)
+	if !ok {
+		t.Fatal("not taken for a report")
+	}
+	if x, counts, expect := r.Ranks(0); len(x) != 4 || counts[3] != 4 || expect != 2.5 {
+		t.Errorf("ranks %v %v, expect %g", x, counts, expect)
+	}
+	if x, y := r.Brightness(); len(x) != 1 || y[0] != 0.9 {
+		t.Errorf("brightness %v %v", x, y)
+	}
+	for name, text := range map[string]string{"r.json": `{"version":1,"task":"deconvolve"}`, "x.json": `{`, "x.txt": `{}`} {
+		if _, ok := IsReport(write(name, text)); ok {
+			t.Errorf("%s was taken for a report", name)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package learned
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"limpid/ui/viewmodel"
+)
+
+// Report is the verdict of a calibration as limpid-cli calibrate writes it: whether
+// error bars hold, by simulation.
+type Report struct {
+	Prior      string  `json:"prior"`
+	Sampler    string  `json:"sampler"`
+	PSF        string  `json:"psf"`
+	Side       int     `json:"side"`
+	Draws      int     `json:"draws"`
+	Pairs      int     `json:"pairs"`
+	Chi2       float64 `json:"chi2_per_pixel_of_draws"`
+	Acceptance float64 `json:"acceptance"`
+	Coverage   float64 `json:"coverage_90"`
+	Bright     float64 `json:"coverage_90_bright"`
+	ZRMS       float64 `json:"z_rms"`
+	FluxCover  float64 `json:"flux_coverage_90"`
+	Rows       []struct {
+		From     float64 `json:"from"`
+		To       float64 `json:"to"`
+		Pixels   int     `json:"pixels"`
+		Coverage float64 `json:"coverage_90"`
+	} `json:"coverage_by_brightness"`
+	Tests []struct {
+		Name   string  `json:"name"`
+		P      float64 `json:"p"`
+		Counts []int   `json:"counts"`
+	} `json:"tests"`
+}
+
+// IsReport says whether a file is a report of a calibration, and reads it.
+func IsReport(path string) (*Report, bool) {
+	const most = 16 << 20
+	if info, err := os.Stat(path); err != nil || info.Size() > most || filepath.Ext(path) != ".json" {
+		return nil, false
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, false
+	}
+	var r Report
+	if json.Unmarshal(text, &r) != nil || r.Pairs < 1 || len(r.Rows) == 0 {
+		return nil, false
+	}
+	return &r, true
+}
+
+// Numbers are its results in rows.
+func (r *Report) Numbers() []viewmodel.Row {
+	return []viewmodel.Row{
+		{Label: "Pairs of truth and data", Value: fmt.Sprintf("%d, %d draws each", r.Pairs, r.Draws)},
+		{Label: "90 % intervals hold", Value: fmt.Sprintf("%.1f %% of pixels", 100*r.Coverage)},
+		{Label: "of the brightest 1 %", Value: fmt.Sprintf("%.1f %%", 100*r.Bright)},
+		{Label: "of total fluxes", Value: fmt.Sprintf("%.1f %%", 100*r.FluxCover)},
+		{Label: "rms of z (expect 1)", Value: fmt.Sprintf("%.3f", r.ZRMS)},
+		{Label: "χ²/pixel of draws (expect 1)", Value: fmt.Sprintf("%.3f", r.Chi2)},
+	}
+}
+
+// Brightness gives the coverage of 90 % intervals by the true brightness, in σ of a data
+// pixel: the middles of the bins and the shares.
+func (r *Report) Brightness() (x, y []float64) {
+	for _, b := range r.Rows {
+		if b.Pixels == 0 {
+			continue
+		}
+		at := b.From * 1.7
+		if b.From == 0 {
+			at = b.To / 2
+		}
+		x, y = append(x, at), append(y, b.Coverage)
+	}
+	return x, y
+}
+
+// Ranks is the rank histogram of test i, flat if error bars hold, and what each bin
+// should have.
+func (r *Report) Ranks(i int) (x, counts []float64, expect float64) {
+	for k, n := range r.Tests[i].Counts {
+		x, counts = append(x, float64(k)), append(counts, float64(n))
+		expect += float64(n) / float64(len(r.Tests[i].Counts))
+	}
+	return x, counts, expect
+}
