@@ -1,10 +1,15 @@
 package massmap
 
 import (
+	"context"
 	"fmt"
 
 	"limpid/engine"
 	"limpid/priors"
+	"limpid/priors/gaussian"
+	"limpid/priors/lognormal"
+	"limpid/solvers"
+	"limpid/solvers/mcmc"
 	"limpid/solvers/mcmc/anneal"
 	"limpid/solvers/operator"
 )
@@ -14,13 +19,30 @@ type Learned struct {
 	Prior  priors.Prior
 	Stream engine.Stream // the one the prior works on
 	Align  int           // what the sides of a grid must be multiples of
-	Batch  int           // draws at a time; default 2
-	Levels int           // default 32
-	Moves  int           // Metropolised moves at the lowest noise; default 10, negative: none
+	Batch  int           // draws at a time; default 4
+	Levels int           // default 14; 32 without Shift
+	Moves  int           // Metropolised moves at the lowest noise; 0: none
+	// Low is the lowest noise that the prior knows; default: what the bridge takes.
+	Low float64
+	// Shift is λ of a lognormal field near the prior; 0: unknown. With it the walk begins
+	// at draws of the lognormal posterior with noise of Top, instead of at pure noise:
+	// large scales are right from there on, and fewer levels do.
+	Shift float64
+	Top   float64 // default .15
 	// Stationary takes the Gaussian covariance at each level instead of measuring the
 	// denoiser's own.
 	Stationary bool
+	// MeanAt are noise levels for Bridge.Mean; default .08.
+	MeanAt []float64
 }
+
+// Defaults of the learned sampler.
+const (
+	learnedBatch  = 4
+	learnedLevels = 14
+	learnedTop    = 0.15
+	learnedThin   = 10 // trajectories of the lognormal chain between draws
+)
 
 // score is the bridge of solvers/mcmc/anneal over the shear operator: draws of the
 // posterior under the learned prior.
@@ -30,7 +52,10 @@ func (p *Problem) score(dev engine.Device) error {
 		return fmt.Errorf("massmap: method score needs a learned prior: %w", ErrSetting)
 	}
 	if l.Batch == 0 {
-		l.Batch = 2
+		l.Batch = learnedBatch
+	}
+	if l.Moves == 0 {
+		l.Moves = -1
 	}
 	p.Op.Close()
 	var err error
@@ -38,14 +63,87 @@ func (p *Problem) score(dev engine.Device) error {
 		return fmt.Errorf("massmap: %w", err)
 	}
 	p.close[0] = p.Op.Close
-	k, err := anneal.NewBridge(dev, anneal.Config{
+	cfg := anneal.Config{
 		Op: p.Op, Data: p.Data, Weights: p.Weights, Prior: l.Prior,
 		Power: p.Settings.Spectrum.OnGrid(p.Op.H, p.Op.W), Levels: l.Levels, Moves: l.Moves,
-		Batch: l.Batch, Probes: min(l.Batch, 2), Stationary: l.Stationary, Stream: l.Stream,
-	})
+		SigmaMin: l.Low, MeanAt: l.MeanAt, Batch: l.Batch, Probes: 1, Stationary: l.Stationary, Stream: l.Stream,
+	}
+	if l.Shift > 0 {
+		start, err := p.newNear(dev, l)
+		if err != nil {
+			return err
+		}
+		if cfg.Levels == 0 {
+			cfg.Levels = learnedLevels
+		}
+		if cfg.SigmaMax = l.Top; cfg.SigmaMax == 0 {
+			cfg.SigmaMax = learnedTop
+		}
+		cfg.Start = start.draws
+	}
+	k, err := anneal.NewBridge(dev, cfg)
 	if err != nil {
 		return fmt.Errorf("massmap: %w", err)
 	}
 	p.setKernel(k)
 	return nil
+}
+
+// near draws of the lognormal posterior, for the learned sampler to begin at. Its chains
+// go on from batch to batch.
+type near struct {
+	hmc   *mcmc.LatentHMC
+	state *solvers.State
+	n     int // pixels of a scene
+	steps uint64
+	host  []float32
+}
+
+func (p *Problem) newNear(dev engine.Device, l Learned) (*near, error) {
+	set := &p.Settings
+	prior, err := lognormal.New(dev, p.stream, []gaussian.Spectrum{set.Spectrum}, []float64{l.Shift}, p.Op.Domain(), DefaultChains)
+	if err != nil {
+		return nil, fmt.Errorf("massmap: %w: %w", err, ErrSetting)
+	}
+	p.close = append(p.close, prior.Close)
+	op, err := operator.NewShear(dev, p.stream, p.Op.Grid, DefaultChains)
+	if err != nil {
+		return nil, fmt.Errorf("massmap: %w", err)
+	}
+	p.close = append(p.close, op.Close)
+	k, err := mcmc.NewLatentHMC(dev, op, prior, mcmc.LatentConfig{
+		Data: p.Data, Weights: p.Weights, Power: set.Spectrum.OnGrid(p.Op.H, p.Op.W),
+		Chains: DefaultChains, Warmup: DefaultWarmup, Thin: learnedThin,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("massmap: %w", err)
+	}
+	p.close = append(p.close, k.Close)
+	n := p.Op.H * p.Op.W
+	return &near{hmc: k, n: n, host: make([]float32, n)}, nil
+}
+
+// draws fills x with draws, each some trajectories after the last of its chain.
+func (n *near) draws(ctx context.Context, s engine.Stream, x *engine.Tensor, key engine.Key) error {
+	var err error
+	if n.state == nil {
+		if n.state, err = n.hmc.Init(ctx, nil); err != nil {
+			return err
+		}
+	}
+	want := x.Len() / n.n
+	for got := 0; got < want; n.steps++ {
+		if _, err := n.hmc.Step(ctx, key.Fold(n.steps), n.state); err != nil {
+			return err
+		}
+		if n.state.Kind != solvers.Draw {
+			continue
+		}
+		for b := 0; b < n.state.Count && got < want; b++ {
+			n.state.Stream.Download(n.host, n.state.X.Slice(b, b+1))
+			s.Upload(x.Slice(got, got+1), n.host)
+			got++
+		}
+	}
+	return s.Err()
 }

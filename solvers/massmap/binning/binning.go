@@ -201,67 +201,6 @@ func (o *Options) signs(p *massmap.Projection) (s1, s2 float64) {
 	return s1, s2
 }
 
-// cell holds the sums of a pixel: galaxies, Σw, Σw², Σ w e.
-type cell struct{ n, w, ww, e1, e2 float64 }
-
-// sums are the sums per pixel.
-type sums struct {
-	o            Options
-	p            massmap.Projection
-	s1, s2, hour float64
-	cells        []cell // side by side, so that a galaxy touches one line of cache
-	total        struct{ n, e1, e2, ee1, ee2, ww, wwee1, wwee2 float64 }
-	dropped      map[string]int
-	used         int
-}
-
-func newSums(o Options, p massmap.Projection, sv *survey) *sums {
-	p.Prepare()
-	s := &sums{o: o, p: p, hour: sv.factor, dropped: map[string]int{}, cells: make([]cell, p.H*p.W)}
-	s.s1, s.s2 = o.signs(&p)
-	return s
-}
-
-func (s *sums) add(r Rows) error {
-	width, height := float64(s.p.W), float64(s.p.H)
-	for i := range r.RA {
-		if why := s.o.reject(r, i); why != "" {
-			s.dropped[why]++
-			continue
-		}
-		x, y, c, t, ok := s.p.Place(r.RA[i]*s.hour, r.Dec[i])
-		x, y = x+0.5, y+0.5 // from the edge of the map
-		if !ok || !(x >= 0 && y >= 0 && x < width && y < height) {
-			s.dropped[dropOutside]++
-			continue
-		}
-		at := int(y)*s.p.W + int(x)
-		w := 1.0
-		if r.Weight != nil {
-			w = r.Weight[i]
-		}
-		a, b := s.s1*r.E1[i], s.s2*r.E2[i]
-		a, b = a*c-b*t, a*t+b*c
-		q := &s.cells[at]
-		q.n++
-		q.w += w
-		q.ww += w * w
-		q.e1 += w * a
-		q.e2 += w * b
-		g := &s.total
-		g.n++
-		g.e1 += a
-		g.e2 += b
-		g.ee1 += a * a
-		g.ee2 += b * b
-		g.ww += w * w
-		g.wwee1 += w * w * a * a
-		g.wwee2 += w * w * b * b
-		s.used++
-	}
-	return nil
-}
-
 // dispersions of the two components for one galaxy.
 func (s *sums) dispersions() (a, b float64) {
 	t := s.total

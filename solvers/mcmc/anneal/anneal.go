@@ -50,6 +50,13 @@ type Config struct {
 	Stationary bool
 	NoPreview  bool          // no Gaussian mean to look at before the first draws
 	Stream     engine.Stream // the stream the prior works on; nil: a new one
+	// Start fills x, (Batch, domain), on the stream with draws of a posterior close to the
+	// one asked for: the walk then begins at them with noise of SigmaMax added, which may
+	// be far lower. nil: draws under the Gaussian stand-in.
+	Start func(ctx context.Context, s engine.Stream, x *engine.Tensor, key engine.Key) error
+	// MeanAt are noise levels at which Bridge gathers the mean of the scene given x and
+	// the data: see Bridge.Mean.
+	MeanAt []float64
 }
 
 const (
@@ -458,13 +465,20 @@ func (k *core) preview(ctx context.Context, st *solvers.State) error {
 	return k.s.Sync(ctx)
 }
 
-// begin draws x from the posterior under the Gaussian stand-in, with noise σ.
+// begin draws x from the posterior under the Gaussian stand-in, or takes Start's draws,
+// with noise σ.
 func (k *core) begin(ctx context.Context, key engine.Key, sigma float64) error {
-	k.setPrior()
-	k.s.Fill(k.m, 0)
 	start := key.Fold(1)
-	if _, err := k.draw(ctx, k.x, k.m, &start); err != nil {
-		return err
+	if k.cfg.Start != nil {
+		if err := k.cfg.Start(ctx, k.s, k.x, start); err != nil {
+			return fmt.Errorf("anneal: start: %w", err)
+		}
+	} else {
+		k.setPrior()
+		k.s.Fill(k.m, 0)
+		if _, err := k.draw(ctx, k.x, k.m, &start); err != nil {
+			return err
+		}
 	}
 	k.normals(k.t, k.n, key.Fold(2))
 	k.s.Axpy(k.x, float32(sigma), k.t)

@@ -3,6 +3,7 @@ package anneal
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"limpid/engine"
 	"limpid/solvers"
@@ -30,6 +31,14 @@ type Bridge struct {
 	local  *local
 	hmc    *mover
 	level  int // −1: the preview
+	means  []levelMean
+}
+
+// levelMean gathers conditional means at a level.
+type levelMean struct {
+	level int
+	sum   []float64 // (domain)
+	count int
 }
 
 // NewBridge allocates the kernel.
@@ -49,7 +58,55 @@ func NewBridge(dev engine.Device, cfg Config) (*Bridge, error) {
 		k.Close()
 		return nil, fmt.Errorf("anneal: bridge: %w", err)
 	}
+	for _, at := range c.cfg.MeanAt {
+		m := levelMean{sum: make([]float64, c.dom.Len())}
+		for i, sigma := range k.sigmas {
+			if math.Abs(math.Log(sigma/at)) < math.Abs(math.Log(k.sigmas[m.level]/at)) {
+				m.level = i
+			}
+		}
+		k.means = append(k.means, m)
+	}
 	return k, nil
+}
+
+// Mean is the average over all draws so far of E[scene | x_σ, data] at the level next to
+// MeanAt[i], on the grid, and how many they were. Its expectation is that of the draws, as
+// far as the Gaussian step at that level is right, without the scatter of what x_σ leaves
+// open (Rao–Blackwell): at a σ where that is most of the posterior's, a few draws give the
+// mean of many. nil before there is one.
+func (k *Bridge) Mean(i int) (mean []float32, count int) {
+	m := k.means[i]
+	if m.count == 0 {
+		return nil, 0
+	}
+	mean = make([]float32, len(m.sum))
+	for j, v := range m.sum {
+		mean[j] = float32(v / float64(m.count))
+	}
+	return mean, m.count
+}
+
+// gatherMeans adds the conditional means of a level; the denoised scenes are in m and T is set.
+func (k *Bridge) gatherMeans(ctx context.Context) error {
+	for i := range k.means {
+		m := &k.means[i]
+		if m.level != k.level {
+			continue
+		}
+		if _, err := k.draw(ctx, k.sc, k.m, nil); err != nil {
+			return err
+		}
+		host := make([]float32, k.dom.Len())
+		for b := range k.n {
+			k.s.Download(host, k.part(k.sc, b, b+1))
+			for j, v := range host {
+				m.sum[j] += float64(v)
+			}
+		}
+		m.count += k.n
+	}
+	return nil
 }
 
 // StepsPerBatch is how many steps complete a batch of draws, after the preview.
@@ -113,6 +170,9 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 	if k.local == nil {
 		k.stationary(sigma)
 	} else if err := k.measure(ctx, k.local, k.x, sigma, key.Fold(3)); err != nil {
+		return solvers.Info{}, err
+	}
+	if err := k.gatherMeans(ctx); err != nil {
 		return solvers.Info{}, err
 	}
 	draw := key.Fold(4)
