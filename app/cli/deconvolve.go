@@ -12,6 +12,7 @@ import (
 	"limpid"
 	"limpid/app/recipe"
 	"limpid/app/session"
+	"limpid/app/session/lens"
 	"limpid/assets"
 	"limpid/solvers/deconv"
 	"limpid/solvers/observe"
@@ -186,6 +187,14 @@ func runRecipe(ctx context.Context, e *Env, args []string) error {
 	o.register(f)
 	if err := f.parse(args, 1, "one recipe"); err != nil {
 		return err
+	}
+	if text, err := os.ReadFile(f.operands[0]); err == nil && lens.IsRecipe(text) {
+		r, err := lens.LoadRecipe(f.operands[0])
+		if err != nil {
+			return err
+		}
+		r.Device = o.device
+		return carryMass(ctx, e, r, o)
 	}
 	r, err := recipe.Load(f.operands[0])
 	if err != nil {

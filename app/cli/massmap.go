@@ -11,8 +11,6 @@ import (
 	"limpid"
 	"limpid/app/session"
 	"limpid/app/session/lens"
-	"limpid/engine"
-	"limpid/priors/gaussian/theory"
 	"limpid/solvers/massmap"
 	"limpid/solvers/massmap/binning"
 	"limpid/solvers/massmap/measure"
@@ -29,8 +27,13 @@ Catalogue: a FITS table, CSV or text; --columns lists what was guessed
                         image with north up; default), east, iau (from north through east)
   --flip1, --flip2      change the sign of a component
   --check               test the signs, and stop
+Or maps instead of a catalogue: FITS images as FILE, FILE[N] or FILE[NAME]
+  --g1 F --g2 F         components along columns and rows; --g1 alone: a cube of both
+  --std1 F --std2 F     noise per pixel (--std1 alone: of both, or a cube), or
+  --counts F            galaxies per pixel, with --sigma-e
+  --mask-map F          0 where masked
 Map
-  --pixel ARCMIN        side of a pixel (default: about 6 galaxies)
+  --pixel ARCMIN        side of a pixel (default: about 6 galaxies; of maps: the header's)
   --projection P        gnomonic (default) or flat-east (RA − RA0, columns to the east)
   --center RA,DEC       degrees; --size W,H pixels (default: what covers the galaxies)
   --noise N             weights (default), counts, inverse-variance
@@ -40,15 +43,24 @@ Map
 Method
   --method M            lognormal (default), wiener, ks, sparse, mcalens, score
   --prior NAME|FILE     learned prior of score (default kappa-cosmos: pixels of .29′)
-  --spectrum F          theory (default), or a file of k (cycles/px) and P columns
+  --spectrum F          theory (default; of score: prior, the learned prior's own), fit
+                        (theory fitted to the shear), or a file of k (cycles/px) and P
   --source-z Z          redshift of the sources for the theory (default 1)
+  --nz F                their distribution instead: a file of z and n(z) columns
   --shift L             λ of lognormal (default .0487: sources at z≈1, .29′ pixels)
   --reduced N           iterations for reduced shear (default 1)
   --smooth ARCMIN       of ks, and of the E and B modes shown (default 1)
   --fill N              iterations that fill gaps (ks)
   --samples N --seed N  posterior samples (default 64), random seed (default 1)
+More of the map
+  --aperture F:R        aperture mass: schneider:5 or schirmer:10 (radius in arcmin)
+  --profile RA,DEC[,W,R]  rings of W out to R arcmin (default .5, 10) about a position
+  --inject RA,DEC,M,C,Z   add an NFW halo of M Msun/h, concentration C at redshift Z, and
+                        say what of it the map recovers
+                        (positions in pixels from 0 where maps have no sky)
 Output
-  -o OUT.fits           with OUT.png, OUT.json, OUT.bib beside unless --fits-only
+  -o OUT.fits           with OUT.png, OUT.json, OUT.bib and OUT.recipe.json (for
+                        limpid-cli run) beside unless --fits-only
   --no-samples, --json, --quiet, --device D
 `
 
@@ -62,7 +74,8 @@ type massFlags struct {
 	list, check, flip1, flip2                bool
 	raUnit, zRange, frame, projection        string
 	center, size, noise, method, spectrum    string
-	prior                                    string
+	prior, nz, aperture, profile, inject     string
+	maps                                     lens.MapFiles
 	pixel, sigmaE, sourceZ, shift, smoothing float64
 }
 
@@ -72,12 +85,14 @@ func (m *massFlags) register(f *flagSet) {
 		"ra": &m.cols.RA, "dec": &m.cols.Dec, "e1": &m.cols.E1, "e2": &m.cols.E2, "weight": &m.cols.Weight, "z": &m.cols.Z,
 		"ra-unit": &m.raUnit, "z-range": &m.zRange, "frame": &m.frame, "projection": &m.projection,
 		"center": &m.center, "size": &m.size, "noise": &m.noise,
+		"nz": &m.nz, "aperture": &m.aperture, "profile": &m.profile, "inject": &m.inject,
+		"g1": &m.maps.G1, "g2": &m.maps.G2, "std1": &m.maps.Std1, "std2": &m.maps.Std2, "mask-map": &m.maps.Mask, "counts": &m.maps.Count,
 	} {
 		f.StringVar(p, name, "", "")
 	}
 	f.StringVar(&m.method, "method", string(massmap.Lognormal), "")
 	f.StringVar(&m.prior, "prior", lens.DefaultPrior, "")
-	f.StringVar(&m.spectrum, "spectrum", "theory", "")
+	f.StringVar(&m.spectrum, "spectrum", "", "")
 	f.IntVar(&m.hdu, "hdu", 0, "")
 	f.IntVar(&m.minGalaxies, "min-galaxies", 1, "")
 	f.IntVar(&m.pad, "pad", -1, "")
@@ -88,7 +103,7 @@ func (m *massFlags) register(f *flagSet) {
 	f.Float64Var(&m.pixel, "pixel", 0, "")
 	f.Float64Var(&m.sigmaE, "sigma-e", 0, "")
 	f.Float64Var(&m.sourceZ, "source-z", 1, "")
-	f.Float64Var(&m.shift, "shift", 0.0487, "")
+	f.Float64Var(&m.shift, "shift", massmap.DefaultShift, "")
 	f.Float64Var(&m.smoothing, "smooth", 1, "")
 	f.BoolVar(&m.list, "columns", false, "")
 	f.BoolVar(&m.check, "check", false, "")
@@ -139,71 +154,134 @@ func (m *massFlags) binning() (binning.Options, error) {
 	return o, nil
 }
 
-// settings turns flags into the method's.
-func (m *massFlags) settings(arcmin float64) (massmap.Settings, error) {
-	set := massmap.Settings{
-		Method: massmap.Method(m.method), Shift: m.shift, Pad: m.pad, Smoothing: m.smoothing, FillGaps: m.fill, Reduced: m.reduced,
+// numbers reads n numbers with commas between; those that are missing at the end are the
+// defaults.
+func numbers(flag, s string, least int, defaults ...float64) ([]float64, error) {
+	parts := strings.Split(s, ",")
+	out := append([]float64(nil), defaults...)
+	if len(parts) < least || len(parts) > len(out) {
+		return nil, usageError{fmt.Sprintf("--%s %q: %d to %d numbers with commas between", flag, s, least, len(out))}
 	}
-	var err error
-	if m.spectrum == "theory" {
-		src, e := theory.SinglePlane(m.sourceZ)
-		if e != nil {
-			return set, usageError{fmt.Sprintf("--source-z %g: %v", m.sourceZ, e)}
+	for i, p := range parts {
+		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, usageError{fmt.Sprintf("--%s %q: %q is not a number", flag, s, p)}
 		}
-		set.Spectrum, err = lens.Theory(theory.Cosmology{}, src, arcmin)
-	} else {
-		set.Spectrum, err = session.ReadSpectrum(m.spectrum)
+		out[i] = v
 	}
-	return set, err
+	return out, nil
+}
+
+// recipe turns flags into what is to be done with a file; "" for maps.
+func (m *massFlags) recipe(file string) (lens.Recipe, error) {
+	r := lens.DefaultRecipe(file)
+	o, err := m.binning()
+	if err != nil {
+		return r, err
+	}
+	r.HDU, r.Columns, r.Binning = m.hdu, m.cols, o
+	r.Method, r.Prior, r.Spectrum, r.SourceZ, r.NZ = massmap.Method(m.method), m.prior, m.spectrum, m.sourceZ, m.nz
+	r.Shift, r.Reduced, r.Smoothing, r.FillGaps, r.Pad = m.shift, m.reduced, m.smoothing, m.fill, m.pad
+	r.Samples, r.Seed, r.Device = m.samples, m.seed, m.device
+	switch {
+	case r.Spectrum == "" && r.Method == massmap.Score:
+		r.Spectrum = "prior"
+	case r.Spectrum == "":
+		r.Spectrum = "theory"
+	}
+	if r.Method != massmap.Score {
+		r.Prior = ""
+	}
+	if file == "" {
+		maps := m.maps
+		maps.SigmaE, maps.Arcmin = m.sigmaE, m.pixel
+		r.Maps = &maps
+	}
+	return r, m.more(&r)
+}
+
+// more reads the flags for what is wanted beside the map.
+func (m *massFlags) more(r *lens.Recipe) error {
+	if m.aperture != "" {
+		name, radius, _ := strings.Cut(m.aperture, ":")
+		v, err := strconv.ParseFloat(radius, 64)
+		if err != nil {
+			return usageError{fmt.Sprintf("--aperture %q is not FILTER:RADIUS, as schneider:5", m.aperture)}
+		}
+		r.Aperture = &lens.Aperture{Filter: measure.ApertureFilter(name), Radius: v}
+	}
+	if m.profile != "" {
+		v, err := numbers("profile", m.profile, 2, 0, 0, 0.5, 10)
+		if err != nil {
+			return err
+		}
+		r.Profile = &lens.Profile{RA: v[0], Dec: v[1], Width: v[2], Radius: v[3]}
+	}
+	if m.inject != "" {
+		v, err := numbers("inject", m.inject, 5, 0, 0, 0, 0, 0)
+		if err != nil {
+			return err
+		}
+		r.Inject = &lens.Halo{RA: v[0], Dec: v[1], Mass: v[2], Concentration: v[3], Z: v[4]}
+	}
+	return nil
 }
 
 func massMap(ctx context.Context, e *Env, args []string) error {
 	f := newFlags(e, "massmap")
 	var m massFlags
 	m.register(f)
-	if err := f.parse(args, 1, "one catalogue"); err != nil {
+	if err := f.parse(args, -1, ""); err != nil {
 		return err
 	}
-	o, err := m.binning()
+	file := ""
+	switch {
+	case m.maps.G1 == "" && len(f.operands) != 1:
+		return usageError{fmt.Sprintf("expected one catalogue, or maps as --g1 and --g2, got %d operand(s)", len(f.operands))}
+	case m.maps.G1 != "" && len(f.operands) > 0:
+		return usageError{"a catalogue and maps (--g1) at once: give one of them"}
+	case m.maps.G1 == "":
+		file = f.operands[0]
+	}
+	r, err := m.recipe(file)
 	if err != nil {
 		return err
 	}
-	if m.out == "" && !m.list && !m.check {
-		return usageError{"name the output: -o OUT.fits"}
+	if m.list && file != "" {
+		return listColumns(ctx, e, file, m.hdu)
 	}
-	if m.out != "" {
-		if err := session.CheckOutput(m.out); err != nil {
-			return err
-		}
+	if m.check {
+		return m.checkSigns(ctx, e, r)
 	}
-	c, err := lens.Open(ctx, f.operands[0], m.hdu)
+	return carryMass(ctx, e, r, m.outputFlags)
+}
+
+func listColumns(ctx context.Context, e *Env, file string, hdu int) error {
+	c, err := lens.Open(ctx, file, hdu)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if m.list {
-		fmt.Fprintf(e.Out, "%d rows; columns %s\n", c.Rows, strings.Join(c.Names, ", "))
-		for _, x := range c.Findings {
-			fmt.Fprintln(e.Out, x)
+	fmt.Fprintf(e.Out, "%d rows; columns %s\n", c.Rows, strings.Join(c.Names, ", "))
+	for _, x := range c.Findings {
+		fmt.Fprintln(e.Out, x)
+	}
+	return nil
+}
+
+// openShear opens what a recipe names and says how it was read.
+func openShear(ctx context.Context, e *Env, r lens.Recipe, quiet bool) (*massmap.Field, error) {
+	field, cols, err := r.Field(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !quiet {
+		if r.Maps == nil {
+			fmt.Fprintf(e.Out, "RA %s, Dec %s, e1 %s, e2 %s, weight %s\n", cols.RA, cols.Dec, cols.E1, cols.E2, orNone(cols.Weight))
 		}
-		return nil
+		fmt.Fprintln(e.Out, &field.Projection)
 	}
-	field, cols, err := c.Bin(ctx, m.cols, o)
-	if err != nil {
-		return err
-	}
-	if !m.json {
-		fmt.Fprintf(e.Out, "RA %s, Dec %s, e1 %s, e2 %s, weight %s\n%s\n", cols.RA, cols.Dec, cols.E1, cols.E2, orNone(cols.Weight), &field.Projection)
-	}
-	dev, err := e.NewDevice(m.device)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
-	if m.check {
-		return m.checkSigns(ctx, e, dev, field)
-	}
-	return m.mapIt(ctx, e, dev, field)
+	return field, nil
 }
 
 func orNone(s string) string {
@@ -213,7 +291,16 @@ func orNone(s string) string {
 	return s
 }
 
-func (m *massFlags) checkSigns(ctx context.Context, e *Env, dev engine.Device, f *massmap.Field) error {
+func (m *massFlags) checkSigns(ctx context.Context, e *Env, r lens.Recipe) error {
+	f, err := openShear(ctx, e, r, m.json)
+	if err != nil {
+		return err
+	}
+	dev, err := e.NewDevice(m.device)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
 	c, err := measure.CheckSigns(ctx, dev, f, m.smoothing, 50, m.seed)
 	if err != nil {
 		return err
@@ -245,49 +332,42 @@ func advise(change, set bool, flag string, list []string) []string {
 	return list
 }
 
-func (m *massFlags) mapIt(ctx context.Context, e *Env, dev engine.Device, f *massmap.Field) error {
-	set, err := m.settings(f.Arcmin)
+// carryMass carries a recipe out and writes the result.
+func carryMass(ctx context.Context, e *Env, r lens.Recipe, o outputFlags) error {
+	if o.out == "" {
+		return usageError{"name the output: -o OUT.fits"}
+	}
+	if err := session.CheckOutput(o.out); err != nil {
+		return err
+	}
+	field, err := openShear(ctx, e, r, o.json)
 	if err != nil {
 		return err
 	}
-	last := -1
-	var prior *lens.LearnedPrior
-	if set.Method == massmap.Score {
-		if prior, err = lens.OpenPrior(dev, m.prior, f.Arcmin); err != nil {
-			return err
-		}
-		defer prior.Close()
-		set.Learned = prior.Learned
-		if m.spectrum == "theory" {
-			set.Spectrum = prior.Spectrum
-		}
-		f.Findings = append(f.Findings, prior.Findings...)
+	dev, err := e.NewDevice(r.Device)
+	if err != nil {
+		return err
 	}
-	res, err := lens.Map(ctx, dev, lens.Job{Field: f, Settings: set, Samples: m.samples, Seed: m.seed, Smoothing: m.smoothing}, func(p lens.Progress) {
-		if e.Terminal && !m.quiet && !m.json && p.Done != last {
+	defer dev.Close()
+	last := -1
+	show := e.Terminal && !o.quiet && !o.json
+	res, err := r.Carry(ctx, dev, field, func(p lens.Progress) {
+		if show && p.Done != last {
 			last = p.Done
 			fmt.Fprintf(e.Err, "\r%s %d of %d ", p.Phase, p.Done, p.Total)
 		}
 	})
-	if err == nil && prior != nil {
-		err = prior.Err()
-	}
 	if err != nil {
 		return err
 	}
-	if e.Terminal && !m.quiet && !m.json {
+	if show {
 		fmt.Fprint(e.Err, "\r\033[K")
 	}
-	opt := lens.ExportOptions{FITS: m.out, NoSamples: m.noSamples}
-	if !m.fitsOnly {
-		stem := session.Stem(m.out)
-		opt.Figure, opt.Summary, opt.References = stem+".png", stem+".json", stem+".bib"
-	}
-	written, err := res.Export(opt)
+	written, err := exportMass(r, res, o)
 	if err != nil {
 		return fmt.Errorf("%w: %w", session.ErrOutput, err)
 	}
-	if m.json {
+	if o.json {
 		out := res.Summary()
 		out["files"] = written
 		text, err := json.MarshalIndent(out, "", "  ")
@@ -299,6 +379,29 @@ func (m *massFlags) mapIt(ctx context.Context, e *Env, dev engine.Device, f *mas
 	}
 	printMass(e, res, written)
 	return nil
+}
+
+func exportMass(r lens.Recipe, res *lens.Result, o outputFlags) ([]string, error) {
+	opt := lens.ExportOptions{FITS: o.out, NoSamples: o.noSamples}
+	stem := session.Stem(o.out)
+	if !o.fitsOnly {
+		opt.Figure, opt.Summary, opt.References = stem+".png", stem+".json", stem+".bib"
+	}
+	written, err := res.Export(opt)
+	if err != nil || o.fitsOnly {
+		return written, err
+	}
+	if r.File != "" {
+		if r.SHA256, err = lens.Sum(r.File); err != nil {
+			return written, err
+		}
+	}
+	r.Device = ""
+	path := stem + ".recipe.json"
+	if err := r.Save(path); err != nil {
+		return written, err
+	}
+	return append(written, path), nil
 }
 
 func printMass(e *Env, r *lens.Result, written []string) {
@@ -318,6 +421,21 @@ func printMass(e *Env, r *lens.Result, written []string) {
 	fmt.Fprintf(e.Out, "%d peaks; the first:\n", len(r.Peaks))
 	for _, p := range r.Peaks[:min(5, len(r.Peaks))] {
 		fmt.Fprintf(e.Out, "  RA %.4f Dec %+.4f: κ %.3f ± %.3f, S/N %.1f, probability %.2f\n", p.RA, p.Dec, p.Kappa, p.Std, p.SN, p.Probability)
+	}
+	if p := r.Profile; p != nil {
+		fmt.Fprintln(e.Out, "profile, radius in arcmin and κ less its mean over the field:")
+		for i, x := range p.X {
+			line := fmt.Sprintf("  %6.2f′ %+.4f", x, p.Mean[i])
+			if p.Quantiles != nil {
+				line += fmt.Sprintf(" (%+.4f to %+.4f)", p.Quantiles[i][1], p.Quantiles[i][3])
+			}
+			fmt.Fprintln(e.Out, line)
+		}
+	}
+	if q := r.Recovery; q != nil {
+		for _, p := range q.Points {
+			fmt.Fprintf(e.Out, "halo within %g′: κ %.4f injected, %.4f recovered ± %.4f\n", p.Radius, p.Injected, p.Recovered, p.Std)
+		}
 	}
 	fmt.Fprintf(e.Out, "%.1f s\n", r.Seconds)
 	for _, w := range written {

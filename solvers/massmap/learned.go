@@ -19,8 +19,8 @@ type Learned struct {
 	Prior  priors.Prior
 	Stream engine.Stream // the one the prior works on
 	Align  int           // what the sides of a grid must be multiples of
-	Batch  int           // draws at a time; default 4
-	Levels int           // default 14; 32 without Shift
+	Batch  int           // draws at a time; default 8, fewer for large maps
+	Levels int           // default 12; 32 without Shift
 	Moves  int           // Metropolised moves at the lowest noise; 0: none
 	// Low is the lowest noise that the prior knows; default: what the bridge takes.
 	Low float64
@@ -32,16 +32,17 @@ type Learned struct {
 	// Stationary takes the Gaussian covariance at each level instead of measuring the
 	// denoiser's own.
 	Stationary bool
-	// MeanAt are noise levels for Bridge.Mean; default .08.
-	MeanAt []float64
 }
 
 // Defaults of the learned sampler.
 const (
-	learnedBatch  = 4
-	learnedLevels = 14
+	learnedBatch  = 8
+	learnedPixels = 1 << 21 // of a batch, unless that leaves less than two draws
+	learnedLevels = 12
+	learnedMean   = 0.07 // σ of the conditional means
+	learnedWalks  = 2    // batches for their sake, to each batch of draws
 	learnedTop    = 0.15
-	learnedThin   = 10 // trajectories of the lognormal chain between draws
+	learnedThin   = 6 // trajectories of the lognormal chain between draws
 )
 
 // score is the bridge of solvers/mcmc/anneal over the shear operator: draws of the
@@ -52,7 +53,7 @@ func (p *Problem) score(dev engine.Device) error {
 		return fmt.Errorf("massmap: method score needs a learned prior: %w", ErrSetting)
 	}
 	if l.Batch == 0 {
-		l.Batch = learnedBatch
+		l.Batch = max(2, min(learnedBatch, learnedPixels/(p.Op.H*p.Op.W)))
 	}
 	if l.Moves == 0 {
 		l.Moves = -1
@@ -66,7 +67,7 @@ func (p *Problem) score(dev engine.Device) error {
 	cfg := anneal.Config{
 		Op: p.Op, Data: p.Data, Weights: p.Weights, Prior: l.Prior,
 		Power: p.Settings.Spectrum.OnGrid(p.Op.H, p.Op.W), Levels: l.Levels, Moves: l.Moves,
-		SigmaMin: l.Low, MeanAt: l.MeanAt, Batch: l.Batch, Probes: 1, Stationary: l.Stationary, Stream: l.Stream,
+		SigmaMin: l.Low, MeanAt: []float64{learnedMean}, MeanWalks: learnedWalks, Batch: l.Batch, Probes: 1, Stationary: l.Stationary, Stream: l.Stream,
 	}
 	if l.Shift > 0 {
 		start, err := p.newNear(dev, l)
@@ -85,8 +86,32 @@ func (p *Problem) score(dev engine.Device) error {
 	if err != nil {
 		return fmt.Errorf("massmap: %w", err)
 	}
+	p.mean = func() []float32 {
+		m, _ := k.Mean(0)
+		return m
+	}
 	p.setKernel(k)
 	return nil
+}
+
+// Mean is the kernel's own estimate of the posterior mean, on the grid, where it has a
+// better one than the mean of its draws: the learned sampler's average of conditional
+// means (anneal.Bridge.Mean). nil: it has none.
+func (p *Problem) Mean() []float32 {
+	if p.mean == nil {
+		return nil
+	}
+	return p.mean()
+}
+
+// Crop cuts the field, (H, W), out of a map on the grid.
+func (p *Problem) Crop(grid []float32) []float32 {
+	out := make([]float32, 0, p.Field.H*p.Field.W)
+	for y := range p.Field.H {
+		at := (y+p.Op.Row)*p.Op.W + p.Op.Col
+		out = append(out, grid[at:at+p.Field.W]...)
+	}
+	return out
 }
 
 // near draws of the lognormal posterior, for the learned sampler to begin at. Its chains

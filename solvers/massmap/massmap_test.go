@@ -276,3 +276,58 @@ func TestScore_GaussianPrior_AgreesWithWiener(t *testing.T) {
 		t.Errorf("mean off by %.2f of its sampling variance, variance %.3f of Wiener's", off, ratio/total)
 	}
 }
+
+// A Gaussian field of four times the power that the fit begins with: where the data see
+// it, the spectrum is found.
+func TestFitSpectrum_GaussianField_FindsThePower(t *testing.T) {
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	const n, sigma = 96, 0.1
+	true4, err := gaussian.NewSpectrum([]float64{0.005, 0.02, 0.05, 0.1, 0.3, 0.7}, []float64{0.4, 0.4, 0.2, 0.04, 0.004, 0.001})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := dev.NewStream()
+	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{true4}, engine.Shape{1, n, n}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prior.Close()
+	op, err := operator.NewShear(dev, s, operator.ShearGrid(n, n, 0), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer op.Close()
+	x, _ := dev.Alloc(engine.Shape{1, 1, n, n})
+	y, _ := dev.Alloc(engine.Shape{1, 2, n, n})
+	noise, _ := dev.Alloc(y.Shape())
+	prior.Sample(s, x, engine.NewKey(3))
+	op.Forward(s, y, x)
+	s.Normal(noise, engine.NewKey(4))
+	s.Axpy(y, sigma, noise)
+	both, std := make([]float32, 2*n*n), make([]float32, n*n)
+	s.Download(both, y)
+	for i := range std {
+		std[i] = sigma
+	}
+	f, err := massmap.NewField(massmap.Gridded{H: n, W: n, Arcmin: 0.5, G1: both[:n*n], G2: both[n*n:], Std1: std})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := true4
+	start.LogP = append([]float64(nil), true4.LogP...)
+	for i := range start.LogP {
+		start.LogP[i] -= math.Log(4)
+	}
+	got, err := massmap.FitSpectrum(context.Background(), dev, f, start, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []float64{0.03, 0.05, 0.08, 0.12} {
+		r := got.At(k) / true4.At(k)
+		t.Logf("k = %.2f: %.2f of the truth, the start %.2f", k, r, start.At(k)/true4.At(k))
+		if r < 0.6 || r > 1.6 {
+			t.Errorf("k = %.2f: %.2f of the truth", k, r)
+		}
+	}
+}

@@ -54,6 +54,10 @@ type Settings struct {
 	Learned   Learned
 }
 
+// DefaultShift is λ of simulated convergence maps at pixels of .29′ and sources like
+// those of COSMOS.
+const DefaultShift = 0.0487
+
 // DefaultPad is an eighth of the longer side.
 func DefaultPad(h, w int) int { return max(h, w) / 8 }
 
@@ -72,6 +76,7 @@ type Problem struct {
 
 	dev    engine.Device
 	stream engine.Stream
+	mean   func() []float32 // on the grid; nil: none
 	close  []func()
 }
 

@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"limpid/app/session"
+	"limpid/fitsio"
 )
 
 // shapes writes a CSV catalogue of galaxies behind a lens at (ra, dec); edit may change
@@ -107,4 +109,105 @@ func TestMassMap_Troubles_AreSaidWithAdvice(t *testing.T) {
 			t.Errorf("%s: no advice: %q", name, errText)
 		}
 	}
+}
+
+// A recipe beside a result makes the same bytes again; a catalogue that has changed since
+// is refused.
+func TestMassMap_Recipe_RunsAgain(t *testing.T) {
+	cat := shapes(t, plainHead, 150, 2, nil)
+	nz := mustWrite(t, filepath.Join(t.TempDir(), "nz.txt"), []byte("# z n\n0.4 1\n0.8 3\n1.2 1\n"))
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "a.fits"), filepath.Join(dir, "b.fits")
+	code, text, errText := limpid(t, "massmap", cat, "--pixel", "1", "--method", "wiener", "--samples", "8", "--nz", nz, "--spectrum", "fit",
+		"--aperture", "schneider:5", "--profile", "150,2,1,6", "--inject", "150.1,2.1,1e15,4,0.3", "-o", first)
+	if code != 0 {
+		t.Fatalf("exit %d: %s%s", code, text, errText)
+	}
+	for _, want := range []string{"halo within 1′", "profile, radius", "a.recipe.json"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("does not say %q: %s", want, text)
+		}
+	}
+	recipe := filepath.Join(dir, "a.recipe.json")
+	if code, text, errText = limpid(t, "run", recipe, "-o", second, "--fits-only"); code != 0 {
+		t.Fatalf("exit %d: %s%s", code, text, errText)
+	}
+	a, err := os.ReadFile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) {
+		t.Error("the recipe wrote other bytes")
+	}
+	for _, name := range []string{"APMASS", "APCROSS", "APSTD", "PROFILE"} {
+		if !bytes.Contains(a, []byte("'"+name)) {
+			t.Errorf("no %s in the file", name)
+		}
+	}
+	more, err := os.ReadFile(cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, cat, append(more, []byte("150,2,0.1,0.1\n")...))
+	if code, _, errText = limpid(t, "run", recipe, "-o", second); code != session.ExitUsage || !strings.Contains(errText, "has changed") {
+		t.Errorf("a changed catalogue: exit %d, %q", code, errText)
+	}
+}
+
+// The shear maps of a result, read as gridded input, give the same map.
+func TestMassMap_Maps_SameMapAsTheCatalogue(t *testing.T) {
+	cat := shapes(t, plainHead, 150, 2, nil)
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "a.fits"), filepath.Join(dir, "b.fits")
+	common := []string{"--method", "ks", "--reduced", "0"}
+	code, text, errText := limpid(t, append([]string{"massmap", cat, "--pixel", "1", "--noise", "counts", "--sigma-e", "0.05", "-o", first}, common...)...)
+	if code != 0 {
+		t.Fatalf("exit %d: %s%s", code, text, errText)
+	}
+	maps := []string{"massmap", "--g1", first + "[SHEAR]", "--counts", first + "[COUNT]", "--sigma-e", "0.05", "--mask-map", first + "[MASK]", "-o", second}
+	if code, text, errText = limpid(t, append(maps, common...)...); code != 0 {
+		t.Fatalf("exit %d: %s%s", code, text, errText)
+	}
+	if !strings.Contains(text, "RA 150") {
+		t.Errorf("the sky of the maps was lost: %s", text)
+	}
+	a, b := kappaOf(t, first), kappaOf(t, second)
+	if !slices.Equal(a, b) {
+		t.Error("the maps give another κ than the catalogue they were made of")
+	}
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"no noise":     {[]string{"--g1", first + "[SHEAR]"}, "noise is not known"},
+		"one plane":    {[]string{"--g1", first + "[KAPPA]", "--std1", first + "[STD]"}, "one plane"},
+		"no such HDU":  {[]string{"--g1", first + "[NOPE]"}, "no image"},
+		"and a table":  {[]string{cat, "--g1", first + "[SHEAR]"}, "at once"},
+		"off the map":  {[]string{cat, "--pixel", "1", "--method", "ks", "--profile", "10,10"}, "not on the map"},
+		"bad aperture": {[]string{cat, "--pixel", "1", "--method", "ks", "--aperture", "schneider"}, "--aperture"},
+		"bad n(z)":     {[]string{cat, "--pixel", "1", "--method", "wiener", "--nz", first}, "two numbers"},
+	} {
+		code, _, errText := limpid(t, append(append([]string{"massmap"}, c.args...), "-o", second)...)
+		if code == 0 || code == session.ExitInternal || !strings.Contains(errText, c.says) {
+			t.Errorf("%s: exit %d, %q, want %q", name, code, errText, c.says)
+		}
+	}
+}
+
+func kappaOf(t *testing.T, path string) []float32 {
+	t.Helper()
+	f, err := fitsio.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	pix, err := f.HDUs[0].ReadFloat32(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pix
 }

@@ -59,7 +59,7 @@ func TestMassMap_COSMOS_XrayGroupsStandOut(t *testing.T) {
 		method  massmap.Method
 		samples int
 		least   float64 // σ of the stack: the anchor less one
-	}{{massmap.KS, 2, 7.7}, {massmap.Wiener, 64, 9.6}, {massmap.Lognormal, 128, 12.5}, {massmap.Score, 8, 13}} {
+	}{{massmap.KS, 2, 7.7}, {massmap.Wiener, 64, 9.6}, {massmap.Lognormal, 128, 12.5}, {massmap.Score, 24, 13}} {
 		if !strings.Contains(*massMethods, string(m.method)) {
 			continue
 		}
@@ -70,8 +70,7 @@ func TestMassMap_COSMOS_XrayGroupsStandOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Close()
-			set.Learned, set.Spectrum = p.Learned, p.Spectrum
-			set.Learned.Batch = 4
+			set.Learned = p.Learned
 		}
 		r, err := lens.Map(context.Background(), dev, lens.Job{Field: f, Settings: set, Samples: m.samples, Seed: 1}, nil)
 		if err != nil {

@@ -107,10 +107,19 @@ func (r *Result) writeFITS(path string, noSamples bool) error {
 	plane("SHEAR", f.Shear.Pix, "g1 and g2 along columns and rows, 0 where masked", 2)
 	plane("WEIGHT", f.Weights.Pix, "inverse variance of g1 and g2, 0 where masked", 2)
 	plane("COUNT", f.Count, "galaxies per pixel")
+	if a := r.Aperture; a != nil {
+		plane("APMASS", a.Mass, "aperture mass")
+		plane("APCROSS", a.Cross, "its cross component: no lensing signal")
+		plane("APSTD", a.Std, "noise of either")
+		plane("APFILLED", a.Filled, "share of the aperture with data")
+	}
 	add(fitsio.NewImage("MASK", []int{f.H, f.W}, f.Mask(), Header(f)))
 	add(r.peakTable())
 	add(bandTable("SPECTRUM", "ELL", "C_ELL", "sr", r.Spectrum))
 	add(bandTable("ONEPOINT", "KAPPA", "DENSITY", "", r.OnePoint))
+	if r.Profile != nil {
+		add(bandTable("PROFILE", "THETA", "KAPPA", "", *r.Profile))
+	}
 	if failed != nil {
 		return failed
 	}
@@ -279,6 +288,13 @@ func (r *Result) Summary() map[string]any {
 	}
 	if r.Null != nil {
 		out["null_tests"] = r.Null
+	}
+	if q := r.Recovery; q != nil {
+		var points []map[string]any
+		for _, p := range q.Points {
+			points = append(points, map[string]any{"radius": p.Radius, "injected": number(p.Injected), "recovered": number(p.Recovered), "std": number(p.Std)})
+		}
+		out["recovery"] = map[string]any{"halo": q.Halo, "points": points}
 	}
 	return out
 }

@@ -44,7 +44,7 @@ func OpenPrior(dev engine.Device, name string, arcmin float64) (*LearnedPrior, e
 		return nil, fmt.Errorf("lens: prior %s: %w", name, err)
 	}
 	l := &LearnedPrior{prior: p, Spectrum: *p.Card.Spectrum}
-	l.Learned = massmap.Learned{Prior: p, Stream: s, Align: p.Align()}
+	l.Learned = massmap.Learned{Prior: p, Stream: s, Align: p.Align(), Low: p.Card.Low, Shift: massmap.DefaultShift}
 	if pixel := p.Card.Arcmin; pixel > 0 && math.Abs(arcmin/pixel-1) > 0.05 {
 		l.Findings = append(l.Findings, limpid.Finding{
 			Severity: limpid.Warning, Code: "prior.pixel", Where: "prior",

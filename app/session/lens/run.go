@@ -49,8 +49,11 @@ type Result struct {
 	Null        *measure.Null
 	Spectrum    measure.Band
 	OnePoint    measure.Band
-	Chi2        float64 // per component of the mean map; NaN where unknown
-	Chi2Draws   float64 // of single draws: 1 if prior and noise are right; NaN without
+	Aperture    *measure.Aperture // nil: not asked for
+	Profile     *measure.Band     // nil: not asked for
+	Recovery    *Recovery         // nil: no halo was injected
+	Chi2        float64           // per component of the mean map; NaN where unknown
+	Chi2Draws   float64           // of single draws: 1 if prior and noise are right; NaN without
 	Acceptance  float64
 	Convergence summary.Convergence
 	Findings    []limpid.Finding
@@ -137,6 +140,11 @@ func (r *Result) iterate(ctx context.Context, p *massmap.Problem, tell func(Prog
 		}
 	}
 	r.Mean = sum.Mean().Pix
+	grid := sum.GridMean()
+	if m := p.Mean(); m != nil {
+		grid = m
+		r.Mean = p.Crop(m)
+	}
 	if std := sum.Std(); !std.Empty() {
 		r.Std = std.Pix
 		r.SN = make([]float32, len(r.Mean))
@@ -155,7 +163,7 @@ func (r *Result) iterate(ctx context.Context, p *massmap.Problem, tell func(Prog
 		r.Acceptance = accept / trajectories
 	}
 	var err error
-	r.Chi2, err = p.Chi2(sum.GridMean())
+	r.Chi2, err = p.Chi2(grid)
 	return err
 }
 

@@ -57,18 +57,21 @@ const (
 
 // Options of Bin. The zero value is a good start.
 type Options struct {
-	Projection massmap.ProjectionKind // default Gnomonic
-	Arcmin     float64                // 0: about 6 galaxies in a pixel
-	W, H       int                    // pixels; 0: what covers the catalogue
+	Projection massmap.ProjectionKind `json:"projection,omitempty"` // default Gnomonic
+	Arcmin     float64                `json:"arcmin,omitempty"`     // 0: about 6 galaxies in a pixel
+	W          int                    `json:"width,omitempty"`      // pixels; 0: what covers the catalogue
+	H          int                    `json:"height,omitempty"`
 	// Center in degrees; nil: the middle of the field, and with FlatEast the medians.
-	Center       *[2]float64
-	Frame        Frame // default West
-	Flip1, Flip2 bool  // further changes of sign
-	RAUnit       Unit
-	ZMin, ZMax   float64 // ZMax 0: no cut
-	Noise        Noise   // default FromWeights
-	SigmaE       float64 // dispersion of a component; 0: measured
-	MinGalaxies  int     // pixels with fewer are masked; default 1
+	Center      *[2]float64 `json:"center,omitempty"`
+	Frame       Frame       `json:"frame,omitempty"` // default West
+	Flip1       bool        `json:"flip1,omitempty"` // further changes of sign
+	Flip2       bool        `json:"flip2,omitempty"`
+	RAUnit      Unit        `json:"ra_unit,omitempty"`
+	ZMin        float64     `json:"z_min,omitempty"`
+	ZMax        float64     `json:"z_max,omitempty"`        // 0: no cut
+	Noise       Noise       `json:"noise,omitempty"`        // default FromWeights
+	SigmaE      float64     `json:"sigma_e,omitempty"`      // dispersion of a component; 0: measured
+	MinGalaxies int         `json:"min_galaxies,omitempty"` // pixels with fewer are masked; default 1
 }
 
 // maxSide bounds a map.

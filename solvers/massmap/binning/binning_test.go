@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -266,5 +268,29 @@ func TestProjection_North_TurnsAsTheMeridianDoes(t *testing.T) {
 		if math.Abs(c-math.Cos(2*alpha)) > 1e-6 || math.Abs(s-math.Sin(2*alpha)) > 1e-6 {
 			t.Errorf("%v: (%.6f, %.6f), want (%.6f, %.6f)", q, c, s, math.Cos(2*alpha), math.Sin(2*alpha))
 		}
+	}
+}
+
+// Rows are placed and summed by as many goroutines as there are processors; no bit of the
+// map depends on how many.
+func TestBin_OneOrThreeProcessors_SameBits(t *testing.T) {
+	r := field(20000, 150, 2, 1)
+	r.Weight = make([]float64, len(r.RA))
+	for i := range r.Weight {
+		r.Weight[i] = 0.1 + float64(i%7)
+	}
+	r.E1[5] = math.NaN()
+	var maps []*massmap.Field
+	for _, n := range []int{1, 3} {
+		old := runtime.GOMAXPROCS(n)
+		maps = append(maps, bin(t, r, binning.Options{Arcmin: 1}))
+		runtime.GOMAXPROCS(old)
+	}
+	a, b := maps[0], maps[1]
+	if a.Galaxies != 19999 || a.Galaxies != b.Galaxies || a.SigmaE != b.SigmaE || !slices.Equal(a.Count, b.Count) {
+		t.Errorf("%d and %d galaxies, dispersions %v and %v", a.Galaxies, b.Galaxies, a.SigmaE, b.SigmaE)
+	}
+	if !slices.Equal(a.Shear.Pix, b.Shear.Pix) || !slices.Equal(a.Weights.Pix, b.Weights.Pix) {
+		t.Error("the maps differ")
 	}
 }

@@ -57,6 +57,9 @@ type Config struct {
 	// MeanAt are noise levels at which Bridge gathers the mean of the scene given x and
 	// the data: see Bridge.Mean.
 	MeanAt []float64
+	// MeanWalks is how many batches walk before each batch of draws only as far as the
+	// first of MeanAt, for the sake of Mean: a few levels each.
+	MeanWalks int
 }
 
 const (

@@ -32,6 +32,7 @@ type Bridge struct {
 	hmc    *mover
 	level  int // −1: the preview
 	means  []levelMean
+	walked int // of MeanWalks, in this batch
 }
 
 // levelMean gathers conditional means at a level.
@@ -110,7 +111,18 @@ func (k *Bridge) gatherMeans(ctx context.Context) error {
 }
 
 // StepsPerBatch is how many steps complete a batch of draws, after the preview.
-func (k *Bridge) StepsPerBatch() int { return len(k.sigmas) + k.cfg.Moves }
+func (k *Bridge) StepsPerBatch() int {
+	n := len(k.sigmas) + k.cfg.Moves
+	if len(k.means) > 0 {
+		n += k.cfg.MeanWalks * (k.means[0].level + 1)
+	}
+	return n
+}
+
+// turns reports whether the walk is one for the mean and has come as far as it goes.
+func (k *Bridge) turns() bool {
+	return len(k.means) > 0 && k.walked < k.cfg.MeanWalks && k.level == k.means[0].level
+}
 
 // Calls is how many times the prior's score was taken of a scene, per batch member,
 // since the kernel was made.
@@ -118,7 +130,7 @@ func (k *Bridge) Calls() int { return k.calls }
 
 // Init starts a batch; x0 is not used: the walk begins at noise.
 func (k *Bridge) Init(context.Context, *engine.Tensor) (*solvers.State, error) {
-	k.level = -1
+	k.level, k.walked = -1, 0
 	if k.cfg.NoPreview {
 		k.level = 0
 	}
@@ -143,9 +155,13 @@ func (k *Bridge) Step(ctx context.Context, key engine.Key, st *solvers.State) (s
 	if err != nil {
 		return info, err
 	}
+	if k.turns() {
+		k.walked, k.level = k.walked+1, 0
+		return info, k.s.Sync(ctx)
+	}
 	k.level++
-	if k.level == k.StepsPerBatch() {
-		st.X, st.Kind, k.level = k.m, solvers.Draw, 0
+	if k.level == len(k.sigmas)+k.cfg.Moves {
+		st.X, st.Kind, k.level, k.walked = k.m, solvers.Draw, 0, 0
 		if k.cfg.Moves > 0 {
 			if err := k.finish(ctx, key.Fold(9)); err != nil {
 				return info, err
@@ -172,7 +188,7 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 	} else if err := k.measure(ctx, k.local, k.x, sigma, key.Fold(3)); err != nil {
 		return solvers.Info{}, err
 	}
-	if err := k.gatherMeans(ctx); err != nil {
+	if err := k.gatherMeans(ctx); err != nil || k.turns() {
 		return solvers.Info{}, err
 	}
 	draw := key.Fold(4)

@@ -3,10 +3,12 @@ package anneal_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
 
+	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/solvers"
 	"limpid/solvers/calibrate/closedform"
@@ -97,5 +99,56 @@ func TestBridge_Cancelled_StopsAtOnce(t *testing.T) {
 	}
 	if d := time.Since(at); d > 500*time.Millisecond {
 		t.Errorf("stopped %v after it was told to", d)
+	}
+}
+
+// A walk that begins at draws of the posterior stays there, and the mean of its
+// conditional means is the posterior's, nearer to it than the mean of as many draws.
+func TestBridge_StartedNear_StaysAndGathersTheMean(t *testing.T) {
+	dev := newDevice(t)
+	s := dev.NewStream()
+	p, cfg := maskedBlur(t, dev, s, closedform.Gaussian, 0)
+	k, err := anneal.NewBridge(dev, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const walks = 1
+	exact, _, err := p.Draws(context.Background(), k, (1+walks)*draws, 4)
+	k.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := 0
+	cfg.Start = func(_ context.Context, s engine.Stream, x *engine.Tensor, _ engine.Key) error {
+		for i := range x.Shape()[0] {
+			s.Upload(x.Slice(i, i+1), exact[next%len(exact)])
+			next++
+		}
+		return s.Err()
+	}
+	cfg.SigmaMax, cfg.Levels, cfg.Moves, cfg.NoPreview = 1, 6, -1, true
+	cfg.MeanAt, cfg.MeanWalks = []float64{0.7}, walks
+	if k, err = anneal.NewBridge(dev, cfg); err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if m, n := k.Mean(0); m != nil || n != 0 {
+		t.Errorf("a mean of %d before the first step", n)
+	}
+	got, _, err := p.Draws(context.Background(), k, draws, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mean, n := k.Mean(0)
+	if n != (1+walks)*draws || next != n {
+		t.Errorf("a mean over %d walks from %d starts, want %d", n, next, (1+walks)*draws)
+	}
+	q, m := p.Posterior.Judge(got), p.Posterior.Judge([][]float32{mean, mean})
+	t.Logf("draws: bias %.3f, σ ratio %.3f; mean: bias %.3f", q.Bias, q.Ratio, m.Bias)
+	if q.Bias > 1.3/math.Sqrt(draws) || math.Abs(q.Ratio-1) > 0.03 {
+		t.Errorf("draws: %+v", q)
+	}
+	if m.Bias > 0.9/math.Sqrt(draws) {
+		t.Errorf("mean off by %.3f σ, the mean of %d draws by %.3f", m.Bias, draws, 1/math.Sqrt(draws))
 	}
 }
