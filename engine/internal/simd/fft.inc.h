@@ -72,20 +72,28 @@ typedef struct {
 		__builtin_prefetch(next + 64);                         \
 		__builtin_prefetch(next + 127);                        \
 	}
-#define GET(j) get(&r[j], &i[j], in + (j)*js, lane, im);
-#define PUT(k) put(out + (k)*ks, r[k], i[k], lane, om);
-#define TWIST(k)                                                \
-	if (k) {                                                    \
-		vf c = bc(w[2 * (k)-2]), t = bc(w[2 * (k)-1]), x = r[k]; \
-		r[k] = fms(x, c, i[k] * t);                             \
-		i[k] = fma_(x, t, i[k] * c);                            \
+// Two vectors advance together: they are the halves of a cache line (with vectors of 8),
+// which may be gone before a second turn, since the inputs of a butterfly lie powers of
+// two apart.
+#define GET(j)                                          \
+	get(&r[j], &i[j], in + (j)*js, lane, im);           \
+	if (LANES > VW) get(&r2[j], &i2[j], in + (j)*js, lane + VW, im);
+#define PUT(k)                                          \
+	put(out + (k)*ks, r[k], i[k], lane, om);            \
+	if (LANES > VW) put(out + (k)*ks, r2[k], i2[k], lane + VW, om);
+#define TIMES(k, w)                                     \
+	{                                                   \
+		vf c = bc((w)[0]), t = bc((w)[1]), x = r[k], y = r2[k]; \
+		r[k] = fms(x, c, i[k] * t);                     \
+		i[k] = fma_(x, t, i[k] * c);                    \
+		if (LANES > VW) {                               \
+			r2[k] = fms(y, c, i2[k] * t);               \
+			i2[k] = fma_(y, t, i2[k] * c);              \
+		}                                               \
 	}
-#define POST(k)                                                         \
-	{                                                                   \
-		vf c = bc(w[2 * (k)*a.s]), t = bc(w[2 * (k)*a.s + 1]), x = r[k]; \
-		r[k] = fms(x, c, i[k] * t);                                     \
-		i[k] = fma_(x, t, i[k] * c);                                    \
-	}
+#define TWIST(k) \
+	if (k) TIMES(k, w + 2 * (k)-2)
+#define POST(k) TIMES(k, w + 2 * (k)*a.s)
 
 // A pass with the modes known when compiling.
 #define PASS(R)                                                                      \
@@ -99,9 +107,13 @@ typedef struct {
 				if (im & INTERLEAVED) {                                              \
 					REP##R(AHEAD)                                                    \
 				}                                                                    \
-				for (int lane = 0; lane < LANES; lane += VW) {                       \
-					vf r[R], i[R];                                                   \
+				for (int lane = 0; lane < LANES; lane += 2 * VW) {                   \
+					vf r[R], i[R], r2[R], i2[R];                                     \
 					REP##R(GET) bf##R(r, i);                                         \
+					if (LANES > VW)                                                  \
+						bf##R(r2, i2);                                               \
+					else                                                             \
+						r2[R - 1] = zero();                                          \
 					if (p) {                                                         \
 						REP##R(TWIST)                                                \
 					} else if (a.post) {                                             \
@@ -234,13 +246,14 @@ static void transform(const int32_t *pr, const float *tab, view d, view s, float
 	}
 }
 
-// Rows to lanes and back; see kern.LoadRows and kern.StoreRows. Rows of a page or more
-// that are a power of two apart share one set of the cache, so that lines would be lost
-// before their second half is used: of such, STAGE columns at a time pass through a
-// block whose rows are not, and memory sees runs.
+// Rows to lanes and back; see kern.LoadRows and kern.StoreRows. Lines of rows a power of
+// two apart share one set of the cache, so that each is used whole before the next. Of
+// rows FAR apart or more, STAGE columns at a time pass through a block whose rows are
+// not, and memory sees runs.
 #define STAGE 128
 #define STAGEPITCH (STAGE + 16)
-#define FAR 512
+#define FAR 1536
+#define LINE 16
 
 FN void runcopy(float *d, const float *s, int64_t n) {
 	int64_t i = 0;
@@ -248,28 +261,36 @@ FN void runcopy(float *d, const float *s, int64_t n) {
 	if (i < n) stn(d + i, ldn(s + i, (int)(n - i)), (int)(n - i));
 }
 
+// Columns c to c + VW of VW rows to lanes from l on, k of these columns.
+FN void lanetile(float *dst, const float *src, int64_t c, int k, int64_t stride, int l, int lanes) {
+	vf r[VW];
+	UNROLL for (int j = 0; j < VW; j++) {
+		r[j] = zero();
+		if (l + j >= lanes) continue;
+		if (k == VW)
+			r[j] = ld(src + (l + j) * stride + c);
+		else
+			r[j] = ldn(src + (l + j) * stride + c, k);
+	}
+	transpose(r);
+	UNROLL for (int j = 0; j < VW; j++) if (j < k) st(dst + (c + j) * LANES + l, r[j]);
+}
+
 // m columns of rows.
 FN void lanesof(float *dst, const float *src, int64_t m, int64_t stride, int lanes) {
-	for (int64_t c = 0; c < m; c += VW) {
-		const int k = m - c < VW ? (int)(m - c) : VW;
+	int64_t c = 0;
+	for (; c + LINE <= m; c += LINE)
 		for (int l = 0; l < LANES; l += VW) {
-			vf r[VW];
-			UNROLL for (int j = 0; j < VW; j++) {
-				r[j] = zero();
-				if (l + j >= lanes) continue;
-				if (k == VW)
-					r[j] = ld(src + (l + j) * stride + c);
-				else
-					r[j] = ldn(src + (l + j) * stride + c, k);
-			}
-			transpose(r);
-			UNROLL for (int j = 0; j < VW; j++) if (j < k) st(dst + (c + j) * LANES + l, r[j]);
+			UNROLL for (int j = 0; j < VW; j++)
+				if (l + j < lanes) __builtin_prefetch(src + (l + j) * stride + c + 2 * LINE, 0, 2);
+			UNROLL for (int i = 0; i < LINE; i += VW) lanetile(dst, src, c + i, VW, stride, l, lanes);
 		}
-	}
+	for (; c < m; c += VW)
+		for (int l = 0; l < LANES; l += VW) lanetile(dst, src, c, m - c < VW ? (int)(m - c) : VW, stride, l, lanes);
 }
 
 static void loadrows(float *dst, const float *src, int64_t n, int64_t stride, int lanes) {
-	if (stride <= FAR) {
+	if (stride < FAR) {
 		lanesof(dst, src, n, stride, lanes);
 		return;
 	}
@@ -296,31 +317,36 @@ FN void runpast(float *d, const float *s, int64_t n) {
 	runcopy(d + i, s + i, n - i);
 }
 
-// m rows of lanes.
-FN void rowsof(float *dst, const float *src, int64_t m, int64_t stride, int lanes, int flip, float scale) {
-	const vf f = bc(scale);
-	for (int64_t c = 0; c < m; c += VW) {
-		const int k = m - c < VW ? (int)(m - c) : VW;
-		for (int l = 0; l < lanes; l += VW) {
-			vf r[VW];
-			UNROLL for (int j = 0; j < VW; j++) {
-				r[j] = zero();
-				if (j < k) r[j] = f * ld(src + ((c + j) ^ flip) * LANES + l);
-			}
-			transpose(r);
-			UNROLL for (int j = 0; j < VW; j++) {
-				if (l + j >= lanes) continue;
-				if (k == VW)
-					st(dst + (l + j) * stride + c, r[j]);
-				else
-					stn(dst + (l + j) * stride + c, r[j], k);
-			}
-		}
+// The way back of lanetile.
+FN void rowtile(float *dst, const float *src, int64_t c, int k, int64_t stride, int l, int lanes, int flip, vf f) {
+	vf r[VW];
+	UNROLL for (int j = 0; j < VW; j++) {
+		r[j] = zero();
+		if (j < k) r[j] = f * ld(src + ((c + j) ^ flip) * LANES + l);
+	}
+	transpose(r);
+	UNROLL for (int j = 0; j < VW; j++) {
+		if (l + j >= lanes) continue;
+		if (k == VW)
+			st(dst + (l + j) * stride + c, r[j]);
+		else
+			stn(dst + (l + j) * stride + c, r[j], k);
 	}
 }
 
+// m columns of lanes.
+FN void rowsof(float *dst, const float *src, int64_t m, int64_t stride, int lanes, int flip, float scale) {
+	const vf f = bc(scale);
+	int64_t c = 0;
+	for (; c + LINE <= m; c += LINE)
+		for (int l = 0; l < lanes; l += VW)
+			UNROLL for (int i = 0; i < LINE; i += VW) rowtile(dst, src, c + i, VW, stride, l, lanes, flip, f);
+	for (; c < m; c += VW)
+		for (int l = 0; l < lanes; l += VW) rowtile(dst, src, c, m - c < VW ? (int)(m - c) : VW, stride, l, lanes, flip, f);
+}
+
 static void storerows(float *dst, const float *src, int64_t n, int64_t stride, int lanes, int flip, float scale, int past) {
-	if (stride <= FAR) {
+	if (stride < FAR) {
 		rowsof(dst, src, n, stride, lanes, flip, scale);
 		return;
 	}
