@@ -11,6 +11,7 @@ import (
 	"limpid/app/calibration"
 	"limpid/app/recipe"
 	"limpid/app/session"
+	"limpid/engine"
 )
 
 const calibrateHelp = `
@@ -60,15 +61,14 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	o.About = *psf
-	dev, err := e.NewDevice(*device)
-	if err != nil {
+	var rep *calibration.Report
+	err = e.onDevice(ctx, *device, func(dev engine.Device) (err error) {
+		rep, err = calibration.Run(ctx, dev, o, func(s calibration.Status) {
+			if !*quiet {
+				fmt.Fprintf(e.Err, "pair %d of %d, χ²/pixel of draws %.3f, %.0f s\n", s.Pairs, o.Pairs, s.Chi2, s.Elapsed.Seconds())
+			}
+		})
 		return err
-	}
-	defer dev.Close()
-	rep, err := calibration.Run(ctx, dev, o, func(s calibration.Status) {
-		if !*quiet {
-			fmt.Fprintf(e.Err, "pair %d of %d, χ²/pixel of draws %.3f, %.0f s\n", s.Pairs, o.Pairs, s.Chi2, s.Elapsed.Seconds())
-		}
 	})
 	if rep == nil || rep.Pairs == 0 {
 		if errors.Is(err, calibration.ErrInvalid) {

@@ -12,6 +12,7 @@ import (
 
 	"limpid"
 	"limpid/app/session"
+	"limpid/engine"
 	"limpid/solvers/deblend"
 )
 
@@ -179,11 +180,11 @@ func deblendCommand(ctx context.Context, e *Env, args []string) error {
 	if err := session.CheckOutput(d.out.out); err != nil {
 		return err
 	}
-	dev, err := e.NewDevice(d.out.device)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
+	return e.onDevice(ctx, d.out.device, func(dev engine.Device) error { return d.separate(ctx, e, dev) })
+}
+
+// separate reads, fits and writes.
+func (d *deblendFlags) separate(ctx context.Context, e *Env, dev engine.Device) error {
 	s := session.New(dev)
 	defer s.Close()
 	start := time.Now()

@@ -25,6 +25,27 @@ func closeDevices(d session.Devices) {
 	}
 }
 
+// onDevice does work that is not resumed step by step on the device a name asks for and,
+// where that fails, again from its beginning on the processor. What is to be said of the
+// device goes to e.Err.
+func (e *Env) onDevice(ctx context.Context, name string, work func(engine.Device) error) error {
+	d, err := e.devices(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer closeDevices(d)
+	for _, f := range d.Findings {
+		fmt.Fprintln(e.Err, f)
+	}
+	err = work(d.Main)
+	spare, finding := d.Spare(err)
+	if spare == nil || ctx.Err() != nil {
+		return err
+	}
+	fmt.Fprintln(e.Err, finding)
+	return work(spare)
+}
+
 // listDevices tests and measures every device.
 func listDevices(ctx context.Context, e *Env, args []string) error {
 	f := newFlags(e, "devices")

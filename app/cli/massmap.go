@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"limpid"
 	"limpid/app/session"
 	"limpid/app/session/lens"
+	"limpid/engine"
 	"limpid/solvers/massmap"
 	"limpid/solvers/massmap/binning"
 	"limpid/solvers/massmap/measure"
@@ -296,13 +298,11 @@ func (m *massFlags) checkSigns(ctx context.Context, e *Env, r lens.Recipe) error
 	if err != nil {
 		return err
 	}
-	dev, err := e.NewDevice(m.device)
-	if err != nil {
+	var c measure.Convention
+	if err := e.onDevice(ctx, m.device, func(dev engine.Device) (err error) {
+		c, err = measure.CheckSigns(ctx, dev, f, m.smoothing, 50, m.seed)
 		return err
-	}
-	defer dev.Close()
-	c, err := measure.CheckSigns(ctx, dev, f, m.smoothing, 50, m.seed)
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	if m.json {
@@ -344,20 +344,20 @@ func carryMass(ctx context.Context, e *Env, r lens.Recipe, o outputFlags) error 
 	if err != nil {
 		return err
 	}
-	dev, err := e.NewDevice(r.Device)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
 	last := -1
 	show := e.Terminal && !o.quiet && !o.json
-	res, err := r.Carry(ctx, dev, field, func(p lens.Progress) {
-		if show && p.Done != last {
-			last = p.Done
-			fmt.Fprintf(e.Err, "\r%s %d of %d ", p.Phase, p.Done, p.Total)
-		}
-	})
-	if err != nil {
+	var res *lens.Result
+	found := slices.Clip(field.Findings)
+	if err := e.onDevice(ctx, r.Device, func(dev engine.Device) (err error) {
+		field.Findings = found
+		res, err = r.Carry(ctx, dev, field, func(p lens.Progress) {
+			if show && p.Done != last {
+				last = p.Done
+				fmt.Fprintf(e.Err, "\r%s %d of %d ", p.Phase, p.Done, p.Total)
+			}
+		})
+		return err
+	}); err != nil {
 		return err
 	}
 	if show {

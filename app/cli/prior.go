@@ -114,18 +114,16 @@ func priorSample(ctx context.Context, e *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	dev, err := e.NewDevice(*device)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
 	c := draw.Config{Method: draw.Method(*method), Levels: *levels, Start: *start, End: *end, Key: engine.NewKey(*seed)}
 	if !*quiet && e.Terminal {
 		c.Progress = func(l, of int) { fmt.Fprintf(e.Err, "\r\x1b[Klevel %d of %d", l, of) }
 		defer fmt.Fprintln(e.Err)
 	}
-	pix, err := p.Sample(ctx, dev, training.Draw{N: *n, Side: *size, Config: c})
-	if err != nil {
+	var pix []float32
+	if err := e.onDevice(ctx, *device, func(dev engine.Device) (err error) {
+		pix, err = p.Sample(ctx, dev, training.Draw{N: *n, Side: *size, Config: c})
+		return err
+	}); err != nil {
 		return err
 	}
 	if *out != "" {
@@ -175,13 +173,11 @@ func priorPredict(ctx context.Context, e *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	dev, err := e.NewDevice(*device)
-	if err != nil {
+	var x []float32
+	if err := e.onDevice(ctx, *device, func(dev engine.Device) (err error) {
+		x, err = p.Predict(dev, pix, h.Shape[0], h.Shape[1], *noise)
 		return err
-	}
-	defer dev.Close()
-	x, err := p.Predict(dev, pix, h.Shape[0], h.Shape[1], *noise)
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	head := &fitsio.Header{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"limpid/app/training"
+	"limpid/engine"
 )
 
 const trainHelp = `
@@ -78,17 +79,19 @@ func trainPrior(ctx context.Context, e *Env, args []string) error {
 		ctx, stop = context.WithTimeout(ctx, time.Duration(*minutes*float64(time.Minute)))
 		defer stop()
 	}
-	dev, err := e.NewDevice(*device)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
 	l := &losses{path: *logFile}
 	defer l.close()
 	show := printer(e, *quiet)
-	return training.Run(ctx, dev, o, func(s training.Status) {
-		l.note(s)
-		show(s)
+	began := time.Now()
+	return e.onDevice(ctx, *device, func(dev engine.Device) error {
+		// Another device goes on from what this run saved, if it did.
+		if st, err := os.Stat(o.StateFile()); err == nil && st.ModTime().After(began) {
+			o.Fresh = false
+		}
+		return training.Run(ctx, dev, o, func(s training.Status) {
+			l.note(s)
+			show(s)
+		})
 	})
 }
 

@@ -55,6 +55,19 @@ func deviceFailed(err error) bool {
 	return errors.As(err, &d) || errors.As(err, &m)
 }
 
+// Spare is where work that failed with err on Main can be done again, and what is to be
+// said of it; nil where the failure is not the device's or there is nothing else.
+func (d Devices) Spare(err error) (engine.Device, limpid.Finding) {
+	if d.CPU == nil || d.CPU == d.Main || !deviceFailed(err) {
+		return nil, limpid.Finding{}
+	}
+	return d.CPU, limpid.Finding{
+		Severity: limpid.Warning, Code: "device.moved", Where: "device",
+		What:   fmt.Sprintf("%s failed: %s. The work is done again on %s", d.Main.Info().Name, plain(err.Error()), d.CPU.Info().Name),
+		Advice: "the result is as valid as without the failure; --device cpu avoids the device",
+	}
+}
+
 // spare is the device to go on with when dev fails, nil if there is none.
 func (s *Session) spare(dev engine.Device) engine.Device {
 	if s.devices.CPU == nil || s.devices.CPU == dev {

@@ -50,6 +50,14 @@ type Options struct {
 	Command string
 }
 
+// StateFile is where the state of a training is kept.
+func (o Options) StateFile() string {
+	if o.State != "" {
+		return o.State
+	}
+	return o.Out + ".state"
+}
+
 // Point is the loss at a step; HeldOut is 0 where it was not looked at.
 type Point struct {
 	Step    int     `json:"step"`
@@ -96,9 +104,7 @@ type run struct {
 // Run trains until all steps are made, the held-out loss ceases to fall, or ctx ends,
 // and writes the weights. status hears of every step.
 func Run(ctx context.Context, dev engine.Device, o Options, status func(Status)) error {
-	if o.State == "" {
-		o.State = o.Out + ".state"
-	}
+	o.State = o.StateFile()
 	if o.Save == 0 {
 		o.Save = 2 * time.Minute
 	}
