@@ -64,7 +64,8 @@ build-cuda: deps-cuda ## bin/limpid-cli and bin/limpid with CUDA; they start wit
 
 link-cuda:       ## vet and link with the tag cuda, and start where there is no driver
 	@if packaging/cuda.sh deps; then \
-	$(CUDA_ENV) $(GO) vet -tags cuda ./gpu/... ./app/cmd/limpid-cli && \
+	$(CUDA_ENV) $(GO) vet -tags cuda,$(TAGS) ./... && \
+	$(CUDA_ENV) $(GO) build -tags cuda,$(TAGS) -o build/cuda/limpid ./app/cmd/limpid && \
 	$(CUDA_ENV) $(GO) build -tags cuda -o build/cuda/limpid-cli ./app/cmd/limpid-cli && build/cuda/limpid-cli version; \
 	else echo "CUDA not checked: cuda.h is not to be had"; fi
 

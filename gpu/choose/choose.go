@@ -55,7 +55,7 @@ type Choice struct {
 }
 
 // Requests that Choose knows, for help and checks.
-const Requests = "auto, cpu, gpu, cuda, webgpu or webgpu:N, cuda:N"
+const Requests = "auto, cpu, gpu, cuda, webgpu or webgpu:N, cuda:N, cuda:N-tf32x3"
 
 // Choose opens what request asks for: "auto" or "" the fastest device that passes the
 // self-test, "gpu" the fastest that is not the processor, "cpu", "cuda", "webgpu" the

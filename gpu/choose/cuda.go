@@ -21,6 +21,13 @@ func (nvidia) List() ([]Candidate, error) {
 			ID: fmt.Sprintf("cuda:%d", c.Index), Kind: "cuda", Name: c.Name, Detail: c.Detail, Memory: c.Memory,
 			Open: func() (engine.Device, error) { return cuda.Open(c.Index, cuda.Options{}) },
 		})
+		if c.Tensor() {
+			o := cuda.Options{Precision: cuda.TF32x3}
+			list = append(list, Candidate{
+				ID: fmt.Sprintf("cuda:%d-%s", c.Index, o.Precision), Kind: "cuda", Name: c.Name, Detail: c.Detail + ", tensor cores", Memory: c.Memory,
+				Open: func() (engine.Device, error) { return cuda.Open(c.Index, o) },
+			})
+		}
 	}
 	return list, err
 }

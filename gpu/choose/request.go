@@ -11,6 +11,10 @@ import (
 	"limpid"
 )
 
+// tensor ends the names of cards that multiply on tensor cores, to the accuracy of
+// float32.
+const tensor = "-tf32x3"
+
 // parse splits a request into a kind and a number, −1 without one.
 func parse(request string) (kind string, number int, err error) {
 	if request == "" {
@@ -19,6 +23,10 @@ func parse(request string) (kind string, number int, err error) {
 	kind, n, numbered := strings.Cut(request, ":")
 	number = -1
 	if numbered {
+		// cuda:0-tf32x3 is card 0 with its tensor cores.
+		if kind == "cuda" {
+			n, _ = strings.CutSuffix(n, tensor)
+		}
 		v, convErr := strconv.ParseUint(n, 10, 16)
 		if convErr != nil {
 			return "", 0, fmt.Errorf("device %q: %q is not a number; give %s", request, n, Requests)

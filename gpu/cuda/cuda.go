@@ -25,6 +25,9 @@ type Card struct {
 	major  int
 }
 
+// Tensor says whether the card has the tensor cores that Precisions need.
+func (c Card) Tensor() bool { return c.major >= tensorCores }
+
 // Cards lists the cards, or says why there are none.
 func Cards() ([]Card, error) {
 	if err := driver.Open(); err != nil {
@@ -63,11 +66,13 @@ func Cards() ([]Card, error) {
 
 // Options of Open.
 type Options struct {
-	Budget int64 // bytes of tensors; 0: nine tenths of the card's memory
+	Budget    int64 // bytes of tensors; 0: nine tenths of the card's memory
+	Precision Precision
 }
 
-// oldest is the least compute capability that the kernels are compiled for.
-const oldest = 7
+// The least compute capabilities that the kernels, and those on tensor cores, are
+// compiled for.
+const oldest, tensorCores = 7, 8
 
 // Open opens a card by its place in Cards.
 func Open(index int, o Options) (engine.Device, error) {
@@ -82,7 +87,11 @@ func Open(index int, o Options) (engine.Device, error) {
 	if c.major < oldest {
 		return nil, fmt.Errorf("CUDA: %s has %s; the kernels need %d.0", c.Name, c.Detail, oldest)
 	}
-	q := &queue{work: make(chan func())}
+	if o.Precision != Float32 && !c.Tensor() {
+		return nil, fmt.Errorf("CUDA: %s has %s; %s needs %d.0", c.Name, c.Detail, o.Precision, tensorCores)
+	}
+	q := &queue{work: make(chan func()), precision: o.Precision}
+	q.batch.run = q.launchAll
 	go q.thread()
 	if err := q.do(func() error { return q.open(index) }); err != nil {
 		close(q.work)
@@ -93,9 +102,16 @@ func Open(index int, o Options) (engine.Device, error) {
 		budget = c.Memory / 10 * 9
 	}
 	return ops.New(ops.Config{
-		Info:   engine.Info{Kind: "cuda", Name: c.Name, Detail: c.Detail, Memory: budget},
+		Info:   engine.Info{Kind: "cuda", Name: c.Name, Detail: detail(c.Detail, o.Precision), Memory: budget},
 		Memory: q, Queue: q, Budget: budget, MaxBlock: min(budget, math.MaxUint32), Line: 2048, Direct: 1 << 16,
 	}), nil
+}
+
+func detail(capability string, p Precision) string {
+	if p == Float32 {
+		return capability
+	}
+	return capability + ", products in " + string(p)
 }
 
 // queue owns the context on one locked thread, which does everything in order. ops calls
@@ -107,9 +123,13 @@ type queue struct {
 	kernels [ops.Kernels]cu.Function
 	loaded  [ops.Kernels]bool
 	dead    error // the first failure that leaves the context unusable
-	args    [9]unsafe.Pointer
-	ptrs    [8]cu.DevicePtr
-	params  [64]uint32
+
+	precision Precision
+	batch     batch // launches that the thread has not seen
+
+	args   [9]unsafe.Pointer
+	ptrs   [8]cu.DevicePtr
+	params [64]uint32
 }
 
 // thread runs what do sends until the channel is closed.
@@ -120,8 +140,16 @@ func (q *queue) thread() {
 	}
 }
 
-// do runs f on the thread. A panic there, of the binding or ours, becomes an error.
+// do runs f on the thread after the launches that wait. A panic there, of the binding or
+// ours, becomes an error.
 func (q *queue) do(f func() error) error {
+	if err := q.batch.flush(); err != nil {
+		return err
+	}
+	return q.now(f)
+}
+
+func (q *queue) now(f func() error) error {
 	done := make(chan error, 1)
 	q.work <- func() {
 		defer func() {
@@ -209,24 +237,39 @@ func (q *queue) Read(dst []float32, src ops.Block, at int) error {
 	})
 }
 
-// Launch starts a kernel.
+// Launch starts a kernel, with others in one turn of the thread. A failure may come out of
+// a later call.
 func (q *queue) Launch(k ops.Kernel, grid [3]uint32, blocks []ops.Block, params []uint32) error {
-	return q.do(func() error {
-		if q.dead != nil {
-			return q.dead
+	return q.batch.add(k, grid, blocks, params)
+}
+
+// launchAll hands launches to the driver in one turn of the thread.
+func (q *queue) launchAll(list []launch) error {
+	return q.now(func() error {
+		for i := range list {
+			if err := q.launch(&list[i]); err != nil {
+				return err
+			}
 		}
-		if err := q.load(k); err != nil {
-			return err
-		}
-		for i, b := range blocks {
-			q.ptrs[i] = b.(cu.DevicePtr)
-			q.args[i] = unsafe.Pointer(&q.ptrs[i])
-		}
-		copy(q.params[:], params)
-		q.args[len(blocks)] = unsafe.Pointer(&q.params[0])
-		err := q.kernels[k].Launch(int(grid[0]), int(grid[1]), int(grid[2]), threads(k), 1, 1, 0, q.stream, q.args[:len(blocks)+1])
-		return q.failed("launch "+k.Name(), err)
+		return nil
 	})
+}
+
+func (q *queue) launch(l *launch) error {
+	if q.dead != nil {
+		return q.dead
+	}
+	if err := q.load(l.kernel); err != nil {
+		return err
+	}
+	for i := range l.count {
+		q.ptrs[i] = l.blocks[i].(cu.DevicePtr)
+		q.args[i] = unsafe.Pointer(&q.ptrs[i])
+	}
+	q.params = l.params
+	q.args[l.count] = unsafe.Pointer(&q.params[0])
+	err := q.kernels[l.kernel].Launch(int(l.grid[0]), int(l.grid[1]), int(l.grid[2]), threads(l.kernel), 1, 1, 0, q.stream, q.args[:l.count+1])
+	return q.failed("launch "+l.kernel.Name(), err)
 }
 
 // threads of a group.
@@ -241,7 +284,7 @@ func (q *queue) load(k ops.Kernel) error {
 	if q.loaded[k] {
 		return nil
 	}
-	v, err := variant(k)
+	v, err := variant(k, q.precision)
 	if err != nil {
 		return err
 	}
@@ -272,7 +315,8 @@ func (q *queue) Wait() error {
 
 // Close ends the thread and the context.
 func (q *queue) Close() error {
-	err := q.do(func() error { return q.ctx.Destroy() })
+	lost := q.batch.flush()
+	err := q.now(func() error { return q.ctx.Destroy() })
 	close(q.work)
-	return err
+	return errors.Join(lost, err)
 }

@@ -60,17 +60,25 @@ func TestPTX_Digests_CurrentWithTheSources(t *testing.T) {
 
 // Every kernel of ops has its PTX, with the entry that is looked for.
 func TestPTX_EveryKernel_HasItsEntry(t *testing.T) {
-	for k := range ops.Kernels {
-		v, err := variant(k)
+	check := func(k ops.Kernel, p Precision) {
+		v, err := variant(k, p)
 		if err != nil {
 			t.Error(err)
-			continue
+			return
+		}
+		if mode, narrow, ok := k.Gemm(); ok && mode != 2 && !narrow && !strings.HasSuffix(k.Name(), "direct") && p != Float32 && v.source != "tensor_sm80" {
+			t.Errorf("%s in %s is computed by %s", k.Name(), p, v.source)
 		}
 		text, err := files.ReadFile("ptx/" + v.name + ".ptx")
 		if err != nil {
 			t.Error(err)
 		} else if !strings.Contains(string(text), ".entry limpid_"+v.source+"(") {
 			t.Errorf("%s.ptx has no entry limpid_%s", v.name, v.source)
+		}
+	}
+	for k := range ops.Kernels {
+		for _, p := range append(Precisions(), Float32) {
+			check(k, p)
 		}
 	}
 }

@@ -27,11 +27,12 @@ import (
 	"unsafe"
 
 	"limpid/engine"
+	"limpid/gpu/cuda"
 	"limpid/gpu/internal/ops"
 )
 
-// Open loads the library. direct is ops.Config.Direct.
-func Open(library string, direct int) (engine.Device, error) {
+// Open loads the library. direct is ops.Config.Direct, precision that of products.
+func Open(library string, direct int, precision cuda.Precision) (engine.Device, error) {
 	path := C.CString(library)
 	defer C.free(unsafe.Pointer(path))
 	lib := C.dlopen(path, C.RTLD_NOW)
@@ -39,10 +40,18 @@ func Open(library string, direct int) (engine.Device, error) {
 		return nil, fmt.Errorf("emulate: %s", C.GoString(C.dlerror()))
 	}
 	q := &queue{}
+	symbol := func(name string) unsafe.Pointer {
+		s := C.CString("limpid_" + name)
+		defer C.free(unsafe.Pointer(s))
+		return C.dlsym(lib, s)
+	}
 	for k := range ops.Kernels {
-		name := C.CString("limpid_" + k.Name())
-		q.kernels[k] = C.dlsym(lib, name)
-		C.free(unsafe.Pointer(name))
+		if precision != cuda.Float32 {
+			q.kernels[k] = symbol(k.Name() + "_" + string(precision))
+		}
+		if q.kernels[k] == nil {
+			q.kernels[k] = symbol(k.Name())
+		}
 		if q.kernels[k] == nil {
 			return nil, fmt.Errorf("emulate: no kernel %s", k.Name())
 		}

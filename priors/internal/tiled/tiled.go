@@ -4,6 +4,7 @@
 package tiled
 
 import (
+	"errors"
 	"fmt"
 
 	"limpid/engine"
@@ -13,13 +14,14 @@ import (
 
 // Network is a U-Net that knows how to work in tiles.
 type Network struct {
-	Whole int // pixels of an image that is still done at once; default 640²
-	Side  int // of a tile's yield; default 384
+	// Whole is how many pixels an image may have to be done at once, Side what a tile
+	// yields along each side; defaults 640² and 384. Both shrink where memory is short.
+	Whole, Side int
 
 	net  *nn.UNet
 	dev  engine.Device
 	s    engine.Stream
-	tape *grad.Tape // of the tiles
+	tape *grad.Tape // of the network, at once or in tiles
 	out  *engine.Tensor
 	big  [2]*engine.Tensor
 }
@@ -40,35 +42,73 @@ func (n *Network) Close() {
 }
 
 // Forward runs the network on images (B, H, W, In) with noise features (nil: none)
-// to (B, H, W, Out). The result lives until the next call or the tape's Reset.
+// to (B, H, W, Out), for t in mode Forward. The result lives until the next call or the
+// tape's Reset. What does not fit into the device's memory is done in smaller tiles, from
+// then on.
 func (n *Network) Forward(t *grad.Tape, in, noise *grad.Var) (*grad.Var, error) {
-	s := in.Shape()
-	if s[1]*s[2] <= n.Whole || n.net.Reach() < 0 {
-		f := n.net.Forward(t, in, noise)
-		return f, t.Err()
-	}
 	if err := t.Err(); err != nil {
 		return nil, err
 	}
-	if n.tape == nil {
-		n.tape = grad.New(n.dev, n.s)
-	}
-	c := n.net.Config()
 	var v *engine.Tensor
 	if noise != nil {
 		v = noise.Value()
+	}
+	for {
+		f, err := n.try(t, in.Value(), v)
+		if err == nil || !n.shrink(in.Shape(), err) {
+			return f, err
+		}
+	}
+}
+
+// least is the smallest tile: below, the reach is most of the work.
+const least = 32
+
+// shrink prepares for a second try after err, or says that none is of use.
+func (n *Network) shrink(s engine.Shape, err error) bool {
+	var m *engine.MemoryError
+	side := n.Side / 2
+	if s[1]*s[2] <= n.Whole {
+		side = min(n.Side, max(s[1], s[2])/2)
+	}
+	if !errors.As(err, &m) || n.net.Reach() < 0 || side < least || n.s.Err() != nil {
+		return false
+	}
+	n.Whole, n.Side = min(n.Whole, s[1]*s[2]-1), side
+	n.Close()
+	n.tape, n.out, n.big = nil, nil, [2]*engine.Tensor{}
+	return true
+}
+
+// try does the images at once or in tiles.
+func (n *Network) try(t *grad.Tape, in, noise *engine.Tensor) (*grad.Var, error) {
+	s, c := in.Shape(), n.net.Config()
+	if n.tape == nil {
+		n.tape = grad.New(n.dev, n.s)
+	}
+	if s[1]*s[2] <= n.Whole || n.net.Reach() < 0 {
+		n.tape.Reset(grad.Forward)
+		var v *grad.Var
+		if noise != nil {
+			v = n.tape.Const(noise)
+		}
+		f := n.net.Forward(n.tape, n.tape.Const(in), v)
+		if err := n.tape.Err(); err != nil {
+			return nil, err
+		}
+		return t.Const(f.Value()), nil
 	}
 	if err := n.fit(&n.out, engine.Shape{s[0], s[1], s[2], c.Out}); err != nil {
 		return nil, err
 	}
 	tiles := nn.Tiles{Net: n.net, Tape: n.tape, Side: n.Side}
 	if c.Edge != engine.Periodic {
-		if err := tiles.Forward(n.out, in.Value(), v); err != nil {
+		if err := tiles.Forward(n.out, in, noise); err != nil {
 			return nil, err
 		}
 		return t.Const(n.out), nil
 	}
-	return n.periodic(t, tiles, in.Value(), v)
+	return n.periodic(t, tiles, in, noise)
 }
 
 // periodic continues the image by the reach on every side, so that what the network

@@ -1,6 +1,6 @@
 // Command engine answers timing requests for the engine, one JSON object per line on
 // standard input and output, so that a driver can time it turn by turn with others
-// on a shared machine. See bench.py.
+// on a shared machine. See bench.py, and ../gpu/bench.py for graphics cards.
 package main
 
 import (
@@ -8,22 +8,26 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"math"
 	"os"
 	"time"
 
+	"limpid/app/calibration"
+	"limpid/app/session"
 	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/engine/grad"
 	"limpid/engine/nn"
 	"limpid/engine/nn/safetensors"
+	"limpid/gpu/choose"
 )
 
 // request is one line from the driver.
 type request struct {
-	Op      string // info, fft, net, train, save, output, tiles, matmul, call
+	Op      string // info, fft, net, train, save, output, tiles, matmul, call, sample
 	N       int    // side of an FFT
 	Inverse bool
 	Net     string // unet, unet-pixel, resnet
@@ -39,6 +43,7 @@ type request struct {
 type answer struct {
 	Seconds []float64 `json:",omitempty"`
 	Info    string    `json:",omitempty"`
+	Kind    string    `json:",omitempty"`
 	Params  int       `json:",omitempty"`
 	Peak    int64     `json:",omitempty"` // bytes in tensors and free blocks
 	Diff    float64   `json:",omitempty"` // tiles: from the whole image, of its largest value
@@ -50,7 +55,7 @@ const noiseFeatures = 16
 
 // bench keeps what was built between requests.
 type bench struct {
-	dev  *cpu.Device
+	dev  engine.Device
 	s    engine.Stream
 	tape *grad.Tape
 	nets map[string]nn.Network
@@ -62,7 +67,17 @@ type bench struct {
 
 func main() {
 	log.SetFlags(0)
-	dev := cpu.New(cpu.Options{})
+	name := flag.String("device", "cpu", "where to compute: as limpid-cli's --device")
+	flag.Parse()
+	c := &choose.Chooser{CPU: cpu.New(cpu.Options{}), Backends: choose.All(0)}
+	got, err := c.Choose(context.Background(), *name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range got.Findings {
+		log.Print(f)
+	}
+	dev := got.Device
 	s := dev.NewStream()
 	b := &bench{dev: dev, s: s, tape: grad.New(dev, s), nets: map[string]nn.Network{}, opts: map[string]*nn.AdamW{}, x: map[string]*engine.Tensor{}}
 	in, out := bufio.NewScanner(os.Stdin), json.NewEncoder(os.Stdout)
@@ -85,7 +100,8 @@ func main() {
 func (b *bench) do(r request, a *answer) error {
 	switch r.Op {
 	case "info":
-		a.Info = b.dev.Info().Name + ", " + b.dev.Info().Detail
+		i := b.dev.Info()
+		a.Info, a.Kind = i.Name+", "+i.Detail, i.Kind
 		return nil
 	case "fft":
 		return b.fft(r, a)
@@ -104,6 +120,8 @@ func (b *bench) do(r request, a *answer) error {
 		return b.output(r)
 	case "tiles":
 		return b.tiles(r, a)
+	case "sample":
+		return b.sample(r, a)
 	case "matmul", "call":
 		return kernels(r, a)
 	}
@@ -153,7 +171,7 @@ func (b *bench) fft(r request, a *answer) error {
 		} else {
 			b.s.RFFT2(spec, x)
 		}
-		return b.s.Err()
+		return b.s.Sync(context.Background())
 	})
 }
 
@@ -290,6 +308,24 @@ func (b *bench) output(r request) error {
 		add("noise", n.Value())
 	}
 	return safetensors.WriteFile(r.Path, d, nil)
+}
+
+// sample times posterior samples with the learned prior that ships, as the calibration of
+// error bars draws them: Shape is (draws, side), the seconds are those of all draws.
+func (b *bench) sample(r request, a *answer) error {
+	psf, err := session.LoadPSF(context.Background(), "gaussian:3px", 0)
+	if err != nil {
+		return err
+	}
+	o := calibration.Options{Prior: "galaxies", PSF: psf, Side: r.Shape[1], Pairs: r.Reps + 1, Draws: r.Shape[0], Seed: 1}
+	var last time.Duration
+	_, err = calibration.Run(context.Background(), b.dev, o, func(s calibration.Status) {
+		if s.Pairs > 1 { // the first builds plans and kernels
+			a.Seconds = append(a.Seconds, (s.Elapsed - last).Seconds())
+		}
+		last = s.Elapsed
+	})
+	return err
 }
 
 // tiles times a network by tiles on a device of its own, and reports its memory.
