@@ -108,7 +108,8 @@ func outcome(t *testing.T, d engine.Device, p product) []float32 {
 // many products of normal numbers. Roundings of both factors add up as a random walk does:
 // u √2/√3 per product for u half a unit of the last place, rms.
 func TestTensor_Accuracy(t *testing.T) {
-	// The processor's own 3×3 convolutions are less exact (Winograd).
+	// The processor's own 3×3 convolutions are less exact (Winograd). Sums of float32 in
+	// another order differ by some 1e-7 of √depth, of large sums by more.
 	ref := open(t, 0, cuda.Float32)
 	limit := map[cuda.Precision]float64{cuda.TF32x3: 4e-7, cuda.TF32: 4e-4, cuda.BF16: 3.2e-3}
 	for _, prec := range cuda.Precisions() {
@@ -126,7 +127,7 @@ func TestTensor_Accuracy(t *testing.T) {
 		}
 		rms = math.Sqrt(rms / n)
 		t.Logf("%-7s all: rms %.1e, largest %.1e", prec, rms, most)
-		if rms > limit[prec] || most > 8*limit[prec] {
+		if rms > limit[prec] || most > 20*limit[prec] {
 			t.Errorf("%s: error %.1e rms, %.1e at most; wanted %.1e", prec, rms, most, limit[prec])
 		}
 		if prec != cuda.TF32x3 && rms < limit[prec]/100 {
