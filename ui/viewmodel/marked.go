@@ -333,7 +333,8 @@ func (m *Model) errorOfSum(out *Measured, t *Tile, s regions.Shape, box [4]int) 
 			each(func(i int) { sum += float64(plane[i]) })
 			sums = append(sums, sum)
 		}
-		out.SumStd, out.SumStdIs = scatter(sums), fmt.Sprintf("%d samples", len(sums))
+		n := len(sums) // a standard deviation of n samples is itself known to 1/√(2(n−1))
+		out.SumStd, out.SumStdIs = scatter(sums), fmt.Sprintf("%d samples, itself ± %.0f %%", n, 100/math.Sqrt(2*float64(n-1)))
 	}
 }
 

@@ -81,13 +81,13 @@ func (m *Model) rebin(rest time.Duration) {
 		if err != nil {
 			return nil
 		}
-		e, b, err := massmap.EB(m.o.Session.Device(), field, massmap.DefaultPad(field.H, field.W), 1)
-		if err != nil {
+		e, b, modesErr := massmap.EB(m.o.Session.Device(), field, massmap.DefaultPad(field.H, field.W), 1)
+		if modesErr != nil {
 			return nil
 		}
 		m.run.Answer(mine(func() { m.bin.e, m.bin.b = e, b; m.show() }))
-		signs, err := measure.CheckSigns(ctx, m.o.Session.Device(), field, 1, turns, 1)
-		if err != nil {
+		signs, signsErr := measure.CheckSigns(ctx, m.o.Session.Device(), field, 1, turns, 1)
+		if signsErr != nil {
 			return nil
 		}
 		return mine(func() { m.bin.signs = &signs; m.changed() })
