@@ -41,7 +41,8 @@ func screens() []screen {
 		{name: "15-keys", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("F1"), s.rest) }},
 		{name: "17-why-uncertain", args: sample, play: (*stage).why},
 		{name: "18-regions", args: sample, play: (*stage).regions},
-		{name: "19-split-grid-magnifier", args: galaxy, play: (*stage).split},
+		{name: "19-split-grid-magnifier", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+6", "d", "g", "c", "m"), s.rest) }},
+		{name: "37-difference", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+6", "d", "d", "d"), s.rest) }},
 		{name: "20-rgb", args: func(s *stage) []string { return []string{s.bands} }, play: func(s *stage) error { return do(s.measured, s.key("alt+8"), s.rest) }},
 		{name: "21-cube", args: func(s *stage) []string { return []string{s.cube} }, play: func(s *stage) error { return do(s.measured, s.key("greater", "greater", "c", "ctrl+5"), s.rest) }},
 		{name: "22-catalogue", args: func(s *stage) []string { return []string{s.gal} }, play: (*stage).catalogue},
@@ -128,12 +129,6 @@ func (s *stage) regions() error {
 	}
 	return do(s.finished, s.key("ctrl+3"), s.rest, s.key("r", "r", "r", "r", "r", "r"), drag(90, -60), s.rest,
 		s.key("r"), drag(70, 40), s.rest)
-}
-
-// split compares an HDU of the file with itself beyond a seam, with everything
-// drawn over it.
-func (s *stage) split() error {
-	return do(s.measured, func() error { return s.Drop(s.d.W/2, s.d.H/2, s.stars) }, s.rest, s.key("g", "c", "m"), s.measured, s.rest)
 }
 
 // catalogue drops a table of sources and chooses one.
