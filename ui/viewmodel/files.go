@@ -10,6 +10,7 @@ import (
 	"limpid"
 	"limpid/app/recipe"
 	"limpid/app/session"
+	"limpid/app/session/lens"
 	"limpid/assets"
 	"limpid/solvers/observe"
 	"limpid/ui/viewmodel/form"
@@ -90,6 +91,7 @@ func (m *Model) openThen(paths []string, then func()) {
 // readImage reads a file's headers; what it returns shows it.
 func (m *Model) readImage(ctx context.Context, path string, opened func(*File)) func() {
 	doc, err := openDocument(ctx, m.ses, path)
+	shear := err == nil && looksLikeShear(ctx, doc)
 	return func() {
 		if err != nil {
 			m.o.Store.Forget(path)
@@ -97,8 +99,27 @@ func (m *Model) readImage(ctx context.Context, path string, opened func(*File)) 
 			m.fail(err)
 			return
 		}
-		opened(m.add(doc))
+		f := m.add(doc)
+		if f.Problem != nil && shear {
+			f.Problem.Advice = "It looks like a catalogue of galaxy shapes: open it in the mass map workspace (F4)"
+		}
+		opened(f)
 	}
+}
+
+// looksLikeShear says whether a file without an image has a table with the columns of a
+// shear catalogue.
+func looksLikeShear(ctx context.Context, doc *session.Document) bool {
+	if _, err := doc.FirstImage(); err == nil {
+		return false
+	}
+	c, err := lens.Open(ctx, doc.Path, 0)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	g := c.Guess
+	return g.RA != "" && g.Dec != "" && g.E1 != "" && g.E2 != ""
 }
 
 // readRecipe reads a recipe and the headers of its image.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"limpid/assets"
 )
 
 func TestOpen_Image_IsShownMeasuredAndRemembered(t *testing.T) {
@@ -98,5 +100,27 @@ func TestOpen_TwiceOrOutOfFiles_OneEntryEach(t *testing.T) {
 	b.CloseFile(b.File())
 	if b.File() != nil || len(b.Tiles()) != 0 || b.Steps() != nil {
 		t.Error("something is shown with no file open")
+	}
+}
+
+func TestOpen_ShearCatalogue_PointsToItsWorkspace(t *testing.T) {
+	b := newBench(t)
+	var path string
+	for _, s := range assets.Samples() {
+		if s.Task == "massmap" {
+			data, err := assets.ReadSample(s.File)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path = filepath.Join(t.TempDir(), s.File)
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b.Open(path)
+	b.until("the file", func() bool { return b.File() != nil })
+	if p := b.File().Problem; p == nil || !strings.Contains(p.Advice, "mass map") {
+		t.Errorf("said %v", p)
 	}
 }
