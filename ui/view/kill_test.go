@@ -94,7 +94,7 @@ func TestKill_AtRandomMoments_NothingIsHalfWrittenAndTheStateIsKept(t *testing.T
 	recovered := 0
 	for i := range *kills {
 		dir := t.TempDir()
-		drawn, before := killOne(t, dir, rand.N(3500*time.Millisecond))
+		drawn, before := killOne(t, dir, rand.N(6*time.Second))
 		checkWhole(t, dir, wrote)
 		path, p, ok := project.Left(filepath.Join(dir, "recovery"))
 		switch {

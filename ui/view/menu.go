@@ -86,7 +86,7 @@ func newMenu(w *Window) *menu {
 	}
 	x.recent = entry("Open recent", nil)
 	x.recent.ChildMenu = menuOf("")
-	samples := entry("Sample", nil)
+	samples := entry("Samples to try", nil)
 	samples.ChildMenu = menuOf("")
 	for _, s := range m.Samples() {
 		samples.ChildMenu.Items = append(samples.ChildMenu.Items,

@@ -64,7 +64,7 @@ func (w *Window) priorsDialog() {
 	})
 	left := container.NewBorder(control.NewColumn(6, 0, p.names), control.NewColumn(4, 0, p.said, container.NewHBox(p.draw)), nil, nil,
 		container.NewGridWrap(fyne.NewSize(380, 330), p.pane))
-	right := control.NewColumn(8, 0, heading("What it says of itself"), container.NewGridWrap(fyne.NewSize(400, 150), container.NewVScroll(p.card)), heading("Train one"), p.training())
+	right := control.NewColumn(8, 0, heading("What it says of itself"), container.NewGridWrap(fyne.NewSize(422, 150), container.NewVScroll(p.card)), heading("Train one"), p.training())
 	ok := control.NewButton("Close", "", nil, nil)
 	p.d = w.open("Learned priors", 820, control.NewTopRow(18, []float32{380, -1}, left, right), ok)
 	p.d.changed = p.update
@@ -104,7 +104,7 @@ func (p *priorsPage) training() fyne.CanvasObject {
 	p.bar = widget.NewStepProgress()
 	p.chart = widget.NewChart("The loss is drawn here")
 	return control.NewColumn(5, 0, line("Name", p.name), line("Simulations", p.what), line("Images", p.folder), line("Steps", p.steps),
-		container.NewHBox(p.train), p.bar, container.NewGridWrap(fyne.NewSize(400, 110), p.chart))
+		container.NewHBox(p.train), p.bar, container.NewGridWrap(fyne.NewSize(422, 110), p.chart))
 }
 
 func (p *priorsPage) update() {

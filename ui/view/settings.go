@@ -60,9 +60,9 @@ func (w *Window) settingsDialog() {
 	test := control.NewButton("Test and measure devices", "a self-test of every device and its speed; takes seconds", nil, nil)
 	ok := control.NewButton("Close", "", nil, nil)
 	d := w.open("Settings", 600, control.NewColumn(8, 0,
-		heading("Computing"), devices, container.NewHBox(test), label("Device", device), label("Threads", threads), said,
-		heading("Window"), label("Colours", look), label("Language", language), small("The language holds from the next start. What is measured and found is said in English."),
-		heading("Units"), degrees, fromOne,
+		heading("Computing"), devices, container.NewHBox(test), label("Device", device), control.Inset(130, 0, 0, 4, said), label("Threads", threads),
+		control.Inset(0, 8, 0, 0, heading("Window")), label("Colours", look), label("Language", language), small("The language holds from the next start. What is measured and found is said in English."),
+		control.Inset(0, 8, 0, 0, heading("Units")), degrees, fromOne,
 	), ok)
 	test.OnTapped = func() {
 		test.Disable()

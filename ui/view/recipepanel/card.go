@@ -11,9 +11,10 @@ import (
 	"limpid/ui/viewmodel"
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/widget/control"
+	"limpid/ui/widget/tr"
 )
 
-func stepTitle(n int, s form.Step) string { return fmt.Sprintf("%d  %s", n, s.Title()) }
+func stepTitle(n int, s form.Step) string { return fmt.Sprintf("%d  %s", n, tr.T(s.Title())) }
 
 // card is one step of the recipe.
 type card struct {

@@ -16,6 +16,7 @@ import (
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/widget"
 	"limpid/ui/widget/control"
+	"limpid/ui/widget/tr"
 )
 
 // Actions are what the panel cannot do itself.
@@ -64,11 +65,9 @@ func New(m *viewmodel.Model, act Actions) *Panel {
 	p.scr = container.NewVScroll(control.Inset(0, 0, 0, 8, p.list))
 	p.hint = p.newHint()
 
-	title := control.NewText("Deconvolve", theme.SizeNameSubHeadingText, "")
-	title.Bold = true
 	p.name = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	p.name.Lines = 1
-	head := control.Inset(10, 8, 10, 6, control.NewColumn(1, 0, title, p.name))
+	head := control.Inset(10, 4, 10, 6, p.name)
 
 	p.run = control.NewButton("Run", "carry the recipe out (Ctrl+R); while it runs: cancel and keep what is there (Esc)", theme.MediaPlayIcon(), p.pressed)
 	p.run.Importance = fynewidget.HighImportance
@@ -200,6 +199,7 @@ func (p *Panel) updateRun() {
 }
 
 func (p *Panel) setRun(text string, icon fyne.Resource, imp fynewidget.Importance, on bool) {
+	text = tr.T(text)
 	if p.run.Text != text || p.run.Importance != imp {
 		p.run.Text, p.run.Icon, p.run.Importance = text, icon, imp
 		p.run.Refresh()

@@ -13,6 +13,7 @@ import (
 	"limpid/ui/viewmodel/board"
 	"limpid/ui/widget"
 	"limpid/ui/widget/control"
+	"limpid/ui/widget/tr"
 )
 
 // State is what the controls show.
@@ -125,7 +126,7 @@ func (t *Tools) Show(s *State) {
 	t.hi.Set(limitText(s.Style.Limits.Hi, s.Style.Limits), false)
 	t.invert.ShowChecked(s.Look.Invert)
 	t.match.ShowChecked(s.Matched)
-	t.name.SetText("Values and limits of: " + s.Title)
+	t.name.SetText(tr.T("Values and limits of:") + " " + tr.T(s.Title))
 	if span := (figure.Limits{Lo: s.Counts.Lo, Hi: s.Counts.Hi}); s.Of != t.counted || span != t.span {
 		t.counted, t.span = s.Of, span
 		t.hist.SetData(s.Counts)

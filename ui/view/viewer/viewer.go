@@ -99,7 +99,7 @@ func New(m *viewmodel.Model, keys Keys) *Viewer {
 	v.how = control.NewSelect("how the two halves are compared (d)", func(s string) { m.SetCompare(viewmodel.Compare(s)) })
 	v.steps, v.tools, v.cube, v.rgb, v.mag = newStepper(m), newTools(m), newPlanes(m), newColours(m), newMagnifier()
 	v.body = container.New(halves{}, v.sides[0], v.sides[1])
-	top := control.Inset(4, 2, 6, 2, control.NewRow(8, []float32{-1, 120, 120}, v.tabs, v.how, v.band))
+	top := control.Inset(4, 2, 6, 2, control.NewRow(8, []float32{-1, 140, 120}, v.tabs, v.how, v.band))
 	v.frame = container.NewBorder(container.NewVBox(top, v.steps.box, v.cube.box, v.rgb.box), v.tools.Object(), nil, nil, container.NewStack(v.body, v.mag.box))
 	v.Update()
 	return v

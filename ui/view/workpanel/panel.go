@@ -18,6 +18,7 @@ import (
 	"limpid/ui/viewmodel/work"
 	"limpid/ui/widget"
 	"limpid/ui/widget/control"
+	"limpid/ui/widget/tr"
 )
 
 // Source is the workspace that a panel shows.
@@ -106,7 +107,7 @@ func (p *Panel) newHint() *fyne.Container {
 	return control.Inset(10, 8, 10, 8, container.NewVBox(col))
 }
 
-func title(n int, s string) string { return fmt.Sprintf("%d  %s", n, s) }
+func title(n int, s string) string { return fmt.Sprintf("%d  %s", n, tr.T(s)) }
 
 // Update shows the workspace as it is now.
 func (p *Panel) Update() {
@@ -133,6 +134,7 @@ func (p *Panel) Update() {
 
 func (p *Panel) updateRun(on bool) {
 	set := func(text string, icon fyne.Resource, imp fynewidget.Importance, enabled bool) {
+		text = tr.T(text)
 		if p.run.Text != text || p.run.Importance != imp {
 			p.run.Text, p.run.Icon, p.run.Importance = text, icon, imp
 			p.run.Refresh()

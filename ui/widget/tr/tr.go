@@ -63,10 +63,22 @@ func Use(code string) {
 // Current is the code of the language in use.
 func Current() string { return current }
 
-// T is a text in the language in use.
+// T is a text in the language in use. "A | B" is translated by its parts, and of
+// "Sample 3/64" the words before the number.
 func T(text string) string {
+	if words == nil {
+		return text
+	}
 	if w, ok := words[text]; ok && w != "" {
 		return w
+	}
+	if a, b, ok := strings.Cut(text, " | "); ok {
+		return T(a) + " | " + T(b)
+	}
+	if i := strings.IndexAny(text, "0123456789"); i > 1 && text[i-1] == ' ' {
+		if w, ok := words[text[:i-1]]; ok && w != "" {
+			return w + text[i-1:]
+		}
 	}
 	return text
 }

@@ -19,7 +19,7 @@ var calls = map[string][]int{
 	"NewText": {0}, "NewWhole": {0}, "NewButton": {0, 1}, "Quiet": {0, 1}, "NewCheck": {0, 1}, "NewSelect": {0},
 	"SetText": {0}, "Set": {0}, "SetPlaceHolder": {0}, "NewChart": {0}, "NewCorner": {0}, "SetMessage": {0}, "SetTitle": {0},
 	"NewList": {0, 1}, "heading": {0}, "open": {0}, "item": {0}, "entry": {0}, "menuOf": {0},
-	"label": {0, 1}, "line": {0}, "small": {0}, "T": {0},
+	"row": {0}, "label": {0, 1}, "line": {0}, "small": {0}, "T": {0},
 	"Text": {1, 2, 3, 4}, "Choice": {1, 2}, "Toggle": {1, 2}, "opt": {1}, "setRun": {0}, "set": {0},
 }
 
@@ -77,6 +77,17 @@ func collect(n ast.Node, where string, note func(ast.Expr, string)) {
 				note(x.Args[i], where)
 			}
 		}
+	case *ast.FuncDecl:
+		if returns[x.Name.Name] {
+			ast.Inspect(x, func(n ast.Node) bool {
+				if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) > 0 {
+					note(r.Results[0], where)
+				}
+				return true
+			})
+		}
+	case *ast.CompositeLit:
+		rows(x, where, note)
 	case *ast.KeyValueExpr:
 		if k, ok := x.Key.(*ast.Ident); ok && fields[k.Name] {
 			note(x.Value, where)
@@ -94,6 +105,31 @@ func collect(n ast.Node, where string, note func(ast.Expr, string)) {
 				}
 			}
 		}
+	}
+}
+
+// returns are functions that give a text.
+var returns = map[string]bool{"Title": true, "About": true, "sourceName": true, "Label": true}
+
+// rows are labels of rows of numbers, and texts by source.
+func rows(x *ast.CompositeLit, where string, note func(ast.Expr, string)) {
+	name := ""
+	switch t := x.Type.(type) {
+	case *ast.Ident:
+		name = t.Name
+	case *ast.SelectorExpr:
+		name = t.Sel.Name
+	case *ast.MapType:
+		if k, ok := t.Key.(*ast.Ident); ok && k.Name == "Source" {
+			for _, e := range x.Elts {
+				if kv, ok := e.(*ast.KeyValueExpr); ok {
+					note(kv.Value, where)
+				}
+			}
+		}
+	}
+	if name == "Row" && len(x.Elts) > 0 {
+		note(x.Elts[0], where)
 	}
 }
 
