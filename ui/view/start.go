@@ -32,9 +32,9 @@ func newStartPage(w *Window) *startPage {
 	title.Bold = true
 	about := control.NewText("From a blurred, noisy image to the scenes that could have made it: their mean, their spread, and samples of them.", "", theme.ColorNamePlaceHolder)
 
-	drop := control.NewText("Drop FITS images here", theme.SizeNameSubHeadingText, "")
+	drop := control.NewText("Drop files here", theme.SizeNameSubHeadingText, "")
 	drop.Align = fyne.TextAlignCenter
-	kinds := control.NewText(".fits .fit .fts, also .gz and .fz, or a recipe .json", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
+	kinds := control.NewText("FITS images (also .gz, .bz2, .fz), catalogues, recipes, projects", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	kinds.Align = fyne.TextAlignCenter
 	open := control.NewButton("Open …", "Ctrl+O", theme.FolderOpenIcon(), w.openDialog)
 	open.Importance = fynewidget.HighImportance

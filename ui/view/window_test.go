@@ -135,7 +135,7 @@ func TestWindow_Empty_ShowsWhereToBegin(t *testing.T) {
 	if !b.start.box.Visible() || b.view.Object().Visible() {
 		t.Error("the start page is not shown")
 	}
-	for _, want := range []string{"Drop FITS images here", "Open …", "Blurred spiral galaxy", "Open and run"} {
+	for _, want := range []string{"Drop files here", "Open …", "Blurred spiral galaxy", "Open and run"} {
 		if !b.says(b.start.box, want) {
 			t.Errorf("the start page does not say %q", want)
 		}

@@ -53,7 +53,6 @@ func screens() []screen {
 			return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.shear) }, s.measured, s.key("Right", "Right", "Right"), s.rest)
 		}},
 		{name: "25-massmap", args: space("massmap", "--sample"), play: (*stage).finished},
-		{name: "26-massmap-running", args: space("massmap", "--sample"), play: (*stage).halfway},
 		{name: "27-deblend-open", args: space("deblend"), play: func(s *stage) error {
 			return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.blend) }, s.measured, s.rest)
 		}},
@@ -92,7 +91,7 @@ func (s *stage) measured() error {
 // openPSF opens the step of the PSF. Its header lies below that of the data, both
 // closed and without findings of weight.
 func (s *stage) openPSF() error {
-	return do(s.measured, func() error { return s.Click(s.d.W-200, 153) }, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
+	return do(s.measured, func() error { return s.Click(s.d.W-200, 163) }, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
 }
 
 func (s *stage) running() error {
@@ -164,7 +163,7 @@ func (s *stage) badFiles() error {
 
 // cannotRun asks for a cut-out beyond the image.
 func (s *stage) cannotRun() error {
-	return do(s.measured, func() error { return s.Click(s.d.W-200, 95) }, func() error { return s.Click(s.d.W-180, 178) },
+	return do(s.measured, func() error { return s.Click(s.d.W-200, 105) }, func() error { return s.Click(s.d.W-180, 186) },
 		func() error { return s.Type("0:500,0:120") }, s.key("Return"), s.rest)
 }
 
