@@ -100,7 +100,11 @@ func panning(d *xwin.Display, binary, dir, image string, side int, marks bool) e
 	if marks {
 		return marked(a, log, dir, side)
 	}
-	if err := a.Key("ctrl+r"); err != nil {
+	run := []string{"ctrl+r"}
+	if side >= 2048 { // a part of it, several times: all of it takes longer than anybody waits here
+		run = []string{"plus", "plus", "ctrl+u", "ctrl+r", "ctrl+r", "ctrl+r", "minus"}
+	}
+	if err := a.Key(run...); err != nil {
 		return err
 	}
 	err = a.WaitTitle("samples", func(s string) bool { return strings.Contains(s, "%") && !strings.HasPrefix(s, "0 %") })
