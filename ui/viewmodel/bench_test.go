@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"limpid/app/figure"
 	"limpid/app/session"
 	"limpid/engine/cpu"
 	"limpid/fitsio"
+	"limpid/ui/viewmodel/board"
 	"limpid/ui/viewmodel/store"
 )
 
@@ -157,4 +159,27 @@ func writeImage(t *testing.T, name string, planes, h, w int) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// BenchmarkPicture4096 is what happens between a 4096² plane that has been read and its
+// picture: reduced copies, limits, histogram.
+func BenchmarkPicture4096(b *testing.B) {
+	const n = 4096
+	pix := make([]float32, n*n)
+	x := uint32(1)
+	for i := range pix {
+		x = x*1664525 + 1013904223
+		pix[i] = float32(x>>8) / (1 << 24)
+	}
+	for b.Loop() {
+		im, err := figure.NewImage(figure.Plane{Data: pix, W: n, H: n})
+		if err != nil {
+			b.Fatal(err)
+		}
+		l := usable(rawLimits(im, session.RoleImage))
+		span := board.HistogramRange(im, l)
+		if im.Histogram(span.Lo, span.Hi, bins).Peak() == 0 {
+			b.Fatal("an empty histogram")
+		}
+	}
 }
