@@ -396,30 +396,46 @@ func (w *Window) spaceRune(r rune) {
 	}
 }
 
+// undoer is what can take changes back.
+type undoer interface {
+	Undo() bool
+	Redo() bool
+	CanUndo() bool
+	CanRedo() bool
+}
+
+// undoer is that of the workspace shown; nil: that of deconvolution.
+func (w *Window) undoer() undoer {
+	switch w.spaces.shown {
+	case Deblend:
+		return w.spaces.blend
+	case MassMap:
+		return w.spaces.lens
+	}
+	return nil
+}
+
 func (w *Window) undo() {
-	if w.spaces.shown == Deblend {
-		w.spaces.blend.Undo()
-	} else if w.spaces.shown == Deconvolve {
+	if u := w.undoer(); u != nil {
+		u.Undo()
+	} else {
 		w.m.Undo()
 	}
 }
 
 func (w *Window) redo() {
-	if w.spaces.shown == Deblend {
-		w.spaces.blend.Redo()
-	} else if w.spaces.shown == Deconvolve {
+	if u := w.undoer(); u != nil {
+		u.Redo()
+	} else {
 		w.m.Redo()
 	}
 }
 
 func (w *Window) canUndo() (undo, redo bool) {
-	switch w.spaces.shown {
-	case Deblend:
-		return w.spaces.blend.CanUndo(), w.spaces.blend.CanRedo()
-	case Deconvolve:
-		return w.m.CanUndo(), w.m.CanRedo()
+	if u := w.undoer(); u != nil {
+		return u.CanUndo(), u.CanRedo()
 	}
-	return false, false
+	return w.m.CanUndo(), w.m.CanRedo()
 }
 
 // busy says whether anything runs anywhere, and how many results were not exported.

@@ -82,8 +82,11 @@ type Model struct {
 	export work.ExportState
 }
 
-// edit is the list of sources as it was.
-type edit []Source
+// edit is the list of sources and the form as they were.
+type edit struct {
+	sources []Source
+	form    map[form.ID]string
+}
 
 // New makes an empty workspace.
 func New(o Options) *Model {
@@ -145,6 +148,7 @@ func (m *Model) Add(paths ...string) {
 	}
 	if images {
 		m.entry, m.chosen, m.band = nil, 0, 0
+		m.undo, m.redo = nil, nil
 		m.load(0)
 	}
 }
@@ -283,7 +287,7 @@ func (m *Model) loaded(d *session.Deblending, err error, keep []Source) {
 	}
 	m.d = d
 	if len(keep) == 0 {
-		m.sources, m.undo, m.redo = nil, nil, nil
+		m.sources = nil
 		for _, s := range d.Sources {
 			m.sources = append(m.sources, Source{Source: s})
 			m.lastID = max(m.lastID, s.ID)
@@ -333,9 +337,9 @@ func (m *Model) Near(x, y, within float64) int {
 	return best
 }
 
-// remember notes the list for undo.
+// remember notes the list and the form for undo.
 func (m *Model) remember() {
-	m.undo = append(m.undo, slices.Clone(m.sources))
+	m.undo = append(m.undo, edit{slices.Clone(m.sources), m.form.Values()})
 	if len(m.undo) > 100 {
 		m.undo = m.undo[1:]
 	}
@@ -359,9 +363,19 @@ func (m *Model) swap(from, to *[]edit) bool {
 	if n == 0 {
 		return false
 	}
-	*to = append(*to, slices.Clone(m.sources))
-	m.sources = (*from)[n-1]
+	*to = append(*to, edit{slices.Clone(m.sources), m.form.Values()})
+	was := (*from)[n-1]
 	*from = (*from)[:n-1]
+	m.sources = was.sources
+	reads := false // the form says to read other pixels
+	for _, id := range []form.ID{PSF, Noise, Sky, Cutout} {
+		now := m.form.Get(id)
+		reads = reads || now != was.form[id] && (now != "" || was.form[id] != "")
+	}
+	m.form.Restore(was.form)
+	if reads {
+		m.load(0)
+	}
 	m.show()
 	return true
 }

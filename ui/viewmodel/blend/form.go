@@ -57,9 +57,11 @@ func About() []work.Step {
 
 // Set changes a field.
 func (m *Model) Set(id form.ID, value string) {
-	if !m.form.Set(id, value) {
+	if m.form.Get(id) == value {
 		return
 	}
+	m.remember()
+	m.form.Set(id, value)
 	switch id {
 	case PSF, Noise, Sky, Cutout:
 		m.load(m.o.Debounce)

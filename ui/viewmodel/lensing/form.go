@@ -86,14 +86,47 @@ func (m *Model) method() massmap.Method { return massmap.Method(m.form.Get(Metho
 
 // Set changes a field.
 func (m *Model) Set(id form.ID, value string) {
+	was := m.form.Values()
 	if !m.form.Set(id, value) {
 		return
+	}
+	m.undo, m.redo = append(m.undo, was), nil
+	if len(m.undo) > mostEdits {
+		m.undo = m.undo[1:]
 	}
 	switch stepFor(id) {
 	case StepShear, StepGrid:
 		m.rebin(m.o.Debounce)
 	}
 	m.changed()
+}
+
+// mostEdits bounds the undo stack.
+const mostEdits = 200
+
+// CanUndo and CanRedo say whether there is something.
+func (m *Model) CanUndo() bool { return len(m.undo) > 0 }
+
+// CanRedo says whether there is something to do again.
+func (m *Model) CanRedo() bool { return len(m.redo) > 0 }
+
+// Undo takes the last change of the form back; it says whether there was one.
+func (m *Model) Undo() bool { return m.swap(&m.undo, &m.redo) }
+
+// Redo does it again.
+func (m *Model) Redo() bool { return m.swap(&m.redo, &m.undo) }
+
+func (m *Model) swap(from, to *[]map[form.ID]string) bool {
+	n := len(*from)
+	if n == 0 {
+		return false
+	}
+	*to = append(*to, m.form.Values())
+	m.form.Restore((*from)[n-1])
+	*from = (*from)[:n-1]
+	m.rebin(0)
+	m.changed()
+	return true
 }
 
 func stepFor(id form.ID) form.Step {

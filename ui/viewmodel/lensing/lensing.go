@@ -49,6 +49,8 @@ type Model struct {
 	io    sync.Mutex // rows are read by one at a time
 	form  *work.Form
 	open  map[form.Step]bool
+	undo  []map[form.ID]string
+	redo  []map[form.ID]string
 	bin   binned
 	timer *time.Timer
 
@@ -168,6 +170,7 @@ func (m *Model) take(cat *lens.Catalogue) {
 		m.form.Set(id, name)
 	}
 	m.entry, m.peak = nil, -1
+	m.undo, m.redo = nil, nil
 	if m.o.Opened != nil {
 		m.o.Opened(cat.Path)
 	}

@@ -238,6 +238,23 @@ func TestSet_WhatCannotBeUsed_IsSaidAndKeepsItFromRunning(t *testing.T) {
 	}
 }
 
+func TestUndo_OfTheForm_BringsValuesBack(t *testing.T) {
+	b := newBench(t)
+	b.opened()
+	b.Set(Pixel, "2")
+	b.Set(Method, "ks")
+	b.Undo()
+	b.Undo()
+	if b.form.Get(Pixel) != "" || b.method() != "lognormal" || b.CanUndo() {
+		t.Errorf("pixel %q, method %s", b.form.Get(Pixel), b.method())
+	}
+	b.Redo()
+	b.until("the pixels", func() bool { return !b.bin.busy && b.bin.field.Arcmin == 2 })
+	if b.Set(Seed, "5"); b.CanRedo() {
+		t.Error("a new change left something to do again")
+	}
+}
+
 func TestOpen_NotACatalogue_IsTold(t *testing.T) {
 	b := newBench(t)
 	path := filepath.Join(t.TempDir(), "x.fits")
