@@ -109,7 +109,7 @@ func collect(n ast.Node, where string, note func(ast.Expr, string)) {
 }
 
 // returns are functions that give a text.
-var returns = map[string]bool{"Title": true, "About": true, "sourceName": true, "Label": true}
+var returns = map[string]bool{"Title": true, "About": true, "sourceName": true, "Label": true, "name": true}
 
 // rows are labels of rows of numbers, and texts by source.
 func rows(x *ast.CompositeLit, where string, note func(ast.Expr, string)) {
