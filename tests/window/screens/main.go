@@ -20,7 +20,7 @@ func main() {
 	binary := flag.String("binary", "bin/limpid", "the window to show")
 	out := flag.String("out", "docs/screens", "where the pictures go")
 	size := flag.String("size", "1600x1000", "of the screen")
-	only := flag.String("only", "", "screens whose names contain this")
+	only := flag.String("only", "", "screens whose names begin with this")
 	themes := flag.String("themes", "dark,light", "")
 	flag.Parse()
 	if err := run(*binary, *out, *size, *only, strings.Split(*themes, ",")); err != nil {
@@ -43,7 +43,7 @@ func run(binary, out, size, only string, themes []string) error {
 	}
 	for _, theme := range themes {
 		for _, s := range screens() {
-			if !strings.Contains(s.name, only) {
+			if !strings.HasPrefix(s.name, only) {
 				continue
 			}
 			path := filepath.Join(out, s.name+"-"+theme+".png")
