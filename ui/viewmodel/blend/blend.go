@@ -5,7 +5,6 @@ package blend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -112,15 +111,6 @@ func (m *Model) Close() {
 	}
 	m.tick(false)
 	m.run.Close()
-}
-
-func (m *Model) fail(err error) {
-	if err == nil || m.o.Fail == nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	p := session.Problem(err)
-	p.What = form.Plain(p.What)
-	m.o.Fail(p)
 }
 
 // Add puts files to those that are deblended together: one image of several planes, or
