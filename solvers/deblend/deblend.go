@@ -63,7 +63,10 @@ type Options struct {
 	Symmetric   bool    // morphologies equal their half-turn
 	MaxIter     int     // of the profile step; default 60
 	PixelScale  float64 // arcsec; 0: the observation's, else sizes are relative to the PSF
-	Workers     int     // groups at a time; default 1
+	Workers     int     // threads; default 1
+	PSFError    bool    // fit a shift and a change of width of each band's PSF
+	Complete    bool    // add sources where the residual shows some that nobody gave
+	Components  int     // the most profiles of one centre a galaxy may have, 1 or 2; default 1
 }
 
 func (o Options) withDefaults(obs *solvers.Observation) Options {

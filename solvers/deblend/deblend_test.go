@@ -93,7 +93,7 @@ func TestGradient_AnyParameter_MatchesDifferences(t *testing.T) {
 	dev := device(t)
 	shapes, flux := pair()
 	obs, src := scene(t, dev, 32, 36, shapes, flux, 1)
-	g, err := newGroup(dev, obs, src, Options{Sky: true}.withDefaults(obs))
+	g, err := newGroup(dev, obs, src, Options{Sky: true, PSFError: true}.withDefaults(obs))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,15 +102,9 @@ func TestGradient_AnyParameter_MatchesDifferences(t *testing.T) {
 		g.theta[i] = theta{shapes[i].X + 0.2, shapes[i].Y - 0.1, 0.8, 0.2, 0.3, -0.2}
 		copy(g.flux[i*3:], flux[i])
 	}
+	g.seeing[1] = [3]float64{0.1, -0.2, 0.1}
 	grad := make([]float64, len(g.free))
 	if _, err := g.gradient(grad); err != nil {
-		t.Fatal(err)
-	}
-	if err := g.render(true); err != nil {
-		t.Fatal(err)
-	}
-	_, newton, err := g.normal()
-	if err != nil {
 		t.Fatal(err)
 	}
 	for i, f := range g.free {
@@ -135,9 +129,6 @@ func TestGradient_AnyParameter_MatchesDifferences(t *testing.T) {
 		}
 		if math.Abs(grad[i]-diff) > scale {
 			t.Errorf("parameter %+v: gradient %g, differences %g", f, grad[i], diff)
-		}
-		if math.Abs(newton[i]-diff) > 3*scale { // columns end at their box
-			t.Errorf("parameter %+v: Gauss-Newton's gradient %g, differences %g", f, newton[i], diff)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package deblend
 import (
 	"context"
 	"math"
+
+	"limpid/solvers/deblend/internal/dense"
 )
 
 // departures is the linear part of the free-form step: every source may depart
@@ -24,7 +26,7 @@ func (g *group) newDepartures() *departures {
 		d.kernel[b] = make([]complex128, len(p.modes))
 		for i := range p.modes {
 			if p.model[i] > 1e-3 {
-				d.kernel[b][i] = p.transfer[b][i] / complex(p.model[i], 0)
+				d.kernel[b][i] = g.transfer[b][i] / complex(p.model[i], 0)
 			}
 		}
 	}
@@ -43,83 +45,83 @@ func (g *group) newDepartures() *departures {
 	return d
 }
 
-// convolve replaces planes by K ∗ planes, or its adjoint.
-func (d *departures) convolve(adjoint bool) error {
-	g := d.g
-	p := g.p
-	if err := g.f.forward(g.spec, d.planes, p.b); err != nil {
+// convolve replaces plane b by K ∗ plane, or its adjoint.
+func (d *departures) convolve(w *scratch, b int, adjoint bool) error {
+	p := d.g.p
+	n := p.grid.H * p.grid.W
+	plane := d.planes[b*n : (b+1)*n]
+	if err := w.f.forward(w.spec, plane, 1); err != nil {
 		return err
 	}
-	size := p.grid.H * (p.grid.W/2 + 1) * 2
-	for b := range p.b {
-		s := g.spec[b*size : (b+1)*size]
-		t := d.kernel[b]
-		j := 0
-		// the modes come in order: clear what lies between them
-		for i, m := range p.modes {
-			clear(s[j : 2*m])
-			j = int(2*m) + 2
-			v := complex(float64(s[2*m]), float64(s[2*m+1]))
-			if adjoint {
-				v *= complex(real(t[i]), -imag(t[i]))
-			} else {
-				v *= t[i]
-			}
-			s[2*m], s[2*m+1] = float32(real(v)), float32(imag(v))
+	s, t := w.spec[:p.half()], d.kernel[b]
+	j := 0
+	// the modes come in order: clear what lies between them
+	for i, m := range p.modes {
+		clear(s[j : 2*m])
+		j = int(2*m) + 2
+		v := complex(float64(s[2*m]), float64(s[2*m+1]))
+		if adjoint {
+			v *= conj(t[i])
+		} else {
+			v *= t[i]
 		}
-		clear(s[j:])
+		put(s, m, v)
 	}
-	return g.f.inverse(d.planes, g.spec, p.b)
+	clear(s[j:])
+	return w.f.inverse(plane, s, 1)
 }
 
 // forward fills image with A z = Σ_k a_kb K_b ∗ (s_k z_k).
 func (d *departures) forward(z [][]float32) error {
-	g := d.g
-	p, gr := g.p, g.p.grid
-	clear(d.planes)
-	for k := range g.src {
-		m := &g.morph[k]
-		w := m.x1 - m.x0
-		for b := range p.b {
+	return d.g.parallel(d.g.p.b, func(w *scratch, b int) error {
+		g := d.g
+		p, gr := g.p, g.p.grid
+		plane := d.planes[b*gr.H*gr.W : (b+1)*gr.H*gr.W]
+		clear(plane)
+		for k := range g.src {
+			m := &g.morph[k]
+			wd := m.x1 - m.x0
 			a := float32(g.flux[k*p.b+b])
-			if a == 0 {
+			if a == 0 || g.src[k].Kind == Star {
 				continue
 			}
 			for y := m.y0; y < m.y1; y++ {
-				dst := d.planes[b*gr.H*gr.W+y*gr.W+m.x0:]
-				s, q := d.s[k][(y-m.y0)*w:(y-m.y0+1)*w], z[k][(y-m.y0)*w:]
+				dst := plane[y*gr.W+m.x0:]
+				s, q := d.s[k][(y-m.y0)*wd:(y-m.y0+1)*wd], z[k][(y-m.y0)*wd:]
 				for x, v := range s {
 					dst[x] += a * v * q[x]
 				}
 			}
 		}
-	}
-	if err := d.convolve(false); err != nil {
-		return err
-	}
-	for b := range p.b {
+		if err := d.convolve(w, b, false); err != nil {
+			return err
+		}
 		p.window(d.image[b*p.h*p.w:(b+1)*p.h*p.w], d.planes, b)
-	}
-	return nil
+		return nil
+	})
 }
 
 // adjoint fills out with Aᵀ image.
 func (d *departures) adjoint(out [][]float32) error {
 	g := d.g
 	p, gr := g.p, g.p.grid
-	clear(d.planes)
-	for b := range p.b {
+	if err := g.parallel(p.b, func(w *scratch, b int) error {
+		plane := d.planes[b*gr.H*gr.W : (b+1)*gr.H*gr.W]
+		clear(plane)
 		for y := range p.h {
-			copy(d.planes[b*gr.H*gr.W+(y+gr.Row)*gr.W+gr.Col:], d.image[(b*p.h+y)*p.w:(b*p.h+y+1)*p.w])
+			copy(plane[(y+gr.Row)*gr.W+gr.Col:], d.image[(b*p.h+y)*p.w:(b*p.h+y+1)*p.w])
 		}
-	}
-	if err := d.convolve(true); err != nil {
+		return d.convolve(w, b, true)
+	}); err != nil {
 		return err
 	}
-	for k := range g.src {
+	return g.parallel(len(g.src), func(_ *scratch, k int) error {
 		m := &g.morph[k]
 		w := m.x1 - m.x0
 		clear(out[k])
+		if g.src[k].Kind == Star {
+			return nil
+		}
 		for b := range p.b {
 			a := float32(g.flux[k*p.b+b])
 			if a == 0 {
@@ -136,8 +138,8 @@ func (d *departures) adjoint(out [][]float32) error {
 		for i, v := range d.s[k] {
 			out[k][i] *= v
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (d *departures) new() [][]float32 {
@@ -330,7 +332,7 @@ func (g *group) linear() {
 			}
 			h[i*k+i] += 1 / (g.ridge[b] * g.ridge[b])
 		}
-		x := solveBounded(h, grad, low, nil, k)
+		x := dense.SolveBounded(h, grad, low, nil, k)
 		model := g.model[b*n : (b+1)*n]
 		for q := range model {
 			model[q] = float32(sky)

@@ -8,24 +8,27 @@ import (
 	"limpid/solvers"
 )
 
-// group is a set of sources that are fitted together, on their own cut-out.
+// group is a set of sources that are fitted together, on their own cut-out. A
+// source has one component or two of one centre; src lists the components.
 type group struct {
 	p      *problem
-	index  []int // into the caller's list
+	index  []int // per component: which of the caller's sources
 	src    []Source
-	x0, y0 int // of the cut-out in the observation
+	twin   []int // per component: the one whose centre it shares, or −1
+	x0, y0 int   // of the cut-out in the observation
 
-	theta []theta
-	flux  []float64 // (K, B)
-	sky   []float64 // (B)
-	free  []param
-	ridge []float64 // (B) weak scale of fluxes
+	theta  []theta
+	flux   []float64    // (K, B)
+	sky    []float64    // (B)
+	seeing [][3]float64 // (B) shift in x and y, change of width of the PSF
+	free   []param
+	slot   slots
+	ridge  []float64 // (B) weak scale of fluxes
 
 	elements []*element
-	derivs   bool
-	f        *fourier
-	spec     []float32 // scratch: batch of half planes
-	planes   []float32 // scratch: batch of grids
+	transfer [][]complex128 // per band, of the PSF as it is now
+	spectrum [][]complex128 // per band, of the model without sky
+	work     []*scratch
 	model    []float32 // (B, H, W)
 	cols     []columns
 
@@ -39,63 +42,124 @@ type group struct {
 	draws     *draws
 }
 
-// param is one free number: a shape's, a flux or a sky level.
+// param is one free number: a shape's, a flux, a sky level or a PSF's.
 type param struct {
-	what  int // paramShape, paramFlux, paramSky
-	k, i  int // source and index into theta; source and band; band
-	lower float64
+	what int // paramShape, paramFlux, paramSky, paramSeeing
+	k, i int // component and index into theta; component and band; –, band; which of three, band
 }
 
 const (
 	paramShape = iota
 	paramFlux
 	paramSky
+	paramSeeing
 )
+
+// slots tell where numbers stand among the free parameters; −1: not free.
+type slots struct {
+	shape  [][nShape]int // per component; a twin's centre is the other's
+	flux   [][]int       // per component and band
+	sky    []int         // per band
+	seeing [][3]int      // per band
+}
 
 func newGroup(dev engine.Device, obs *solvers.Observation, src []Source, opt Options) (*group, error) {
 	p, err := newProblem(dev, obs, opt)
 	if err != nil {
 		return nil, err
 	}
-	g := &group{p: p, src: src, flux: make([]float64, len(src)*p.b), sky: make([]float64, p.b), ridge: make([]float64, p.b)}
-	if g.f, err = newFourier(dev, p.grid.H, p.grid.W, (nShape+1)*p.b); err != nil {
+	g := &group{p: p, flux: make([]float64, 0, len(src)*p.b), sky: make([]float64, p.b), seeing: make([][3]float64, p.b), ridge: make([]float64, p.b)}
+	for b := range p.b {
+		if p.live[b] {
+			g.ridge[b] = p.fluxScale(b)
+		}
+	}
+	for i, s := range src {
+		g.add(i, s, -1)
+	}
+	if g.work, err = newScratch(p, (nShape+1)*p.b, max(min(opt.Workers, len(src)), 1)); err != nil {
 		return nil, err
 	}
-	g.spec = make([]float32, (nShape+1)*p.b*p.grid.H*(p.grid.W/2+1)*2)
-	g.planes = make([]float32, (nShape+1)*p.b*p.grid.H*p.grid.W)
-	g.model = make([]float32, p.b*p.h*p.w)
-	g.cols = make([]columns, len(src))
-	mean := p.sizePrior()
-	for k, s := range src {
-		g.theta = append(g.theta, theta{s.X, s.Y, mean, tauMean, 0, 0})
-		n := nShape
-		if s.Kind == Star {
-			n = 2
-		}
-		for i := range n {
-			g.free = append(g.free, param{paramShape, k, i, math.Inf(-1)})
-		}
-		g.elements = append(g.elements, newElement(len(p.modes), true))
-	}
-	for b := range p.b {
-		if !p.live[b] {
-			continue
-		}
-		for k := range src {
-			g.free = append(g.free, param{paramFlux, k, b, 0})
-		}
-		if opt.Sky {
-			g.free = append(g.free, param{paramSky, 0, b, math.Inf(-1)})
-		}
-		g.ridge[b] = p.fluxScale(b)
-	}
+	g.alloc(true)
+	g.arrange()
 	return g, nil
 }
 
-func (g *group) close() {
-	if g.f != nil {
-		g.f.close()
+// add appends a component.
+func (g *group) add(index int, s Source, twin int) {
+	g.index, g.src, g.twin = append(g.index, index), append(g.src, s), append(g.twin, twin)
+	g.theta = append(g.theta, theta{s.X, s.Y, g.p.sizePrior(), tauMean, 0, 0})
+	g.flux = append(g.flux, make([]float64, g.p.b)...)
+	g.elements = append(g.elements, newElement(len(g.p.modes), true))
+	g.cols = append(g.cols, columns{})
+}
+
+// alloc makes what render and gradient write.
+func (g *group) alloc(model bool) {
+	p := g.p
+	g.transfer = p.transfer
+	if p.opt.PSFError {
+		g.transfer = make([][]complex128, p.b)
+		for b := range g.transfer {
+			g.transfer[b] = make([]complex128, len(p.modes))
+		}
 	}
+	g.spectrum = make([][]complex128, p.b)
+	for b := range g.spectrum {
+		g.spectrum[b] = make([]complex128, len(p.modes))
+	}
+	if model {
+		g.model = make([]float32, p.b*p.h*p.w)
+	}
+}
+
+// arrange numbers the free parameters.
+func (g *group) arrange() {
+	p := g.p
+	g.free = g.free[:0]
+	g.slot = slots{shape: make([][nShape]int, len(g.src)), flux: make([][]int, len(g.src)), sky: make([]int, p.b), seeing: make([][3]int, p.b)}
+	next := func(f param) int {
+		g.free = append(g.free, f)
+		return len(g.free) - 1
+	}
+	for k, s := range g.src {
+		n, first := nShape, 0
+		if s.Kind == Star {
+			n = 2
+		}
+		if j := g.twin[k]; j >= 0 {
+			first = 2
+			g.slot.shape[k][iX], g.slot.shape[k][iY] = g.slot.shape[j][iX], g.slot.shape[j][iY]
+		}
+		for i := first; i < n; i++ {
+			g.slot.shape[k][i] = next(param{paramShape, k, i})
+		}
+		g.slot.flux[k] = make([]int, p.b)
+	}
+	for b := range p.b {
+		g.slot.sky[b], g.slot.seeing[b] = -1, [3]int{-1, -1, -1}
+		for k := range g.src {
+			g.slot.flux[k][b] = -1
+			if p.live[b] {
+				g.slot.flux[k][b] = next(param{paramFlux, k, b})
+			}
+		}
+		if p.live[b] && p.opt.Sky {
+			g.slot.sky[b] = next(param{paramSky, 0, b})
+		}
+		if p.live[b] && p.opt.PSFError {
+			for i := range 3 {
+				g.slot.seeing[b][i] = next(param{paramSeeing, i, b})
+			}
+		}
+	}
+}
+
+func (g *group) close() {
+	for _, s := range g.work {
+		s.f.close()
+	}
+	g.work = nil
 }
 
 // fluxScale is a width no flux in band b exceeds: three times the sum of the
@@ -124,6 +188,13 @@ const (
 	sizeOfPSF    = 0.5 // where no pixel scale is known: R over the sharpest FWHM
 )
 
+// Priors on the PSF's error, per band: astrometry to .03 px, the square of the
+// width to 3 %. Bright stars overrule them; nothing else does.
+const (
+	shiftStd = 0.03
+	widthStd = 0.03
+)
+
 // sizePrior is the prior's mean of ln R in pixels.
 func (p *problem) sizePrior() float64 {
 	if p.pixelScale > 0 {
@@ -138,30 +209,40 @@ func (p *problem) sizePrior() float64 {
 	return math.Log(sizeOfPSF * max(least, 3))
 }
 
+// deviation is how far parameter f lies from its prior's mean, and the prior's 1σ
+// (0: flat).
+func (g *group) deviation(f param) (d, std float64) {
+	switch f.what {
+	case paramShape:
+		t := g.theta[f.k][f.i]
+		switch f.i {
+		case iX:
+			return t - g.src[f.k].X, g.p.opt.CentreError
+		case iY:
+			return t - g.src[f.k].Y, g.p.opt.CentreError
+		case iLnR:
+			return t - g.p.sizePrior(), lnSizeStd
+		case iTau:
+			return t - tauMean, tauStd
+		}
+		return t, etaStd
+	case paramFlux:
+		return g.flux[f.k*g.p.b+f.i], g.ridge[f.i]
+	case paramSeeing:
+		if f.k == 2 {
+			return g.seeing[f.i][2], widthStd
+		}
+		return g.seeing[f.i][f.k], shiftStd
+	}
+	return 0, 0
+}
+
 // prior adds −log p of the shapes to u, and its gradient and curvature if asked.
 func (g *group) prior(grad, diag []float64) float64 {
 	var u float64
-	size := g.p.sizePrior()
 	for n, f := range g.free {
-		var d, std float64
-		switch f.what {
-		case paramShape:
-			t := g.theta[f.k][f.i]
-			switch f.i {
-			case iX:
-				d, std = t-g.src[f.k].X, g.p.opt.CentreError
-			case iY:
-				d, std = t-g.src[f.k].Y, g.p.opt.CentreError
-			case iLnR:
-				d, std = t-size, lnSizeStd
-			case iTau:
-				d, std = t-tauMean, tauStd
-			default:
-				d, std = t, etaStd
-			}
-		case paramFlux:
-			d, std = g.flux[f.k*g.p.b+f.i], g.ridge[f.i]
-		default:
+		d, std := g.deviation(f)
+		if std == 0 {
 			continue
 		}
 		u += 0.5 * d * d / (std * std)
@@ -181,6 +262,8 @@ func (g *group) get(f param) float64 {
 		return g.theta[f.k][f.i]
 	case paramFlux:
 		return g.flux[f.k*g.p.b+f.i]
+	case paramSeeing:
+		return g.seeing[f.i][f.k]
 	}
 	return g.sky[f.i]
 }
@@ -189,16 +272,34 @@ func (g *group) put(f param, v float64) {
 	switch f.what {
 	case paramShape:
 		g.theta[f.k][f.i] = v
+		if f.i > iY {
+			return
+		}
+		for k, j := range g.twin {
+			if j == f.k {
+				g.theta[k][f.i] = v
+			}
+		}
 	case paramFlux:
 		g.flux[f.k*g.p.b+f.i] = v
+	case paramSeeing:
+		g.seeing[f.i][f.k] = v
 	default:
 		g.sky[f.i] = v
 	}
 }
 
-// allowed is the range of a shape's parameter. Positions stay within 4σ of where
-// they were given.
+// allowed is the range of a parameter. Positions stay within 4σ of where they
+// were given.
 func (g *group) allowed(f param) (lo, hi float64) {
+	switch f.what {
+	case paramFlux:
+		return 0, math.Inf(1)
+	case paramSky:
+		return math.Inf(-1), math.Inf(1)
+	case paramSeeing:
+		return -0.5, 0.5
+	}
 	switch f.i {
 	case iX:
 		return g.src[f.k].X - 4*g.p.opt.CentreError, g.src[f.k].X + 4*g.p.opt.CentreError
@@ -212,72 +313,12 @@ func (g *group) allowed(f param) (lo, hi float64) {
 	return -2.3, 2.3
 }
 
-// scatter writes plane n of the scratch spectra from values of the kept modes.
-func (g *group) clearSpec(n int) []float32 {
-	size := g.p.grid.H * (g.p.grid.W/2 + 1) * 2
-	s := g.spec[n*size : (n+1)*size]
-	clear(s)
-	return s
-}
-
-// render computes the model at the present parameters, (B, H, W), with elements
-// up to date; derivatives too if asked.
-func (g *group) render(derivatives bool) error {
-	for k := range g.src {
-		g.elements[k].set(g.p, g.theta[k], g.src[k].Kind, derivatives)
-	}
-	g.derivs = derivatives
-	p := g.p
-	acc := make([]complex128, len(p.modes))
-	for b := range p.b {
-		clear(acc)
-		for k, e := range g.elements {
-			a := g.flux[k*p.b+b]
-			if a == 0 {
-				continue
-			}
-			for i, ph := range e.phase {
-				v := a * e.f[i]
-				acc[i] += complex(real(ph)*v, imag(ph)*v)
-			}
-		}
-		s, t := g.clearSpec(b), p.transfer[b]
-		for i, m := range p.modes {
-			v := acc[i] * t[i]
-			s[2*m], s[2*m+1] = float32(real(v)), float32(imag(v))
-		}
-	}
-	if err := g.f.inverse(g.planes, g.spec, p.b); err != nil {
-		return err
-	}
-	for b := range p.b {
-		p.window(g.model[b*p.h*p.w:(b+1)*p.h*p.w], g.planes, b)
-		if sky := float32(g.sky[b]); sky != 0 {
-			for i := b * p.h * p.w; i < (b+1)*p.h*p.w; i++ {
-				g.model[i] += sky
-			}
-		}
-	}
-	return nil
-}
-
-// window cuts the image out of plane n of a batch of grids.
-func (p *problem) window(dst, planes []float32, n int) {
-	gr := p.grid
-	for y := range p.h {
-		at := n*gr.H*gr.W + (y+gr.Row)*gr.W + gr.Col
-		copy(dst[y*p.w:(y+1)*p.w], planes[at:at+p.w])
-	}
-}
-
 // misfit is ½ Σ w (d − m)² with the effective weights.
 func (g *group) misfit() float64 {
 	var s float64
 	for i, w := range g.p.eff {
-		if w > 0 {
-			r := float64(g.p.data[i] - g.model[i])
-			s += float64(w) * r * r
-		}
+		r := g.p.data[i] - g.model[i]
+		s += float64(w * r * r)
 	}
 	return 0.5 * s
 }
@@ -295,6 +336,9 @@ func (g *group) fit(ctx context.Context) error {
 		return err
 	}
 	if err := g.gaussNewton(ctx); err != nil {
+		return err
+	}
+	if err := g.split(ctx); err != nil {
 		return err
 	}
 	return g.finish(ctx)

@@ -95,20 +95,15 @@ func spread(images [][]solvers.Image, k int) solvers.Image {
 // drawImages does every workers-th draw of the group from the first-th.
 func (g *group) drawImages(ctx context.Context, dev engine.Device, out *Posterior, first, workers int, key engine.Key) error {
 	p := g.p
-	c := &group{p: p, src: g.src, free: g.free, ridge: g.ridge, boxes: g.morph, sky: append([]float64(nil), g.sky...)}
-	for range g.src {
-		c.elements = append(c.elements, newElement(len(p.modes), false))
-	}
-	var err error
-	if c.f, err = newFourier(dev, p.grid.H, p.grid.W, p.b+1); err != nil {
+	c, err := g.copy(p.b+1, false)
+	if err != nil {
 		return err
 	}
 	defer c.close()
-	c.spec = make([]float32, (p.b+1)*p.grid.H*(p.grid.W/2+1)*2)
-	c.planes = make([]float32, (p.b+1)*p.grid.H*p.grid.W)
-	c.model = make([]float32, p.b*p.h*p.w)
+	c.boxes = g.morph
 	for d := first; d < len(out.Images); d += workers {
 		c.theta, c.flux = g.draws.theta[d], append([]float64(nil), g.draws.flux[d]...)
+		c.sky, c.seeing = g.draws.sky[d], g.draws.seeing[d]
 		if err := c.render(false); err != nil {
 			return err
 		}

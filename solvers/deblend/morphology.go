@@ -2,33 +2,34 @@ package deblend
 
 import "math"
 
-// makeMorphologies renders every source's profile through the model PSF on the
+// makeMorphologies renders every component's profile through the model PSF on the
 // grid and cuts out the box where it matters, and its image in every band.
 func (g *group) makeMorphologies() error {
-	p, gr := g.p, g.p.grid
 	g.morph = make([]morphology, len(g.src))
-	n := gr.H * gr.W
-	for k, e := range g.elements {
-		m := &g.morph[k]
-		s := g.clearSpec(p.b)
-		for i, mode := range p.modes {
-			put(s, mode, e.phase[i]*complex(e.f[i]*p.model[i], 0))
-		}
-		for b := range p.b {
-			s := g.clearSpec(b)
-			for i, mode := range p.modes {
-				put(s, mode, e.phase[i]*p.transfer[b][i]*complex(e.f[i], 0))
-			}
-		}
-		if err := g.f.inverse(g.planes, g.spec, p.b+1); err != nil {
-			return err
-		}
-		m.seen = make([]float32, p.b*p.h*p.w)
-		for b := range p.b {
-			p.window(m.seen[b*p.h*p.w:(b+1)*p.h*p.w], g.planes, b)
-		}
-		g.cutBox(k, g.planes[p.b*n:(p.b+1)*n])
+	return g.parallel(len(g.src), g.makeMorphology)
+}
+
+func (g *group) makeMorphology(w *scratch, k int) error {
+	p, e, m := g.p, g.elements[k], &g.morph[k]
+	n := p.grid.H * p.grid.W
+	s := w.plane(p, p.b)
+	for i, mode := range p.modes {
+		put(s, mode, e.phase[i]*complex(e.f[i]*p.model[i], 0))
 	}
+	for b := range p.b {
+		s := w.plane(p, b)
+		for i, mode := range p.modes {
+			put(s, mode, e.phase[i]*g.transfer[b][i]*complex(e.f[i], 0))
+		}
+	}
+	if err := w.f.inverse(w.planes, w.spec, p.b+1); err != nil {
+		return err
+	}
+	m.seen = make([]float32, p.b*p.h*p.w)
+	for b := range p.b {
+		p.window(m.seen[b*p.h*p.w:(b+1)*p.h*p.w], w.planes, b)
+	}
+	g.cutBox(k, w.planes[p.b*n:(p.b+1)*n])
 	return nil
 }
 

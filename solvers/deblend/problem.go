@@ -1,7 +1,6 @@
 package deblend
 
 import (
-	"context"
 	"fmt"
 	"math"
 
@@ -18,6 +17,7 @@ type problem struct {
 	data       []float32 // (B, H, W)
 	weights    []float32 // of the noise alone
 	eff        []float32 // with the model's own error
+	root       []float32 // √eff
 	live       []bool    // bands with valid pixels
 	psf        []float64 // FWHM per band, px
 	pixelScale float64
@@ -37,7 +37,7 @@ const bandLimit = 1e-4
 
 func newProblem(dev engine.Device, obs *solvers.Observation, opt Options) (*problem, error) {
 	d := obs.Data
-	p := &problem{dev: dev, b: d.C, h: d.H, w: d.W, data: d.Pix, weights: obs.Weights.Pix, opt: opt, pixelScale: opt.PixelScale}
+	p := &problem{dev: dev, b: d.C, h: d.H, w: d.W, data: append([]float32(nil), d.Pix...), weights: obs.Weights.Pix, opt: opt, pixelScale: opt.PixelScale}
 	pad := max(obs.PSF.H, obs.PSF.W, 2*minPad)
 	p.grid = operator.NewGrid(d.C, d.H, d.W, pad, pad)
 	need := int64(p.grid.H) * int64(p.grid.W) * int64(d.C) * 4 * 6
@@ -55,7 +55,16 @@ func newProblem(dev engine.Device, obs *solvers.Observation, opt Options) (*prob
 	if err := p.fillTransfer(obs.PSF); err != nil {
 		return nil, err
 	}
+	for i, w := range p.weights {
+		if w == 0 {
+			p.data[i] = 0
+		}
+	}
 	p.fillEffective()
+	p.root = make([]float32, len(p.eff))
+	for i, w := range p.eff {
+		p.root[i] = root32(w)
+	}
 	return p, nil
 }
 
@@ -183,48 +192,4 @@ func smoothed(data, w []float32, h, wd, y, x int) float64 {
 		}
 	}
 	return s / n
-}
-
-// fourier transforms batches of planes of one size on a stream of its own.
-type fourier struct {
-	s          engine.Stream
-	h, w, n    int
-	real, spec *engine.Tensor
-}
-
-func newFourier(dev engine.Device, h, w, batch int) (*fourier, error) {
-	f := &fourier{s: dev.NewStream(), h: h, w: w, n: batch}
-	shape := engine.Shape{batch, h, w}
-	var err error
-	if f.real, err = dev.Alloc(shape); err != nil {
-		return nil, fmt.Errorf("deblend: %w", err)
-	}
-	if f.spec, err = dev.Alloc(shape.Spectrum()); err != nil {
-		f.real.Free()
-		return nil, fmt.Errorf("deblend: %w", err)
-	}
-	return f, nil
-}
-
-func (f *fourier) close() {
-	f.real.Free()
-	f.spec.Free()
-}
-
-// forward transforms n planes; at most the batch.
-func (f *fourier) forward(dst, src []float32, n int) error {
-	r, s := f.real.Slice(0, n), f.spec.Slice(0, n)
-	f.s.Upload(r, src[:n*f.h*f.w])
-	f.s.RFFT2(s, r)
-	f.s.Download(dst[:s.Len()], s)
-	return f.s.Sync(context.Background())
-}
-
-// inverse is its inverse.
-func (f *fourier) inverse(dst, src []float32, n int) error {
-	r, s := f.real.Slice(0, n), f.spec.Slice(0, n)
-	f.s.Upload(s, src[:s.Len()])
-	f.s.IRFFT2(r, s)
-	f.s.Download(dst[:r.Len()], r)
-	return f.s.Sync(context.Background())
 }

@@ -9,6 +9,7 @@ import (
 	"limpid"
 	"limpid/engine"
 	"limpid/solvers"
+	"limpid/solvers/deblend/internal/dense"
 )
 
 // morphology is S_k over its box: what is seen through the model PSF.
@@ -25,12 +26,12 @@ func (g *group) finish(ctx context.Context) error {
 	if err := g.render(true); err != nil {
 		return err
 	}
-	h, _, err := g.normal()
+	h, err := g.normal(seenFine)
 	if err != nil {
 		return err
 	}
 	g.hess = h
-	g.cov = inverse(h, len(g.free))
+	g.cov = dense.Inverse(h, len(g.free))
 	g.mode = append([]float64(nil), g.flux...)
 	if err := g.makeMorphologies(); err != nil {
 		return err
@@ -39,24 +40,6 @@ func (g *group) finish(ctx context.Context) error {
 		return nil
 	}
 	return g.freeForm(ctx)
-}
-
-// inverse of a positive definite matrix.
-func inverse(h []float64, n int) []float64 {
-	l := append([]float64(nil), h...)
-	cholesky(l, n)
-	inv := make([]float64, n*n)
-	col := make([]float64, n)
-	for j := range n {
-		clear(col)
-		col[j] = 1
-		forwardSolve(l, col, n)
-		backSolve(l, col, n)
-		for i := range n {
-			inv[i*n+j] = col[i]
-		}
-	}
-	return inv
 }
 
 // fitParts fits the groups, some at a time; with several groups a second pass
@@ -212,7 +195,7 @@ func (r *Result) assemble(obs *solvers.Observation, sources []Source) {
 // report writes the group's sources into the result.
 func (g *group) report(r *Result) {
 	p, n := g.p, len(g.free)
-	_, flux, sky := g.slots()
+	flux, sky := g.slot.flux, g.slot.sky
 	for k, at := range g.index {
 		f := &r.Sources[at]
 		*f = Fitted{Source: g.src[k], Shape: g.theta[k].shape(), Flux: make([]float64, p.b), FluxErr: make([]float64, p.b)}

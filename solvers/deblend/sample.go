@@ -9,6 +9,7 @@ import (
 	"limpid"
 	"limpid/engine"
 	"limpid/solvers"
+	"limpid/solvers/deblend/internal/dense"
 	"limpid/solvers/summary"
 )
 
@@ -52,6 +53,8 @@ type Posterior struct {
 type draws struct {
 	theta      [][]theta   // per draw, per source
 	flux       [][]float64 // per draw (K, B)
+	sky        [][]float64
+	seeing     [][][3]float64
 	acceptance float64
 }
 
@@ -88,6 +91,7 @@ func (r *Result) Sample(ctx context.Context, dev engine.Device, o SampleOptions)
 		all := &draws{}
 		for _, c := range chains {
 			all.theta, all.flux = append(all.theta, c.theta...), append(all.flux, c.flux...)
+			all.sky, all.seeing = append(all.sky, c.sky...), append(all.seeing, c.seeing...)
 			all.acceptance += c.acceptance / float64(len(chains))
 		}
 		g.draws = all
@@ -109,26 +113,33 @@ func (r *Result) Sample(ctx context.Context, dev engine.Device, o SampleOptions)
 
 // chain runs one chain on a copy of the group.
 func (g *group) chain(ctx context.Context, dev engine.Device, key engine.Key, keep int, o SampleOptions) (*draws, error) {
-	c := &group{p: g.p, src: g.src, free: g.free, ridge: g.ridge}
-	c.theta = append([]theta(nil), g.theta...)
-	c.flux, c.sky = append([]float64(nil), g.mode...), append([]float64(nil), g.sky...)
-	for range g.src {
-		c.elements = append(c.elements, newElement(len(g.p.modes), true))
-	}
-	p := g.p
-	var err error
-	if c.f, err = newFourier(dev, p.grid.H, p.grid.W, p.b); err != nil {
+	c, err := g.copy(g.p.b, true)
+	if err != nil {
 		return nil, err
 	}
 	defer c.close()
-	c.spec = make([]float32, p.b*p.grid.H*(p.grid.W/2+1)*2)
-	c.planes = make([]float32, p.b*p.grid.H*p.grid.W)
-	c.model = make([]float32, p.b*p.h*p.w)
+	copy(c.flux, g.mode)
 	h := &hmc{g: c, n: len(g.free), mode: c.values(), eps: 0.9 * math.Pow(float64(len(g.free)), -0.25), key: key}
 	h.l = append([]float64(nil), g.hess...)
-	cholesky(h.l, h.n)
+	dense.Cholesky(h.l, h.n)
 	h.positive = o.Positive
 	return h.run(ctx, keep, o)
+}
+
+// copy is a group of the same sources at the same place with memory of its own.
+func (g *group) copy(batch int, derivatives bool) (*group, error) {
+	c := &group{
+		p: g.p, index: g.index, src: g.src, twin: g.twin, free: g.free, slot: g.slot, ridge: g.ridge,
+		theta: append([]theta(nil), g.theta...), flux: append([]float64(nil), g.flux...),
+		sky: append([]float64(nil), g.sky...), seeing: append([][3]float64(nil), g.seeing...),
+	}
+	for range g.src {
+		c.elements = append(c.elements, newElement(len(g.p.modes), derivatives))
+	}
+	c.alloc(true)
+	var err error
+	c.work, err = newScratch(g.p, batch, 1)
+	return c, err
 }
 
 // hmc is one chain. Positions are z, x = mode + L⁻ᵀ z.
@@ -185,6 +196,8 @@ func (h *hmc) run(ctx context.Context, keep int, o SampleOptions) (*draws, error
 			h.place(h.z)
 			out.theta = append(out.theta, append([]theta(nil), h.g.theta...))
 			out.flux = append(out.flux, append([]float64(nil), h.g.flux...))
+			out.sky = append(out.sky, append([]float64(nil), h.g.sky...))
+			out.seeing = append(out.seeing, append([][3]float64(nil), h.g.seeing...))
 		}
 	}
 	return out, nil
@@ -212,7 +225,7 @@ func (h *hmc) uniform() float64 {
 // place sets the group's parameters to those of z.
 func (h *hmc) place(z []float64) {
 	d := append([]float64(nil), z...)
-	backSolve(h.l, d, h.n)
+	dense.BackSolve(h.l, d, h.n)
 	for i, f := range h.g.free {
 		h.g.put(f, h.mode[i]+d[i])
 	}
@@ -224,9 +237,9 @@ func (h *hmc) potential(z, grad []float64) (float64, error) {
 	h.place(z)
 	for _, f := range h.g.free {
 		v := h.g.get(f)
-		if f.what == paramShape {
+		if f.what == paramShape || f.what == paramSeeing {
 			lo, hi := h.g.allowed(f)
-			if f.i >= iTau { // the optimiser's limits are no part of the prior
+			if f.what == paramShape && f.i >= iTau { // the optimiser's limits are no part of the prior
 				lo, hi = lo-1, hi+1
 			}
 			if v < lo || v > hi {
@@ -240,7 +253,7 @@ func (h *hmc) potential(z, grad []float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	forwardSolve(h.l, grad, h.n)
+	dense.ForwardSolve(h.l, grad, h.n)
 	return u, nil
 }
 
@@ -285,88 +298,6 @@ func (h *hmc) trajectory() (float64, error) {
 	}
 	return prob, nil
 }
-
-// gradient renders the present parameters and gives −log posterior and its
-// gradient: ∂/∂p ½Σ w r² = −Σ_b a_kb ⟨∂f_k, P_b* FFT(w r)⟩ by Parseval.
-func (g *group) gradient(grad []float64) (float64, error) {
-	clear(grad)
-	if err := g.render(true); err != nil {
-		return 0, err
-	}
-	p := g.p
-	u := g.misfit() + g.prior(grad, nil)
-	shape, flux, sky := g.slots()
-	clear(g.planes)
-	gr := p.grid
-	for b := range p.b {
-		var sum float64
-		for y := range p.h {
-			dst := g.planes[b*gr.H*gr.W+(y+gr.Row)*gr.W+gr.Col:]
-			at := (b*p.h + y) * p.w
-			for x, w := range p.eff[at : at+p.w] {
-				if w > 0 {
-					dst[x] = w * (p.data[at+x] - g.model[at+x])
-					sum += float64(dst[x])
-				}
-			}
-		}
-		if s := sky[b]; s >= 0 {
-			grad[s] -= sum
-		}
-	}
-	if err := g.f.forward(g.spec, g.planes, p.b); err != nil {
-		return 0, err
-	}
-	for k := range g.elements {
-		g.project(k, grad, shape[k], flux[k])
-	}
-	return u, nil
-}
-
-// project adds source k's part of the gradient: spec holds FFT(w r).
-func (g *group) project(k int, grad []float64, shape int, flux []int) {
-	p, e := g.p, g.elements[k]
-	size := p.grid.H * (p.grid.W/2 + 1) * 2
-	norm := 1 / float64(p.grid.H*p.grid.W)
-	var d [nShape]float64
-	n := nShape
-	if g.src[k].Kind == Star {
-		n = 2
-	}
-	amp := make([]float64, p.b)
-	for i, m := range p.modes {
-		ph, f, fold := e.phase[i], e.f[i], p.fold[i]*norm
-		var re, im float64
-		for b := range p.b {
-			if flux[b] < 0 {
-				continue
-			}
-			s := g.spec[b*size:]
-			// q = conj(P phase) r̂
-			q := complex(float64(s[2*m]), float64(s[2*m+1])) * conj(p.transfer[b][i]*ph)
-			amp[b] += fold * f * real(q)
-			a := g.flux[k*p.b+b]
-			re, im = re+a*real(q), im+a*imag(q)
-		}
-		re, im = re*fold, im*fold
-		// conj(−i k) q = i k q: its real part is −k Im q
-		d[iX] -= f * p.kx[i] * im
-		d[iY] -= f * p.ky[i] * im
-		for j := 2; j < n; j++ {
-			d[j] += e.d[j-2][i] * re
-		}
-	}
-	for j := range n {
-		grad[shape+j] -= d[j]
-	}
-	for b, s := range flux {
-		if s >= 0 {
-			grad[s] -= amp[b]
-		}
-	}
-}
-
-func conj(v complex128) complex128 { return complex(real(v), -imag(v)) }
 
 // collect turns draws into errors, covariances and R-hat.
 func (r *Result) collect(out *Posterior, chains int) {

@@ -1,0 +1,331 @@
+package deblend
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"limpid/engine"
+)
+
+// scratch is what one goroutine needs to transform planes.
+type scratch struct {
+	f      *fourier
+	spec   []float32
+	planes []float32
+}
+
+func newScratch(p *problem, batch, workers int) ([]*scratch, error) {
+	var out []*scratch
+	for range workers {
+		f, err := newFourier(p.dev, p.grid.H, p.grid.W, batch)
+		if err != nil {
+			for _, s := range out {
+				s.f.close()
+			}
+			return nil, err
+		}
+		out = append(out, &scratch{f: f, spec: make([]float32, batch*p.half()), planes: make([]float32, batch*p.grid.H*p.grid.W)})
+	}
+	return out, nil
+}
+
+// half is the number of floats of a half plane's spectrum.
+func (p *problem) half() int { return p.grid.H * (p.grid.W/2 + 1) * 2 }
+
+// parallel calls f for 0 … n−1 on the group's workers; the result must not depend
+// on which does what.
+func (g *group) parallel(n int, f func(w *scratch, i int) error) error {
+	if len(g.work) == 1 || n == 1 {
+		for i := range n {
+			if err := f(g.work[0], i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	errs := make([]error, len(g.work))
+	for at, w := range g.work {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := int(next.Add(1)) - 1; i < n && errs[at] == nil; i = int(next.Add(1)) - 1 {
+				errs[at] = f(w, i)
+			}
+		}()
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plane clears spectrum n of the scratch and gives it.
+func (w *scratch) plane(p *problem, n int) []float32 {
+	s := w.spec[n*p.half() : (n+1)*p.half()]
+	clear(s)
+	return s
+}
+
+func put(s []float32, m int32, v complex128) {
+	s[2*m], s[2*m+1] = float32(real(v)), float32(imag(v))
+}
+
+// blurPSF makes the transfer of band b as its seeing parameters say: the PSF moved
+// by (dx, dy) and, with σ_b its width, its σ² enlarged by δ σ_b²:
+// P̃ exp(−i k·d − ½ δ σ_b² k²).
+func (g *group) blurPSF(b int) {
+	p, t := g.p, g.transfer[b]
+	dx, dy, s := g.seeing[b][0], g.seeing[b][1], 0.5*g.seeing[b][2]*p.psfVariance(b)
+	if dx == 0 && dy == 0 && s == 0 {
+		copy(t, p.transfer[b])
+		return
+	}
+	for i, kx := range p.kx {
+		ky := p.ky[i]
+		sin, cos := math.Sincos(-kx*dx - ky*dy)
+		a := math.Exp(-s * (kx*kx + ky*ky))
+		t[i] = p.transfer[b][i] * complex(a*cos, a*sin)
+	}
+}
+
+// psfVariance is σ_b² of a PSF, in px².
+func (p *problem) psfVariance(b int) float64 {
+	s := p.psf[b] / fwhmOverSigma
+	return s * s
+}
+
+// render computes the model at the present parameters, (B, H, W), with elements
+// up to date; derivatives too if asked.
+func (g *group) render(derivatives bool) error {
+	if err := g.parallel(len(g.src), func(_ *scratch, k int) error {
+		g.elements[k].set(g.p, g.theta[k], g.src[k].Kind, derivatives)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return g.parallel(g.p.b, g.renderBand)
+}
+
+func (g *group) renderBand(w *scratch, b int) error {
+	p := g.p
+	if p.opt.PSFError {
+		g.blurPSF(b)
+	}
+	acc, t := g.spectrum[b], g.transfer[b]
+	clear(acc)
+	for k, e := range g.elements {
+		a := g.flux[k*p.b+b]
+		if a == 0 {
+			continue
+		}
+		for i, ph := range e.phase {
+			v := a * e.f[i]
+			acc[i] += complex(real(ph)*v, imag(ph)*v)
+		}
+	}
+	s := w.plane(p, 0)
+	for i, m := range p.modes {
+		acc[i] *= t[i]
+		put(s, m, acc[i])
+	}
+	if err := w.f.inverse(w.planes, w.spec, 1); err != nil {
+		return err
+	}
+	out := g.model[b*p.h*p.w : (b+1)*p.h*p.w]
+	p.window(out, w.planes, 0)
+	if sky := float32(g.sky[b]); sky != 0 {
+		for i := range out {
+			out[i] += sky
+		}
+	}
+	return nil
+}
+
+// window cuts the image out of plane n of a batch of grids.
+func (p *problem) window(dst, planes []float32, n int) {
+	gr := p.grid
+	for y := range p.h {
+		at := n*gr.H*gr.W + (y+gr.Row)*gr.W + gr.Col
+		copy(dst[y*p.w:(y+1)*p.w], planes[at:at+p.w])
+	}
+}
+
+// gradient renders the present parameters and gives −log posterior and its
+// gradient: ∂/∂p ½Σ w r² = −Σ_b a_kb ⟨∂f_k, P_b* FFT(w r)⟩ by Parseval.
+func (g *group) gradient(grad []float64) (float64, error) {
+	clear(grad)
+	if err := g.render(true); err != nil {
+		return 0, err
+	}
+	p := g.p
+	u := g.misfit() + g.prior(grad, nil)
+	back := make([][]complex128, p.b)
+	sky := make([]float64, p.b)
+	seeing := make([][3]float64, p.b)
+	if err := g.parallel(p.b, func(w *scratch, b int) (err error) {
+		if p.live[b] {
+			back[b], sky[b], seeing[b], err = g.backProject(w, b)
+		}
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	shapes, amps := make([][nShape]float64, len(g.src)), make([][]float64, len(g.src))
+	if err := g.parallel(len(g.src), func(_ *scratch, k int) error {
+		shapes[k], amps[k] = g.project(k, back)
+		return nil
+	}); err != nil {
+		return 0, err
+	}
+	for k := range g.src {
+		n := nShape
+		if g.src[k].Kind == Star {
+			n = 2
+		}
+		for i := range n {
+			grad[g.slot.shape[k][i]] -= shapes[k][i]
+		}
+		for b, s := range g.slot.flux[k] {
+			if s >= 0 {
+				grad[s] -= amps[k][b]
+			}
+		}
+	}
+	for b := range p.b {
+		if s := g.slot.sky[b]; s >= 0 {
+			grad[s] -= sky[b]
+		}
+		for i, s := range g.slot.seeing[b] {
+			if s >= 0 {
+				grad[s] -= seeing[b][i]
+			}
+		}
+	}
+	return u, nil
+}
+
+// backProject gives P* FFT(w r) of band b over the kept modes, each as often as it
+// stands in the full plane, over the grid's size; the sum of w r; and its products
+// with the derivatives by the PSF's parameters.
+func (g *group) backProject(w *scratch, b int) (q []complex128, sum float64, seeing [3]float64, err error) {
+	p, gr := g.p, g.p.grid
+	plane := w.planes[:gr.H*gr.W]
+	clear(plane)
+	for y := range p.h {
+		dst := plane[(y+gr.Row)*gr.W+gr.Col:]
+		at := (b*p.h + y) * p.w
+		for x, v := range p.eff[at : at+p.w] {
+			dst[x] = v * (p.data[at+x] - g.model[at+x])
+			sum += float64(dst[x])
+		}
+	}
+	if err := w.f.forward(w.spec, plane, 1); err != nil {
+		return nil, 0, seeing, err
+	}
+	q = make([]complex128, len(p.modes))
+	norm := 1 / float64(gr.H*gr.W)
+	v := p.psfVariance(b)
+	for i, m := range p.modes {
+		r := complex(float64(w.spec[2*m])*p.fold[i]*norm, float64(w.spec[2*m+1])*p.fold[i]*norm)
+		q[i] = r * conj(g.transfer[b][i])
+		if p.opt.PSFError {
+			c := r * conj(g.spectrum[b][i])
+			seeing[0] -= p.kx[i] * imag(c)
+			seeing[1] -= p.ky[i] * imag(c)
+			seeing[2] -= 0.5 * v * (p.kx[i]*p.kx[i] + p.ky[i]*p.ky[i]) * real(c)
+		}
+	}
+	return q, sum, seeing, nil
+}
+
+// project gives component k's part of the gradient of −½Σ w r².
+func (g *group) project(k int, back [][]complex128) (d [nShape]float64, amp []float64) {
+	p, e := g.p, g.elements[k]
+	n := nShape
+	if g.src[k].Kind == Star {
+		n = 2
+	}
+	amp = make([]float64, p.b)
+	total := make([]complex128, len(p.modes)) // Σ_b a_b conj(phase) q_b
+	for b, q := range back {
+		if q == nil {
+			continue
+		}
+		a := g.flux[k*p.b+b]
+		var s float64
+		for i, ph := range e.phase {
+			v := q[i] * conj(ph)
+			s += e.f[i] * real(v)
+			total[i] += complex(a*real(v), a*imag(v))
+		}
+		amp[b] = s
+	}
+	for i, v := range total {
+		// conj(−i k) q = i k q: its real part is −k Im q
+		f := e.f[i] * imag(v)
+		d[iX] -= p.kx[i] * f
+		d[iY] -= p.ky[i] * f
+	}
+	for j := 2; j < n; j++ {
+		var s float64
+		for i, v := range total {
+			s += e.d[j-2][i] * real(v)
+		}
+		d[j] = s
+	}
+	return d, amp
+}
+
+func conj(v complex128) complex128 { return complex(real(v), -imag(v)) }
+
+// fourier transforms batches of planes of one size on a stream of its own.
+type fourier struct {
+	s          engine.Stream
+	h, w, n    int
+	real, spec *engine.Tensor
+}
+
+func newFourier(dev engine.Device, h, w, batch int) (*fourier, error) {
+	f := &fourier{s: dev.NewStream(), h: h, w: w, n: batch}
+	shape := engine.Shape{batch, h, w}
+	var err error
+	if f.real, err = dev.Alloc(shape); err != nil {
+		return nil, fmt.Errorf("deblend: %w", err)
+	}
+	if f.spec, err = dev.Alloc(shape.Spectrum()); err != nil {
+		f.real.Free()
+		return nil, fmt.Errorf("deblend: %w", err)
+	}
+	return f, nil
+}
+
+func (f *fourier) close() {
+	f.real.Free()
+	f.spec.Free()
+}
+
+// forward transforms n planes; at most the batch.
+func (f *fourier) forward(dst, src []float32, n int) error {
+	r, s := f.real.Slice(0, n), f.spec.Slice(0, n)
+	f.s.Upload(r, src[:n*f.h*f.w])
+	f.s.RFFT2(s, r)
+	f.s.Download(dst[:s.Len()], s)
+	return f.s.Sync(context.Background())
+}
+
+// inverse is its inverse.
+func (f *fourier) inverse(dst, src []float32, n int) error {
+	r, s := f.real.Slice(0, n), f.spec.Slice(0, n)
+	f.s.Upload(s, src[:s.Len()])
+	f.s.IRFFT2(r, s)
+	f.s.Download(dst[:r.Len()], r)
+	return f.s.Sync(context.Background())
+}
