@@ -91,6 +91,7 @@ func (o Options) withDefaults(obs *solvers.Observation) Options {
 	if o.Workers <= 0 {
 		o.Workers = 1
 	}
+	o.Components = min(max(o.Components, 1), 2)
 	return o
 }
 
@@ -122,6 +123,14 @@ type Fitted struct {
 	Box         [4]int        // x0, x1, y0, y1 of Morphology, pixels of the observation, may reach beyond it
 	Morphology  solvers.Image // (1, h, w): deconvolved to the model PSF, sums to 1 over the whole plane
 	Std         solvers.Image // of Morphology over the draws; empty without
+	Components  []Component   // one, or two of one centre; Shape, Flux and Morphology are of all
+	Added       bool          // found in the residual, not given
+}
+
+// Component is one profile of a source.
+type Component struct {
+	Shape Shape
+	Flux  []float64 // per band; NaN where the band has no data
 }
 
 // Result of a fit.
@@ -140,7 +149,8 @@ type Result struct {
 	Converged bool // of all groups
 	Findings  []limpid.Finding
 
-	fits []*group
+	fits  []*group
+	given int // sources that the caller named
 }
 
 // Fit separates the sources of an observation: groups of sources that overlap are
@@ -162,9 +172,40 @@ func Fit(ctx context.Context, dev engine.Device, obs *solvers.Observation, sourc
 	if err := r.fitParts(ctx, dev, obs, sources, parts, opt); err != nil {
 		return nil, err
 	}
-	r.assemble(obs, sources)
+	r.given = len(sources)
+	r.assemble(obs, r.number(sources))
 	r.Findings = append(r.Findings, r.judge(obs)...)
 	return r, nil
+}
+
+// number gives the sources that were added their places behind the given ones.
+func (r *Result) number(sources []Source) []Source {
+	out := append([]Source(nil), sources...)
+	next := 0
+	for _, s := range sources {
+		next = max(next, s.ID)
+	}
+	for _, g := range r.fits {
+		for k, at := range g.index {
+			if g.twin[k] >= 0 {
+				g.index[k] = g.index[g.twin[k]]
+				continue
+			}
+			if at != added {
+				continue
+			}
+			next++
+			g.index[k], g.src[k].ID = len(out), next
+			s := g.src[k]
+			s.X, s.Y = s.X+float64(g.x0), s.Y+float64(g.y0)
+			out = append(out, s)
+			r.Findings = append(r.Findings, limpid.Finding{
+				Severity: limpid.Info, Code: "deblend.added", Where: fmt.Sprintf("source %d", next),
+				What: fmt.Sprintf("a source that nobody gave, at x %.1f, y %.1f, was found in the residual and added", g.theta[k][iX]+float64(g.x0), g.theta[k][iY]+float64(g.y0)),
+			})
+		}
+	}
+	return out
 }
 
 // check tells input that cannot be fitted, and what is doubtful.

@@ -3,8 +3,6 @@ package deblend
 import (
 	"context"
 	"math"
-
-	"limpid/solvers/deblend/internal/dense"
 )
 
 // departures is the linear part of the free-form step: every source may depart
@@ -307,40 +305,25 @@ func (d *departures) settle(z [][]float32) error {
 // linear solves for the fluxes (≥ 0) of the morphologies as they are, band by
 // band, and renews the model.
 func (g *group) linear() {
-	p, k := g.p, len(g.src)
+	p := g.p
 	n := p.h * p.w
+	var images [][]float32
+	for k := range g.src {
+		images = append(images, g.morph[k].seen)
+	}
 	for b := range p.b {
 		if !p.live[b] {
 			continue
 		}
-		h, grad, low := make([]float64, k*k), make([]float64, k), make([]float64, k)
-		sky := g.sky[b]
-		for i := range k {
-			a := g.morph[i].seen[b*n : (b+1)*n]
-			for j := range i + 1 {
-				c := g.morph[j].seen[b*n : (b+1)*n]
-				var s float64
-				for q, w := range p.eff[b*n : (b+1)*n] {
-					s += float64(a[q] * w * c[q])
-				}
-				h[i*k+j], h[j*k+i] = s, s
-			}
-			for q, w := range p.eff[b*n : (b+1)*n] {
-				if w > 0 {
-					grad[i] -= float64(a[q]*w) * (float64(p.data[b*n+q]) - sky)
-				}
-			}
-			h[i*k+i] += 1 / (g.ridge[b] * g.ridge[b])
-		}
-		x := dense.SolveBounded(h, grad, low, nil, k)
+		g.solveFluxes(images, b)
 		model := g.model[b*n : (b+1)*n]
 		for q := range model {
-			model[q] = float32(sky)
+			model[q] = float32(g.sky[b])
 		}
-		for i := range k {
-			g.flux[i*p.b+b] = x[i]
-			for q, v := range g.morph[i].seen[b*n : (b+1)*n] {
-				model[q] += float32(x[i]) * v
+		for k := range g.src {
+			a := float32(g.flux[k*p.b+b])
+			for q, v := range images[k][b*n : (b+1)*n] {
+				model[q] += a * v
 			}
 		}
 	}

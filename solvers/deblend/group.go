@@ -16,6 +16,8 @@ type group struct {
 	src    []Source
 	twin   []int // per component: the one whose centre it shares, or −1
 	x0, y0 int   // of the cut-out in the observation
+	// foreign tells pixels of the cut-out that are another group's; nil: none
+	foreign func(x, y int) bool
 
 	theta  []theta
 	flux   []float64    // (K, B)
@@ -331,15 +333,14 @@ func (g *group) objective() (float64, error) {
 	return g.misfit() + g.prior(nil, nil), nil
 }
 
-func (g *group) fit(ctx context.Context) error {
+// profiles finds the mode of shapes and fluxes, from scratch unless fluxes are
+// there.
+func (g *group) profiles(ctx context.Context) error {
 	if err := g.start(); err != nil {
 		return err
 	}
 	if err := g.gaussNewton(ctx); err != nil {
 		return err
 	}
-	if err := g.split(ctx); err != nil {
-		return err
-	}
-	return g.finish(ctx)
+	return g.complete(ctx)
 }

@@ -117,27 +117,47 @@ func (g *group) drawImages(ctx context.Context, dev engine.Device, out *Posterio
 				return err
 			}
 		}
-		for k, at := range g.index {
-			m := &c.morph[k]
-			im := solvers.Image{C: 1, H: m.y1 - m.y0, W: m.x1 - m.x0, Pix: append([]float32(nil), m.smooth...)}
-			gain := 1.0
-			if z != nil {
-				for i, v := range z[k] {
-					e := dep.s[k][i] * v
-					im.Pix[i] += e
-					gain += float64(e)
-				}
-			}
-			for i := range im.Pix {
-				im.Pix[i] /= float32(gain)
-			}
+		gains := c.depart(dep, z)
+		for _, parts := range c.owners() {
+			at := g.index[parts[0]]
 			for b := range p.b {
-				out.Flux[d][at][b] *= gain
+				if !p.live[b] {
+					continue
+				}
+				var sum float64
+				for _, k := range parts {
+					c.flux[k*p.b+b] *= gains[k]
+					sum += c.flux[k*p.b+b]
+				}
+				out.Flux[d][at][b] = sum
 			}
-			out.Images[d][at] = im
+			_, out.Images[d][at] = c.compose(parts, g.reference(parts), func(k int) []float32 { return c.morph[k].s })
 		}
 	}
 	return nil
+}
+
+// depart makes every morphology the profile with its departures, of unit sum, and
+// gives what that takes off each component's flux as a factor.
+func (g *group) depart(dep *departures, z [][]float32) []float64 {
+	gains := make([]float64, len(g.src))
+	for k := range g.src {
+		m := &g.morph[k]
+		m.s = append([]float32(nil), m.smooth...)
+		gain := 1.0
+		if z != nil {
+			for i, v := range z[k] {
+				e := dep.s[k][i] * v
+				m.s[i] += e
+				gain += float64(e)
+			}
+		}
+		for i := range m.s {
+			m.s[i] /= float32(gain)
+		}
+		gains[k] = gain
+	}
+	return gains
 }
 
 const drawIterations = 40

@@ -41,8 +41,8 @@ func (g *group) blendedness(r *Result) {
 	best, top := 0, -1.0
 	for b := range p.b {
 		var s float64
-		for k := range g.src {
-			if f := r.Sources[g.index[k]]; f.FluxErr[b] > 0 {
+		for _, at := range g.index {
+			if f := r.Sources[at]; f.FluxErr[b] > 0 {
 				s += math.Abs(f.Flux[b]) / f.FluxErr[b]
 			}
 		}
@@ -53,15 +53,20 @@ func (g *group) blendedness(r *Result) {
 	n := p.h * p.w
 	all := g.model[best*n : (best+1)*n]
 	sky := float32(g.sky[best])
-	for k, m := range g.morph {
-		a := g.flux[k*p.b+best]
+	for _, parts := range g.owners() {
+		m := make([]float32, n)
+		for _, k := range parts {
+			a := float32(g.flux[k*p.b+best])
+			for i, v := range g.morph[k].seen[best*n : (best+1)*n] {
+				m[i] += a * v
+			}
+		}
 		var own, sum float64
-		for i, v := range m.seen[best*n : (best+1)*n] {
-			v := float64(v) * a
-			own, sum = own+v*v, sum+v*float64(all[i]-sky)
+		for i, v := range m {
+			own, sum = own+float64(v)*float64(v), sum+float64(v)*float64(all[i]-sky)
 		}
 		if sum > 0 {
-			r.Sources[g.index[k]].Blendedness = max(0, 1-own/sum)
+			r.Sources[g.index[parts[0]]].Blendedness = max(0, 1-own/sum)
 		}
 	}
 }
@@ -156,19 +161,24 @@ func (r *Result) unmodelled(obs *solvers.Observation) []limpid.Finding {
 	return out
 }
 
-// residualSNR is the matched filter of the residual, whose noise allows for 5 %
-// of error of the model.
+// residualSNR is the matched filter of a residual, whose noise allows for 5 % of
+// error of the model.
+func residualSNR(res *solvers.Observation, model solvers.Image) []float32 {
+	r := *res
+	r.Weights = res.Weights.Clone()
+	for i, w := range r.Weights.Pix {
+		if w > 0 {
+			e := 0.05 * float64(model.Pix[i])
+			r.Weights.Pix[i] = float32(1 / (1/float64(w) + e*e))
+		}
+	}
+	return signalToNoise(&r)
+}
+
 func (r *Result) residualSNR(obs *solvers.Observation) []float32 {
 	res := *obs
 	res.Data = r.Residual
-	res.Weights = obs.Weights.Clone()
-	for i, w := range res.Weights.Pix { // 5 % of the model may be wrong anywhere
-		if w > 0 {
-			e := 0.05 * float64(r.Model.Pix[i])
-			res.Weights.Pix[i] = float32(1 / (1/float64(w) + e*e))
-		}
-	}
-	return signalToNoise(&res)
+	return residualSNR(&res, r.Model)
 }
 
 func localPeak(v []float32, h, w, x, y, r int) bool {

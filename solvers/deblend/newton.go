@@ -132,6 +132,9 @@ func (g *group) descend(d *descent) (moved bool, err error) {
 		}
 		step := g.step(damped, d.grad)
 		g.move(from, step)
+		if err := g.refit(); err != nil {
+			return false, err
+		}
 		u, err := g.gradient(d.next)
 		if err != nil {
 			return false, err
@@ -174,4 +177,69 @@ func gain(h, grad, d []float64) float64 {
 		s -= v * (grad[i] + 0.5*q)
 	}
 	return s
+}
+
+// refit solves for the fluxes of the shapes as they are, band by band, within
+// their bounds: the valley of flux and size is bent, and a step along its tangent
+// leaves it (variable projection: Golub & Pereyra 1973).
+func (g *group) refit() error {
+	p, n := g.p, g.p.h*g.p.w
+	images := make([][]float32, len(g.src))
+	if err := g.parallel(len(g.src), func(w *scratch, k int) error {
+		g.elements[k].set(p, g.theta[k], g.src[k].Kind, false)
+		images[k] = make([]float32, p.b*n)
+		return g.unitImages(w, k, images[k])
+	}); err != nil {
+		return err
+	}
+	return g.parallel(p.b, func(_ *scratch, b int) error {
+		if p.live[b] {
+			g.solveFluxes(images, b)
+		}
+		return nil
+	})
+}
+
+// unitImages fills out (B, H, W) with component k of unit flux in every band.
+func (g *group) unitImages(w *scratch, k int, out []float32) error {
+	p, e := g.p, g.elements[k]
+	for b := range p.b {
+		s, t := w.plane(p, b), g.transfer[b]
+		for i, m := range p.modes {
+			v := t[i] * e.phase[i]
+			put(s, m, complex(real(v)*e.f[i], imag(v)*e.f[i]))
+		}
+	}
+	if err := w.f.inverse(w.planes, w.spec, p.b); err != nil {
+		return err
+	}
+	for b := range p.b {
+		p.window(out[b*p.h*p.w:(b+1)*p.h*p.w], w.planes, b)
+	}
+	return nil
+}
+
+// solveFluxes solves for the fluxes ≥ 0 of given images in band b; the sky is as
+// it is.
+func (g *group) solveFluxes(images [][]float32, b int) {
+	p, k := g.p, len(g.src)
+	n := p.h * p.w
+	sky := float32(g.sky[b])
+	h, grad, low := make([]float64, k*k), make([]float64, k), make([]float64, k)
+	wa := make([]float32, n)
+	for i := range k {
+		a := images[i][b*n : (b+1)*n]
+		for q, w := range p.eff[b*n : (b+1)*n] {
+			wa[q] = w * a[q]
+			grad[i] -= float64(wa[q] * (p.data[b*n+q] - sky))
+		}
+		for j := range i + 1 {
+			s := float64(dot32(wa, images[j][b*n:(b+1)*n]))
+			h[i*k+j], h[j*k+i] = s, s
+		}
+		h[i*k+i] += 1 / (g.ridge[b] * g.ridge[b])
+	}
+	for i, v := range dense.SolveBounded(h, grad, low, nil, k) {
+		g.flux[i*p.b+b] = v
+	}
 }

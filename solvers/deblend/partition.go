@@ -236,7 +236,13 @@ func (t part) group(dev engine.Device, obs *solvers.Observation, sources []Sourc
 	if err != nil {
 		return nil, err
 	}
-	g.index, g.x0, g.y0 = t.index, t.x0, t.y0
+	g.index, g.x0, g.y0 = append([]int(nil), t.index...), t.x0, t.y0
+	if t.labels != nil {
+		g.foreign = func(x, y int) bool {
+			l := t.labels[(min(max(y, 0), cut.Data.H-1)+t.y0)*obs.Data.W+min(max(x, 0), cut.Data.W-1)+t.x0]
+			return l != t.label
+		}
+	}
 	return g, nil
 }
 

@@ -20,6 +20,7 @@ type problem struct {
 	root       []float32 // √eff
 	live       []bool    // bands with valid pixels
 	psf        []float64 // FWHM per band, px
+	stamps     solvers.Image
 	pixelScale float64
 	opt        Options
 	sigma      float64 // of the model PSF
@@ -37,7 +38,7 @@ const bandLimit = 1e-4
 
 func newProblem(dev engine.Device, obs *solvers.Observation, opt Options) (*problem, error) {
 	d := obs.Data
-	p := &problem{dev: dev, b: d.C, h: d.H, w: d.W, data: append([]float32(nil), d.Pix...), weights: obs.Weights.Pix, opt: opt, pixelScale: opt.PixelScale}
+	p := &problem{dev: dev, b: d.C, h: d.H, w: d.W, data: append([]float32(nil), d.Pix...), weights: obs.Weights.Pix, opt: opt, pixelScale: opt.PixelScale, stamps: obs.PSF}
 	pad := max(obs.PSF.H, obs.PSF.W, 2*minPad)
 	p.grid = operator.NewGrid(d.C, d.H, d.W, pad, pad)
 	need := int64(p.grid.H) * int64(p.grid.W) * int64(d.C) * 4 * 6

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"limpid"
@@ -21,8 +22,20 @@ type morphology struct {
 	seen           []float32 // (B, H, W) P_b ∗ S_k of unit flux, in the cut-out
 }
 
-// finish makes curvature, covariance and morphologies at the mode.
+// adopt takes over another group's sources and parameters.
+func (g *group) adopt(o *group) {
+	for k := len(g.src); k < len(o.src); k++ {
+		g.add(o.index[k], o.src[k], o.twin[k])
+	}
+	g.theta, g.flux, g.sky, g.seeing = o.theta, o.flux, o.sky, o.seeing
+	g.arrange()
+}
+
+// finish gives second components where they are called for and makes curvature, covariance and morphologies at the mode.
 func (g *group) finish(ctx context.Context) error {
+	if err := g.split(ctx); err != nil {
+		return err
+	}
 	if err := g.render(true); err != nil {
 		return err
 	}
@@ -77,13 +90,10 @@ func (r *Result) fitParts(ctx context.Context, dev engine.Device, obs *solvers.O
 		}
 		r.fits[i] = g
 		defer g.close()
-		if len(parts) == 1 {
-			return g.fit(ctx)
-		}
-		if err := g.start(); err != nil {
+		if err := g.profiles(ctx); err != nil || len(parts) > 1 {
 			return err
 		}
-		return g.gaussNewton(ctx)
+		return g.finish(ctx)
 	})
 	if err != nil || len(parts) == 1 {
 		return err
@@ -96,9 +106,9 @@ func (r *Result) fitParts(ctx context.Context, dev engine.Device, obs *solvers.O
 			return err
 		}
 		defer g.close()
-		g.theta, g.flux, g.sky = first[i].theta, first[i].flux, first[i].sky
-		own := first[i]
-		g.addBack(own)
+		g.foreign = first[i].foreign
+		g.adopt(first[i])
+		g.addBack(first[i])
 		r.fits[i] = g
 		if err := g.gaussNewton(ctx); err != nil {
 			return err
@@ -195,29 +205,35 @@ func (r *Result) assemble(obs *solvers.Observation, sources []Source) {
 // report writes the group's sources into the result.
 func (g *group) report(r *Result) {
 	p, n := g.p, len(g.free)
-	flux, sky := g.slot.flux, g.slot.sky
 	for k, at := range g.index {
-		f := &r.Sources[at]
-		*f = Fitted{Source: g.src[k], Shape: g.theta[k].shape(), Flux: make([]float64, p.b), FluxErr: make([]float64, p.b)}
-		f.Source.X, f.Source.Y = f.Source.X+float64(g.x0), f.Source.Y+float64(g.y0)
-		f.Shape.X, f.Shape.Y = f.Shape.X+float64(g.x0), f.Shape.Y+float64(g.y0)
-		for b := range p.b {
-			f.Flux[b], f.FluxErr[b] = math.NaN(), math.NaN()
-			if i := flux[k][b]; i >= 0 {
-				f.Flux[b], f.FluxErr[b] = g.flux[k*p.b+b], math.Sqrt(g.cov[i*n+i])
-			}
-		}
-		g.reportShape(f, k)
 		for l, to := range g.index {
 			for b := range p.b {
-				if i, j := flux[k][b], flux[l][b]; i >= 0 && j >= 0 {
-					r.Cov[b][at*len(r.Sources)+to] = g.cov[i*n+j]
+				if i, j := g.slot.flux[k][b], g.slot.flux[l][b]; i >= 0 && j >= 0 {
+					r.Cov[b][at*len(r.Sources)+to] += g.cov[i*n+j]
 				}
 			}
 		}
-		g.reportMorphology(f, k)
 	}
-	for b, i := range sky {
+	for _, parts := range g.owners() {
+		at := g.index[parts[0]]
+		f := &r.Sources[at]
+		*f = Fitted{Source: g.src[parts[0]], Added: at >= r.given, Flux: make([]float64, p.b), FluxErr: make([]float64, p.b)}
+		f.Source.X, f.Source.Y = f.Source.X+float64(g.x0), f.Source.Y+float64(g.y0)
+		for b := range p.b {
+			if !p.live[b] {
+				f.Flux[b], f.FluxErr[b] = math.NaN(), math.NaN()
+				continue
+			}
+			for _, k := range parts {
+				f.Flux[b] += g.flux[k*p.b+b]
+			}
+			f.FluxErr[b] = math.Sqrt(max(r.Cov[b][at*len(r.Sources)+at], 0))
+		}
+		f.Shape, f.Components = g.shapeOf(parts, g.reference(parts))
+		f.ShapeErr = g.shapeError(parts, f.Shape)
+		g.reportMorphology(f, parts)
+	}
+	for b, i := range g.slot.sky {
 		if i >= 0 {
 			// groups share a sky: their mean, which is fair where their areas are alike
 			r.Sky[b] += g.sky[b] / float64(r.Groups)
@@ -225,6 +241,146 @@ func (g *group) report(r *Result) {
 		}
 	}
 }
+
+// owners lists the components of each source.
+func (g *group) owners() [][]int {
+	var out [][]int
+	for k := range g.src {
+		if g.twin[k] >= 0 {
+			continue
+		}
+		parts := []int{k}
+		for l, j := range g.twin {
+			if j == k {
+				parts = append(parts, l)
+			}
+		}
+		out = append(out, parts)
+	}
+	return out
+}
+
+// reference is the band where a source is seen best.
+func (g *group) reference(parts []int) int {
+	p, n := g.p, len(g.free)
+	best, top := 0, -1.0
+	for b := range p.b {
+		if !p.live[b] {
+			continue
+		}
+		var f, v float64
+		for _, k := range parts {
+			f += g.flux[k*p.b+b]
+			for _, l := range parts {
+				v += g.cov[g.slot.flux[k][b]*n+g.slot.flux[l][b]]
+			}
+		}
+		if q := f / math.Sqrt(v); q > top {
+			best, top = b, q
+		}
+	}
+	return best
+}
+
+// shapeOf is a source's shape in the observation; of several components, the
+// radius that holds half of the light in band b and the mean ellipticity and index
+// by flux; and the components.
+func (g *group) shapeOf(parts []int, b int) (Shape, []Component) {
+	var all []Component
+	for _, k := range parts {
+		s := g.theta[k].shape()
+		s.X, s.Y = s.X+float64(g.x0), s.Y+float64(g.y0)
+		if g.src[k].Kind == Star {
+			s.R, s.Eta1, s.Eta2 = 0, 0, 0
+		}
+		c := Component{Shape: s}
+		for i := range g.p.b {
+			v := g.flux[k*g.p.b+i]
+			if !g.p.live[i] {
+				v = math.NaN()
+			}
+			c.Flux = append(c.Flux, v)
+		}
+		all = append(all, c)
+	}
+	return together(all, b), all
+}
+
+// together is the shape of several components of one centre.
+func together(all []Component, b int) Shape {
+	if len(all) == 1 {
+		return all[0].Shape
+	}
+	var sum float64
+	for _, c := range all {
+		sum += max(c.Flux[b], 0)
+	}
+	if !(sum > 0) {
+		return all[0].Shape
+	}
+	out := Shape{X: all[0].Shape.X, Y: all[0].Shape.Y}
+	lo, hi := math.Inf(1), 0.0
+	for _, c := range all {
+		w := max(c.Flux[b], 0) / sum
+		out.Nu += w * c.Shape.Nu
+		out.Eta1, out.Eta2 = out.Eta1+w*c.Shape.Eta1, out.Eta2+w*c.Shape.Eta2
+		lo, hi = min(lo, c.Shape.R), max(hi, c.Shape.R)
+	}
+	for range 40 {
+		out.R = math.Sqrt(lo * hi)
+		var in float64
+		for _, c := range all {
+			in += max(c.Flux[b], 0) / sum * enclosed(c.Shape.Nu, out.R/c.Shape.R)
+		}
+		if in < 0.5 {
+			lo = out.R
+		} else {
+			hi = out.R
+		}
+	}
+	return out
+}
+
+// shapeError propagates the covariance of the components' parameters by
+// differences.
+func (g *group) shapeError(parts []int, at Shape) Shape {
+	n, b := len(g.free), g.reference(parts)
+	var slots []int
+	for i, f := range g.free {
+		mine := f.what == paramShape || f.what == paramFlux && f.i == b && len(parts) > 1
+		if mine && slices.Contains(parts, f.k) {
+			slots = append(slots, i)
+		}
+	}
+	base := at.numbers()
+	jac := make([][6]float64, len(slots))
+	for q, i := range slots {
+		f := g.free[i]
+		v, step := g.get(f), 0.1*math.Sqrt(g.cov[i*n+i])
+		if step == 0 {
+			continue
+		}
+		g.put(f, v+step)
+		s, _ := g.shapeOf(parts, b)
+		g.put(f, v)
+		for j, u := range s.numbers() {
+			jac[q][j] = (u - base[j]) / step
+		}
+	}
+	var out [6]float64
+	for j := range out {
+		var v float64
+		for q, i := range slots {
+			for r, l := range slots {
+				v += jac[q][j] * g.cov[i*n+l] * jac[r][j]
+			}
+		}
+		out[j] = math.Sqrt(max(v, 0))
+	}
+	return Shape{out[0], out[1], out[2], out[3], out[4], out[5]}
+}
+
+func (s Shape) numbers() [6]float64 { return [6]float64{s.X, s.Y, s.R, s.Nu, s.Eta1, s.Eta2} }
 
 // gain is the flux of a source's image over its profile's.
 func (g *group) gain(k int) float64 {
@@ -239,41 +395,47 @@ func (g *group) gain(k int) float64 {
 	return 1 + s - t
 }
 
-func (g *group) reportShape(f *Fitted, k int) {
-	if f.Kind == Star {
-		f.Shape.R, f.Shape.Eta1, f.Shape.Eta2 = 0, 0, 0
-	}
-	n := len(g.free)
-	for i, q := range g.free {
-		if q.what != paramShape || q.k != k {
-			continue
+// reportMorphology gives the light of all components, as they contribute in the
+// band where the source is seen best, over a box that holds them.
+func (g *group) reportMorphology(f *Fitted, parts []int) {
+	gr := g.p.grid
+	box, im := g.compose(parts, g.reference(parts), func(k int) []float32 {
+		if m := &g.morph[k]; m.s != nil {
+			return m.s
 		}
-		e := math.Sqrt(g.cov[i*n+i])
-		switch q.i {
-		case iX:
-			f.ShapeErr.X = e
-		case iY:
-			f.ShapeErr.Y = e
-		case iLnR:
-			f.ShapeErr.R = e * f.Shape.R
-		case iTau:
-			f.ShapeErr.Nu = e * (1 + f.Shape.Nu)
-		case iEta1:
-			f.ShapeErr.Eta1 = e
-		case iEta2:
-			f.ShapeErr.Eta2 = e
-		}
-	}
+		return g.morph[k].smooth
+	})
+	f.Box = [4]int{box[0] - gr.Col + g.x0, box[1] - gr.Col + g.x0, box[2] - gr.Row + g.y0, box[3] - gr.Row + g.y0}
+	f.Morphology = im
 }
 
-func (g *group) reportMorphology(f *Fitted, k int) {
-	m := &g.morph[k]
-	gr := g.p.grid
-	f.Box = [4]int{m.x0 - gr.Col + g.x0, m.x1 - gr.Col + g.x0, m.y0 - gr.Row + g.y0, m.y1 - gr.Row + g.y0}
-	f.Morphology = solvers.Image{C: 1, H: m.y1 - m.y0, W: m.x1 - m.x0, Pix: m.smooth}
-	if m.s != nil {
-		f.Morphology.Pix = m.s
+// compose adds the components' images weighted by their share of the flux in band
+// b; the box is in the group's grid.
+func (g *group) compose(parts []int, b int, image func(k int) []float32) (box [4]int, im solvers.Image) {
+	m := &g.morph[parts[0]]
+	if len(parts) == 1 {
+		return [4]int{m.x0, m.x1, m.y0, m.y1}, solvers.Image{C: 1, H: m.y1 - m.y0, W: m.x1 - m.x0, Pix: image(parts[0])}
 	}
+	box = [4]int{m.x0, m.x1, m.y0, m.y1}
+	var sum float64
+	for _, k := range parts {
+		m := &g.morph[k]
+		box = [4]int{min(box[0], m.x0), max(box[1], m.x1), min(box[2], m.y0), max(box[3], m.y1)}
+		sum += g.flux[k*g.p.b+b]
+	}
+	im = solvers.NewImage(1, box[3]-box[2], box[1]-box[0])
+	for _, k := range parts {
+		m, v := &g.morph[k], image(k)
+		w := float32(1.0 / float64(len(parts)))
+		if sum != 0 {
+			w = float32(g.flux[k*g.p.b+b] / sum)
+		}
+		for i, x := range v {
+			y := i/(m.x1-m.x0) + m.y0 - box[2]
+			im.Pix[y*im.W+i%(m.x1-m.x0)+m.x0-box[0]] += w * x
+		}
+	}
+	return box, im
 }
 
 // judge says what is doubtful about the result.

@@ -311,19 +311,18 @@ func (r *Result) collect(out *Posterior, chains int) {
 	}
 	for _, g := range r.fits {
 		for d := range out.Draws {
-			for i, at := range g.index {
-				s := g.draws.theta[d][i].shape()
-				s.X, s.Y = s.X+float64(g.x0), s.Y+float64(g.y0)
-				if g.src[i].Kind == Star {
-					s.R, s.Eta1, s.Eta2 = 0, 0, 0
-				}
-				out.Shapes[d][at] = s
+			for _, parts := range g.owners() {
+				at := g.index[parts[0]]
 				for b := range nb {
 					out.Flux[d][at][b] = math.NaN()
 					if g.p.live[b] {
-						out.Flux[d][at][b] = g.draws.flux[d][i*nb+b]
+						out.Flux[d][at][b] = 0
+						for _, k := range parts {
+							out.Flux[d][at][b] += g.draws.flux[d][k*nb+b]
+						}
 					}
 				}
+				out.Shapes[d][at] = g.drawnShape(d, parts)
 			}
 		}
 	}
@@ -343,6 +342,15 @@ func (r *Result) collect(out *Posterior, chains int) {
 		}
 	}
 	r.shapeErrors(out)
+}
+
+// drawnShape is a source's shape in draw d.
+func (g *group) drawnShape(d int, parts []int) Shape {
+	t, f := g.theta, g.flux
+	g.theta, g.flux = g.draws.theta[d], g.draws.flux[d]
+	s, _ := g.shapeOf(parts, g.reference(parts))
+	g.theta, g.flux = t, f
+	return s
 }
 
 func covariance(f [][][]float64, i, j, b int) float64 {

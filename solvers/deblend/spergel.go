@@ -68,6 +68,15 @@ func spergelF(nu, x float64) float64 {
 	return math.Pow(x/2, nu) * sum * step / math.Gamma(nu+1)
 }
 
+// enclosed is the share of the light of a profile within x half-light radii:
+// 1 − 2(1+ν) f_{1+ν} (Spergel 2010, eq. 4).
+func enclosed(nu, x float64) float64 {
+	if x <= 0 {
+		return 0
+	}
+	return 1 - 2*(1+nu)*spergelF(1+nu, x*halfLightRadius(nu))
+}
+
 // lnHalfLight is ln c(τ) and its derivative.
 func lnHalfLight(tau float64) (v, d float64) {
 	table := halfLight()

@@ -18,6 +18,10 @@ import (
 var (
 	deblendEvery = flag.Int("deblend-every", 1, "take every n-th blend")
 	deblendDraws = flag.Int("deblend-draws", 64, "posterior draws; 0: none")
+
+	deblendComponents = flag.Int("deblend-components", 2, "")
+	deblendPSF        = flag.Bool("deblend-psf", true, "")
+	deblendComplete   = flag.Bool("deblend-complete", true, "")
 )
 
 // Bounds of the acceptance; scarlet on blends of the same simulator: .066, .317,
@@ -41,9 +45,9 @@ func blendFiles(t *testing.T, folder string) []string {
 	return out
 }
 
-func deblendOne(t *testing.T, s *session.Session, file string, detect bool, draws int) *session.Deblending {
+func deblendOne(t *testing.T, s *session.Session, file string, detect bool, draws int, opt deblend.Options) *session.Deblending {
 	t.Helper()
-	opt := deblend.Options{PixelScale: 0.168, Workers: 2}
+	opt.PixelScale, opt.Workers = 0.168, 2
 	d, err := s.LoadDeblend(context.Background(), session.DeblendInput{Files: []string{file}}, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +130,7 @@ func TestDeblend_SimulatedBlends_BeatPeersAndCover(t *testing.T) {
 	defer s.Close()
 	var b blendScore
 	for _, file := range blendFiles(t, "sim_blends_truth") {
-		d := deblendOne(t, s, file, false, *deblendDraws)
+		d := deblendOne(t, s, file, false, *deblendDraws, deblend.Options{Components: *deblendComponents, PSFError: *deblendPSF})
 		truth, at := truthPlanes(t, file)
 		n := d.Obs.Data.H * d.Obs.Data.W
 		all := make([]float32, n)
@@ -171,7 +175,7 @@ func TestDeblend_OwnDetection_MissedAndFalseCounted(t *testing.T) {
 	var b blendScore
 	missed, wrong, total := 0, 0, 0
 	for _, file := range blendFiles(t, "sim_blends_truth") {
-		d := deblendOne(t, s, file, true, 0)
+		d := deblendOne(t, s, file, true, 0, deblend.Options{})
 		truth, at := truthPlanes(t, file)
 		n := d.Obs.Data.H * d.Obs.Data.W
 		all := make([]float32, n)
@@ -211,7 +215,7 @@ func TestDeblend_RealHSC_Chi2(t *testing.T) {
 	defer s.Close()
 	var chi []float64
 	for _, file := range blendFiles(t, "hsc_cosmos_blends") {
-		d := deblendOne(t, s, file, false, 0)
+		d := deblendOne(t, s, file, false, 0, deblend.Options{Components: *deblendComponents, PSFError: *deblendPSF, Complete: *deblendComplete})
 		var mean float64
 		for _, c := range d.Result.Chi2 {
 			mean += c / float64(len(d.Result.Chi2))
