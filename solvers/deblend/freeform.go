@@ -153,8 +153,7 @@ const freeIterations = 60
 
 // freeForm minimises ½ Σ w (d − model − A z)² + ½ Σ z² under S = m + s z ≥ 0 and
 // the constraints asked for, by accelerated proximal gradient (Beck & Teboulle
-// 2009) in the diagonal metric D = AᵀwA·1, which bounds AᵀwA where A ≥ 0 (De
-// Pierro 1995); then solves for the fluxes again, exactly.
+// 2009) in the diagonal metric of metric; then solves for the fluxes again, exactly.
 func (g *group) freeForm(ctx context.Context) error {
 	d := g.newDepartures()
 	if err := g.render(false); err != nil {
@@ -183,7 +182,15 @@ func (d *departures) residual(z [][]float32) error {
 	return nil
 }
 
+// metric is the diagonal |A|ᵀ w |A| 1 + 1, which bounds AᵀwA + 1 (De Pierro 1995):
+// |A| convolves with the absolute value of K, whose lobes may be negative.
 func (d *departures) metric() ([][]float32, error) {
+	signed := d.kernel
+	defer func() { d.kernel = signed }()
+	var err error
+	if d.kernel, err = d.absolute(); err != nil {
+		return nil, err
+	}
 	one, out := d.new(), d.new()
 	for k := range one {
 		for i := range one[k] {
@@ -201,14 +208,38 @@ func (d *departures) metric() ([][]float32, error) {
 	}
 	for k := range out {
 		for i, v := range out[k] {
-			out[k][i] = metricSafety*max(v, 0) + 1
+			out[k][i] = max(v, 0) + 1
 		}
 	}
 	return out, nil
 }
 
-// metricSafety covers the negative lobes of K.
-const metricSafety = 1.1
+// absolute is the transfer of |K| in every band.
+func (d *departures) absolute() ([][]complex128, error) {
+	p := d.g.p
+	out := make([][]complex128, p.b)
+	n := p.grid.H * p.grid.W
+	return out, d.g.parallel(p.b, func(w *scratch, b int) error {
+		s := w.plane(p, 0)
+		for i, m := range p.modes {
+			put(s, m, d.kernel[b][i])
+		}
+		if err := w.f.inverse(w.planes, w.spec, 1); err != nil {
+			return err
+		}
+		for i, v := range w.planes[:n] {
+			w.planes[i] = max(v, -v)
+		}
+		if err := w.f.forward(w.spec, w.planes, 1); err != nil {
+			return err
+		}
+		out[b] = make([]complex128, len(p.modes))
+		for i, m := range p.modes {
+			out[b][i] = complex(float64(w.spec[2*m]), float64(w.spec[2*m+1]))
+		}
+		return nil
+	})
+}
 
 func (d *departures) descend(ctx context.Context, z [][]float32) error {
 	metric, err := d.metric()
