@@ -34,6 +34,10 @@ Model
   --psf P[,P…]          as for deconvolve, one for all or one per band
   --noise N, --sky S    as for deconvolve; the sky's default is none
   --cutout x0:x1,y0:y1  pixels from 0, upper ends excluded
+  --complete            add sources that the residual shows
+  --components N        profiles of one centre per galaxy, 1 or up to 2, the second
+                        where the data call for it (default 1)
+  --psf-error           fit a shift and a change of width of each band's PSF
   --fit-sky             fit a constant per band with the sources
   --profiles-only       no free departures of pixels from the profiles
   --roughness R         1 sigma of these, relative to the profile (default .3)
@@ -91,6 +95,8 @@ func (d *deblendFlags) register(f *flagSet) {
 		{&d.opt.NoFreeForm, "profiles-only"},
 		{&d.opt.Monotone, "monotone"},
 		{&d.opt.Symmetric, "symmetric"},
+		{&d.opt.PSFError, "psf-error"},
+		{&d.opt.Complete, "complete"},
 		{&d.sample.Positive, "positive"},
 		{&d.noImages, "no-images"},
 	} {
@@ -102,6 +108,7 @@ func (d *deblendFlags) register(f *flagSet) {
 	f.Float64Var(&d.opt.CentreError, "centre-error", 0, "")
 	f.Float64Var(&d.opt.ModelError, "model-error", 0, "")
 	f.IntVar(&d.samples, "samples", 32, "")
+	f.IntVar(&d.opt.Components, "components", 1, "")
 	f.Uint64Var(&d.sample.Seed, "seed", 1, "")
 }
 
@@ -136,6 +143,9 @@ func (d *deblendFlags) finish(files []string) error {
 		if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 			return usageError{fmt.Sprintf("%s must be positive, is %g", name, v)}
 		}
+	}
+	if d.opt.Components < 1 || d.opt.Components > 2 {
+		return usageError{fmt.Sprintf("--components is 1 or 2, not %d", d.opt.Components)}
 	}
 	if d.samples < 0 || d.samples == 1 {
 		return usageError{"--samples is 0, or at least 2"}

@@ -244,7 +244,7 @@ func (g *group) addCommon(w *scratch, h []float64, n, b int) error {
 		if err := g.seeingColumns(w, b); err != nil {
 			return err
 		}
-		for j := range 3 {
+		for j := range nSeeing {
 			d := make([]float32, p.h*p.w)
 			p.window(d, w.planes, j)
 			for i, v := range root {
@@ -271,21 +271,6 @@ func (g *group) addCommon(w *scratch, h []float64, n, b int) error {
 		}
 	}
 	return nil
-}
-
-// seeingColumns fills planes 0–2 of the scratch with the model's derivatives by
-// the shift in x and y and the change of width of band b's PSF.
-func (g *group) seeingColumns(w *scratch, b int) error {
-	p := g.p
-	v := p.psfVariance(b)
-	x, y, s := w.plane(p, 0), w.plane(p, 1), w.plane(p, 2)
-	for i, m := range p.modes {
-		c := g.spectrum[b][i]
-		put(x, m, c*complex(0, -p.kx[i]))
-		put(y, m, c*complex(0, -p.ky[i]))
-		put(s, m, c*complex(-0.5*v*(p.kx[i]*p.kx[i]+p.ky[i]*p.ky[i]), 0))
-	}
-	return w.f.inverse(w.planes, w.spec, 3)
 }
 
 func dot32(a, b []float32) float32 {

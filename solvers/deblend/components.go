@@ -15,7 +15,7 @@ type state struct {
 	src         []Source
 	theta       []theta
 	flux, sky   []float64
-	seeing      [][3]float64
+	seeing      [][nSeeing]float64
 	converged   bool
 }
 

@@ -64,7 +64,7 @@ type Options struct {
 	MaxIter     int     // of the profile step; default 60
 	PixelScale  float64 // arcsec; 0: the observation's, else sizes are relative to the PSF
 	Workers     int     // threads; default 1
-	PSFError    bool    // fit a shift and a change of width of each band's PSF
+	PSFError    bool    // fit each band's shift and the error of its PSF, which bright stars show
 	Complete    bool    // add sources where the residual shows some that nobody gave
 	Components  int     // the most profiles of one centre a galaxy may have, 1 or 2; default 1
 }

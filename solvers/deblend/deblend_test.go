@@ -102,7 +102,7 @@ func TestGradient_AnyParameter_MatchesDifferences(t *testing.T) {
 		g.theta[i] = theta{shapes[i].X + 0.2, shapes[i].Y - 0.1, 0.8, 0.2, 0.3, -0.2}
 		copy(g.flux[i*3:], flux[i])
 	}
-	g.seeing[1] = [3]float64{0.1, -0.2, 0.1}
+	g.seeing[1] = [nSeeing]float64{0.1, -0.2, 0.1, -.1, .05, .1, -.2, .1, -.2}
 	grad := make([]float64, len(g.free))
 	if _, err := g.gradient(grad); err != nil {
 		t.Fatal(err)

@@ -20,16 +20,17 @@ type group struct {
 	foreign func(x, y int) bool
 
 	theta  []theta
-	flux   []float64    // (K, B)
-	sky    []float64    // (B)
-	seeing [][3]float64 // (B) shift in x and y, change of width of the PSF
+	flux   []float64          // (K, B)
+	sky    []float64          // (B)
+	seeing [][nSeeing]float64 // (B) errors of the PSF
 	free   []param
 	slot   slots
 	ridge  []float64 // (B) weak scale of fluxes
 
 	elements []*element
 	transfer [][]complex128 // per band, of the PSF as it is now
-	spectrum [][]complex128 // per band, of the model without sky
+	phase    [][]complex128 // per band, of the PSF's shift
+	bare     [][]complex128 // per band, of the sources before the PSF
 	work     []*scratch
 	model    []float32 // (B, H, W)
 	cols     []columns
@@ -47,7 +48,7 @@ type group struct {
 // param is one free number: a shape's, a flux, a sky level or a PSF's.
 type param struct {
 	what int // paramShape, paramFlux, paramSky, paramSeeing
-	k, i int // component and index into theta; component and band; –, band; which of three, band
+	k, i int // component and index into theta; component and band; –, band; which, band
 }
 
 const (
@@ -59,10 +60,10 @@ const (
 
 // slots tell where numbers stand among the free parameters; −1: not free.
 type slots struct {
-	shape  [][nShape]int // per component; a twin's centre is the other's
-	flux   [][]int       // per component and band
-	sky    []int         // per band
-	seeing [][3]int      // per band
+	shape  [][nShape]int  // per component; a twin's centre is the other's
+	flux   [][]int        // per component and band
+	sky    []int          // per band
+	seeing [][nSeeing]int // per band
 }
 
 func newGroup(dev engine.Device, obs *solvers.Observation, src []Source, opt Options) (*group, error) {
@@ -70,7 +71,7 @@ func newGroup(dev engine.Device, obs *solvers.Observation, src []Source, opt Opt
 	if err != nil {
 		return nil, err
 	}
-	g := &group{p: p, flux: make([]float64, 0, len(src)*p.b), sky: make([]float64, p.b), seeing: make([][3]float64, p.b), ridge: make([]float64, p.b)}
+	g := &group{p: p, flux: make([]float64, 0, len(src)*p.b), sky: make([]float64, p.b), seeing: make([][nSeeing]float64, p.b), ridge: make([]float64, p.b)}
 	for b := range p.b {
 		if p.live[b] {
 			g.ridge[b] = p.fluxScale(b)
@@ -79,7 +80,7 @@ func newGroup(dev engine.Device, obs *solvers.Observation, src []Source, opt Opt
 	for i, s := range src {
 		g.add(i, s, -1)
 	}
-	if g.work, err = newScratch(p, (nShape+1)*p.b, max(min(opt.Workers, len(src)), 1)); err != nil {
+	if g.work, err = newScratch(p, max((nShape+1)*p.b, nSeeing), max(min(opt.Workers, len(src)), 1)); err != nil {
 		return nil, err
 	}
 	g.alloc(true)
@@ -101,25 +102,27 @@ func (g *group) alloc(model bool) {
 	p := g.p
 	g.transfer = p.transfer
 	if p.opt.PSFError {
-		g.transfer = make([][]complex128, p.b)
-		for b := range g.transfer {
-			g.transfer[b] = make([]complex128, len(p.modes))
-		}
+		g.transfer, g.phase = p.perBand(), p.perBand()
 	}
-	g.spectrum = make([][]complex128, p.b)
-	for b := range g.spectrum {
-		g.spectrum[b] = make([]complex128, len(p.modes))
-	}
+	g.bare = p.perBand()
 	if model {
 		g.model = make([]float32, p.b*p.h*p.w)
 	}
+}
+
+func (p *problem) perBand() [][]complex128 {
+	out := make([][]complex128, p.b)
+	for b := range out {
+		out[b] = make([]complex128, len(p.modes))
+	}
+	return out
 }
 
 // arrange numbers the free parameters.
 func (g *group) arrange() {
 	p := g.p
 	g.free = g.free[:0]
-	g.slot = slots{shape: make([][nShape]int, len(g.src)), flux: make([][]int, len(g.src)), sky: make([]int, p.b), seeing: make([][3]int, p.b)}
+	g.slot = slots{shape: make([][nShape]int, len(g.src)), flux: make([][]int, len(g.src)), sky: make([]int, p.b), seeing: make([][nSeeing]int, p.b)}
 	next := func(f param) int {
 		g.free = append(g.free, f)
 		return len(g.free) - 1
@@ -139,7 +142,10 @@ func (g *group) arrange() {
 		g.slot.flux[k] = make([]int, p.b)
 	}
 	for b := range p.b {
-		g.slot.sky[b], g.slot.seeing[b] = -1, [3]int{-1, -1, -1}
+		g.slot.sky[b] = -1
+		for i := range nSeeing {
+			g.slot.seeing[b][i] = -1
+		}
 		for k := range g.src {
 			g.slot.flux[k][b] = -1
 			if p.live[b] {
@@ -150,7 +156,7 @@ func (g *group) arrange() {
 			g.slot.sky[b] = next(param{paramSky, 0, b})
 		}
 		if p.live[b] && p.opt.PSFError {
-			for i := range 3 {
+			for i := range nSeeing {
 				g.slot.seeing[b][i] = next(param{paramSeeing, i, b})
 			}
 		}
@@ -190,13 +196,6 @@ const (
 	sizeOfPSF    = 0.5 // where no pixel scale is known: R over the sharpest FWHM
 )
 
-// Priors on the PSF's error, per band: astrometry to .03 px, the square of the
-// width to 3 %. Bright stars overrule them; nothing else does.
-const (
-	shiftStd = 0.03
-	widthStd = 0.03
-)
-
 // sizePrior is the prior's mean of ln R in pixels.
 func (p *problem) sizePrior() float64 {
 	if p.pixelScale > 0 {
@@ -231,10 +230,10 @@ func (g *group) deviation(f param) (d, std float64) {
 	case paramFlux:
 		return g.flux[f.k*g.p.b+f.i], g.ridge[f.i]
 	case paramSeeing:
-		if f.k == 2 {
-			return g.seeing[f.i][2], widthStd
+		if f.k < 2 {
+			return g.seeing[f.i][f.k], shiftStd
 		}
-		return g.seeing[f.i][f.k], shiftStd
+		return g.seeing[f.i][f.k], ringStd
 	}
 	return 0, 0
 }
@@ -300,7 +299,7 @@ func (g *group) allowed(f param) (lo, hi float64) {
 	case paramSky:
 		return math.Inf(-1), math.Inf(1)
 	case paramSeeing:
-		return -0.5, 0.5
+		return -0.7, 0.7
 	}
 	switch f.i {
 	case iX:

@@ -25,11 +25,12 @@ type problem struct {
 	opt        Options
 	sigma      float64 // of the model PSF
 
-	modes    []int32        // index into the half plane of the modes that are kept
-	kx, ky   []float64      // of the kept modes, rad/px
-	fold     []float64      // 1 or 2: how often the mode stands in the full plane
-	transfer [][]complex128 // per band, kept modes
-	model    []float64      // transfer of the model PSF, kept modes
+	modes    []int32                 // index into the half plane of the modes that are kept
+	kx, ky   []float64               // of the kept modes, rad/px
+	fold     []float64               // 1 or 2: how often the mode stands in the full plane
+	transfer [][]complex128          // per band, kept modes
+	basis    [][nSeeing][]complex128 // per band, what the PSF may be wrong by
+	model    []float64               // transfer of the model PSF, kept modes
 }
 
 // bandLimit drops modes that no band's PSF passes: their share of any model is
@@ -54,6 +55,9 @@ func newProblem(dev engine.Device, obs *solvers.Observation, opt Options) (*prob
 		p.psf = append(p.psf, psfWidth(obs.PSF.Plane(c), obs.PSF.H, obs.PSF.W))
 	}
 	if err := p.fillTransfer(obs.PSF); err != nil {
+		return nil, err
+	}
+	if err := p.fillBasis(); err != nil {
 		return nil, err
 	}
 	for i, w := range p.weights {

@@ -3,7 +3,6 @@ package deblend
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 
@@ -78,30 +77,6 @@ func put(s []float32, m int32, v complex128) {
 	s[2*m], s[2*m+1] = float32(real(v)), float32(imag(v))
 }
 
-// blurPSF makes the transfer of band b as its seeing parameters say: the PSF moved
-// by (dx, dy) and, with σ_b its width, its σ² enlarged by δ σ_b²:
-// P̃ exp(−i k·d − ½ δ σ_b² k²).
-func (g *group) blurPSF(b int) {
-	p, t := g.p, g.transfer[b]
-	dx, dy, s := g.seeing[b][0], g.seeing[b][1], 0.5*g.seeing[b][2]*p.psfVariance(b)
-	if dx == 0 && dy == 0 && s == 0 {
-		copy(t, p.transfer[b])
-		return
-	}
-	for i, kx := range p.kx {
-		ky := p.ky[i]
-		sin, cos := math.Sincos(-kx*dx - ky*dy)
-		a := math.Exp(-s * (kx*kx + ky*ky))
-		t[i] = p.transfer[b][i] * complex(a*cos, a*sin)
-	}
-}
-
-// psfVariance is σ_b² of a PSF, in px².
-func (p *problem) psfVariance(b int) float64 {
-	s := p.psf[b] / fwhmOverSigma
-	return s * s
-}
-
 // render computes the model at the present parameters, (B, H, W), with elements
 // up to date; derivatives too if asked.
 func (g *group) render(derivatives bool) error {
@@ -117,9 +92,9 @@ func (g *group) render(derivatives bool) error {
 func (g *group) renderBand(w *scratch, b int) error {
 	p := g.p
 	if p.opt.PSFError {
-		g.blurPSF(b)
+		g.seePSF(b)
 	}
-	acc, t := g.spectrum[b], g.transfer[b]
+	acc, t := g.bare[b], g.transfer[b]
 	clear(acc)
 	for k, e := range g.elements {
 		a := g.flux[k*p.b+b]
@@ -133,8 +108,7 @@ func (g *group) renderBand(w *scratch, b int) error {
 	}
 	s := w.plane(p, 0)
 	for i, m := range p.modes {
-		acc[i] *= t[i]
-		put(s, m, acc[i])
+		put(s, m, acc[i]*t[i])
 	}
 	if err := w.f.inverse(w.planes, w.spec, 1); err != nil {
 		return err
@@ -169,7 +143,7 @@ func (g *group) gradient(grad []float64) (float64, error) {
 	u := g.misfit() + g.prior(grad, nil)
 	back := make([][]complex128, p.b)
 	sky := make([]float64, p.b)
-	seeing := make([][3]float64, p.b)
+	seeing := make([][nSeeing]float64, p.b)
 	if err := g.parallel(p.b, func(w *scratch, b int) (err error) {
 		if p.live[b] {
 			back[b], sky[b], seeing[b], err = g.backProject(w, b)
@@ -215,7 +189,7 @@ func (g *group) gradient(grad []float64) (float64, error) {
 // backProject gives P* FFT(w r) of band b over the kept modes, each as often as it
 // stands in the full plane, over the grid's size; the sum of w r; and its products
 // with the derivatives by the PSF's parameters.
-func (g *group) backProject(w *scratch, b int) (q []complex128, sum float64, seeing [3]float64, err error) {
+func (g *group) backProject(w *scratch, b int) (q []complex128, sum float64, seeing [nSeeing]float64, err error) {
 	p, gr := g.p, g.p.grid
 	plane := w.planes[:gr.H*gr.W]
 	clear(plane)
@@ -232,15 +206,14 @@ func (g *group) backProject(w *scratch, b int) (q []complex128, sum float64, see
 	}
 	q = make([]complex128, len(p.modes))
 	norm := 1 / float64(gr.H*gr.W)
-	v := p.psfVariance(b)
 	for i, m := range p.modes {
 		r := complex(float64(w.spec[2*m])*p.fold[i]*norm, float64(w.spec[2*m+1])*p.fold[i]*norm)
 		q[i] = r * conj(g.transfer[b][i])
 		if p.opt.PSFError {
-			c := r * conj(g.spectrum[b][i])
-			seeing[0] -= p.kx[i] * imag(c)
-			seeing[1] -= p.ky[i] * imag(c)
-			seeing[2] -= 0.5 * v * (p.kx[i]*p.kx[i] + p.ky[i]*p.ky[i]) * real(c)
+			for j := range seeing {
+				c := r * conj(g.seeingDerivative(b, j, i))
+				seeing[j] += real(c)
+			}
 		}
 	}
 	return q, sum, seeing, nil

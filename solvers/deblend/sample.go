@@ -54,7 +54,7 @@ type draws struct {
 	theta      [][]theta   // per draw, per source
 	flux       [][]float64 // per draw (K, B)
 	sky        [][]float64
-	seeing     [][][3]float64
+	seeing     [][][nSeeing]float64
 	acceptance float64
 }
 
@@ -131,7 +131,7 @@ func (g *group) copy(batch int, derivatives bool) (*group, error) {
 	c := &group{
 		p: g.p, index: g.index, src: g.src, twin: g.twin, free: g.free, slot: g.slot, ridge: g.ridge,
 		theta: append([]theta(nil), g.theta...), flux: append([]float64(nil), g.flux...),
-		sky: append([]float64(nil), g.sky...), seeing: append([][3]float64(nil), g.seeing...),
+		sky: append([]float64(nil), g.sky...), seeing: append([][nSeeing]float64(nil), g.seeing...),
 	}
 	for range g.src {
 		c.elements = append(c.elements, newElement(len(g.p.modes), derivatives))
@@ -197,7 +197,7 @@ func (h *hmc) run(ctx context.Context, keep int, o SampleOptions) (*draws, error
 			out.theta = append(out.theta, append([]theta(nil), h.g.theta...))
 			out.flux = append(out.flux, append([]float64(nil), h.g.flux...))
 			out.sky = append(out.sky, append([]float64(nil), h.g.sky...))
-			out.seeing = append(out.seeing, append([][3]float64(nil), h.g.seeing...))
+			out.seeing = append(out.seeing, append([][nSeeing]float64(nil), h.g.seeing...))
 		}
 	}
 	return out, nil
