@@ -17,10 +17,15 @@ import (
 // differing widths, white noise of 1.
 func scene(t testing.TB, dev engine.Device, h, w int, shapes []Shape, flux [][]float64, seed uint64) (*solvers.Observation, []Source) {
 	t.Helper()
+	return sceneWith(t, dev, h, w, shapes, flux, seed, true)
+}
+
+func sceneWith(t testing.TB, dev engine.Device, h, w int, shapes []Shape, flux [][]float64, seed uint64, noisy bool) (*solvers.Observation, []Source) {
+	t.Helper()
 	b := len(flux[0])
 	obs := &solvers.Observation{
 		Data: solvers.NewImage(b, h, w), Weights: solvers.NewImage(b, h, w), PSF: solvers.NewImage(b, 21, 21),
-		Bands: []string{"g", "r", "i", "z"}[:b],
+		Bands: []string{"g", "r", "i", "z", "y"}[:b],
 	}
 	for c := range b {
 		sigma, sum := 1.4+0.2*float64(c), 0.0
@@ -59,7 +64,10 @@ func scene(t testing.TB, dev engine.Device, h, w int, shapes []Shape, flux [][]f
 	}
 	noise := normals32(engine.NewKey(seed), len(g.model))
 	for i, v := range g.model {
-		obs.Data.Pix[i] = v + noise[i]
+		obs.Data.Pix[i] = v
+		if noisy {
+			obs.Data.Pix[i] += noise[i]
+		}
 	}
 	return obs, src
 }
