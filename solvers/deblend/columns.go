@@ -1,6 +1,8 @@
 package deblend
 
-import "math"
+import (
+	"math"
+)
 
 // columns are one component's derivatives over its box, times √w: (B, n, h, w)
 // with the shape's parameters first and the flux last.

@@ -11,6 +11,8 @@ import (
 	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/solvers"
+	"limpid/solvers/deblend/internal/shape"
+	"limpid/solvers/deblend/internal/spergel"
 )
 
 // scene makes an observation of b bands: Spergel sources, Gaussian PSFs of
@@ -92,7 +94,7 @@ func codes(f []limpid.Finding) (out []string) {
 
 func TestHalfLightRadius_Exponential_IsKnown(t *testing.T) {
 	// 1.67835: half of the light of an exponential disk, (1+x)e^-x = ½
-	if c := halfLightRadius(0.5); math.Abs(c-1.67835) > 1e-4 {
+	if c := spergel.HalfLightRadius(0.5); math.Abs(c-1.67835) > 1e-4 {
 		t.Errorf("half-light radius of ν = ½ is %v scale lengths, want 1.67835", c)
 	}
 }
@@ -296,9 +298,9 @@ func TestMonotone_RandomImage_FallsOutwardsAndIsIdempotent(t *testing.T) {
 		s[i] += 3
 	}
 	before := slices.Clone(s)
-	monotone(s, h, w, cx, cy)
+	shape.Monotone(s, h, w, cx, cy)
 	again := slices.Clone(s)
-	monotone(again, h, w, cx, cy)
+	shape.Monotone(again, h, w, cx, cy)
 	for i := range s {
 		if s[i] > before[i] {
 			t.Fatalf("pixel %d rose from %g to %g", i, before[i], s[i])
@@ -321,7 +323,7 @@ func TestSymmetric_RandomImage_EqualsItsHalfTurn(t *testing.T) {
 	for _, v := range s {
 		before += float64(v)
 	}
-	symmetric(s, h, w, cx, cy)
+	shape.Symmetric(s, h, w, cx, cy)
 	for i, v := range s {
 		after += float64(v)
 		if v != s[len(s)-1-i] {

@@ -3,9 +3,11 @@ package deblend
 import (
 	"context"
 	"math"
+	"slices"
 
 	"limpid/engine"
 	"limpid/solvers"
+	"limpid/solvers/deblend/internal/spergel"
 )
 
 // group is a set of sources that are fitted together, on their own cut-out. A
@@ -309,7 +311,7 @@ func (g *group) allowed(f param) (lo, hi float64) {
 	case iLnR:
 		return math.Log(0.05), math.Log(0.5 * float64(max(g.p.h, g.p.w, 16)))
 	case iTau:
-		return tauLow, tauHigh
+		return spergel.TauLow, spergel.TauHigh
 	}
 	return -2.3, 2.3
 }
@@ -342,4 +344,43 @@ func (g *group) profiles(ctx context.Context) error {
 		return err
 	}
 	return g.complete(ctx)
+}
+
+// state is what a trial may have to restore.
+type state struct {
+	index, twin []int
+	src         []Source
+	theta       []theta
+	flux, sky   []float64
+	seeing      [][nSeeing]float64
+	converged   bool
+}
+
+func (g *group) save() state {
+	return state{
+		slices.Clone(g.index), slices.Clone(g.twin), slices.Clone(g.src), slices.Clone(g.theta),
+		slices.Clone(g.flux), slices.Clone(g.sky), slices.Clone(g.seeing), g.converged,
+	}
+}
+
+func (g *group) restore(s state) {
+	g.index, g.twin, g.src, g.theta = s.index, s.twin, s.src, s.theta
+	g.flux, g.sky, g.seeing, g.converged = s.flux, s.sky, s.seeing, s.converged
+	g.elements, g.cols = g.elements[:len(s.src)], g.cols[:len(s.src)]
+	g.arrange()
+}
+
+// remove takes component k out; no twin may refer to it.
+func (g *group) remove(k int) {
+	b := g.p.b
+	g.index, g.twin = slices.Delete(g.index, k, k+1), slices.Delete(g.twin, k, k+1)
+	g.src, g.theta = slices.Delete(g.src, k, k+1), slices.Delete(g.theta, k, k+1)
+	g.flux = slices.Delete(g.flux, k*b, (k+1)*b)
+	g.elements, g.cols = slices.Delete(g.elements, k, k+1), slices.Delete(g.cols, k, k+1)
+	for i, j := range g.twin {
+		if j > k {
+			g.twin[i]--
+		}
+	}
+	g.arrange()
 }

@@ -12,6 +12,7 @@ import (
 	"limpid/engine/cpu"
 	"limpid/fitsio"
 	"limpid/solvers"
+	"limpid/solvers/deblend/internal/skymap"
 )
 
 func BenchmarkFit_HSC(b *testing.B) {
@@ -184,7 +185,7 @@ func noiseOf(obs *solvers.Observation, c int) float64 {
 			d = append(d, max(p[i]-p[i-1], p[i-1]-p[i]))
 		}
 	}
-	return 1.4826 * float64(median(d)) / math.Sqrt2
+	return 1.4826 * float64(skymap.Median(d)) / math.Sqrt2
 }
 
 func compare(a, b []float32) (cosine, ratio float64) {

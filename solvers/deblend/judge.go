@@ -3,19 +3,11 @@ package deblend
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"limpid"
 	"limpid/solvers"
+	"limpid/solvers/deblend/internal/skymap"
 )
-
-func median(v []float32) float32 {
-	if len(v) == 0 {
-		return 0
-	}
-	slices.Sort(v)
-	return v[len(v)/2]
-}
 
 // blend fills S/N and blendedness of every source.
 func (r *Result) blend() {
@@ -101,7 +93,7 @@ func (r *Result) judgeSources(obs *solvers.Observation) []limpid.Finding {
 		if f.SNR < 3 {
 			add(f, "deblend.faint", fmt.Sprintf("the data hardly show this source: S/N %.1f over all bands", f.SNR), "remove it, or take its fluxes as limits")
 		}
-		reach := 0.5 * width(obs)
+		reach := 0.5 * skymap.Width(obs)
 		if f.Shape.X < reach || f.Shape.Y < reach || f.Shape.X > float64(d.W)-1-reach || f.Shape.Y > float64(d.H)-1-reach {
 			add(f, "deblend.edge", "it lies at the edge: part of its light is outside the image", "its flux rests on its fitted profile there")
 		}
@@ -115,7 +107,7 @@ func (r *Result) judgeSources(obs *solvers.Observation) []limpid.Finding {
 // masked is the share of masked pixels within one FWHM of a source, in the band
 // with most of them that is not masked altogether.
 func (r *Result) masked(obs *solvers.Observation, f *Fitted) float64 {
-	d, rad := obs.Data, width(obs)
+	d, rad := obs.Data, skymap.Width(obs)
 	var worst float64
 	for b := range d.C {
 		if math.IsNaN(f.Flux[b]) {
@@ -149,7 +141,7 @@ func (r *Result) unmodelled(obs *solvers.Observation) []limpid.Finding {
 	var out []limpid.Finding
 	for y := range d.H {
 		for x := range d.W {
-			if v := snr[y*d.W+x]; v > unmodelledSNR && localPeak(snr, d.H, d.W, x, y, 3) {
+			if v := snr[y*d.W+x]; v > unmodelledSNR && skymap.LocalPeak(snr, d.H, d.W, x, y, 3) {
 				out = append(out, limpid.Finding{
 					Severity: limpid.Warning, Code: "deblend.unmodelled", Where: fmt.Sprintf("(%d, %d)", x, y),
 					What:   fmt.Sprintf("an unmodelled source at x %d, y %d: S/N %.1f in the residual", x, y, v),
@@ -172,25 +164,13 @@ func residualSNR(res *solvers.Observation, model solvers.Image) []float32 {
 			r.Weights.Pix[i] = float32(1 / (1/float64(w) + e*e))
 		}
 	}
-	return signalToNoise(&r)
+	return skymap.SNR(&r)
 }
 
 func (r *Result) residualSNR(obs *solvers.Observation) []float32 {
 	res := *obs
 	res.Data = r.Residual
 	return residualSNR(&res, r.Model)
-}
-
-func localPeak(v []float32, h, w, x, y, r int) bool {
-	top := v[y*w+x]
-	for j := max(y-r, 0); j <= min(y+r, h-1); j++ {
-		for i := max(x-r, 0); i <= min(x+r, w-1); i++ {
-			if q := v[j*w+i]; q > top || q == top && (j*w+i) < y*w+x {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // Image is what source i adds to the data: a_ib (P_b ∗ S_i), (B, H, W). It is what

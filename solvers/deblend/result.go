@@ -11,6 +11,7 @@ import (
 	"limpid/engine"
 	"limpid/solvers"
 	"limpid/solvers/deblend/internal/dense"
+	"limpid/solvers/deblend/internal/spergel"
 )
 
 // morphology is S_k over its box: what is seen through the model PSF.
@@ -330,7 +331,7 @@ func together(all []Component, b int) Shape {
 		out.R = math.Sqrt(lo * hi)
 		var in float64
 		for _, c := range all {
-			in += max(c.Flux[b], 0) / sum * enclosed(c.Shape.Nu, out.R/c.Shape.R)
+			in += max(c.Flux[b], 0) / sum * spergel.Enclosed(c.Shape.Nu, out.R/c.Shape.R)
 		}
 		if in < 0.5 {
 			lo = out.R

@@ -69,4 +69,3 @@ func LnHalfLight(tau float64) (v, d float64) {
 	d = (table[i+1] - table[i]) / step
 	return table[i] + d*(tau-TauLow-float64(i)*step), d
 }
-

@@ -1,39 +1,12 @@
-package deblend
+// Package shape projects images on what galaxies look like.
+package shape
 
 import "math"
 
-// constrain makes z of source k such that S = m + s z is symmetric or monotonic,
-// as asked.
-func (d *departures) constrain(k int, z []float32) {
-	o := d.g.p.opt
-	if !o.Symmetric && !o.Monotone || d.g.src[k].Kind == Star {
-		return
-	}
-	m := &d.g.morph[k]
-	w, h := m.x1-m.x0, m.y1-m.y0
-	s := make([]float32, len(z))
-	for i, v := range z {
-		s[i] = m.smooth[i] + d.s[k][i]*v
-	}
-	cx := int(math.Round(d.g.theta[k][iX])) + d.g.p.grid.Col - m.x0
-	cy := int(math.Round(d.g.theta[k][iY])) + d.g.p.grid.Row - m.y0
-	if o.Symmetric {
-		symmetric(s, h, w, cx, cy)
-	}
-	if o.Monotone {
-		monotone(s, h, w, cx, cy)
-	}
-	for i, v := range s {
-		if q := d.s[k][i]; q > 0 {
-			z[i] = (v - m.smooth[i]) / q
-		}
-	}
-}
-
-// symmetric replaces every pixel and its half-turn about (cx, cy) by their mean,
+// Symmetric replaces every pixel and its half-turn about (cx, cy) by their mean,
 // the projection on images equal to their half-turn; pixels whose partner lies
 // outside stay.
-func symmetric(s []float32, h, w, cx, cy int) {
+func Symmetric(s []float32, h, w, cx, cy int) {
 	for y := range h {
 		for x := range w {
 			v, u := 2*cy-y, 2*cx-x
@@ -46,11 +19,11 @@ func symmetric(s []float32, h, w, cx, cy int) {
 	}
 }
 
-// monotone lets no pixel exceed the mean of those of its neighbours that lie
+// Monotone lets no pixel exceed the mean of those of its neighbours that lie
 // nearer to (cx, cy), weighted by how much they point to it: ring by ring from
 // the centre (Melchior+2018, sec. 4.2, with weights). One sweep gives an image
 // that satisfies all of them.
-func monotone(s []float32, h, w, cx, cy int) {
+func Monotone(s []float32, h, w, cx, cy int) {
 	for r := 1; r < max(h, w); r++ {
 		for y := max(cy-r, 0); y <= min(cy+r, h-1); y++ {
 			step := 1
@@ -90,3 +63,5 @@ func lower(s []float32, h, w, cx, cy, x, y int) {
 		s[y*w+x] = min(s[y*w+x], float32(sum/weight))
 	}
 }
+
+func abs(a int) int { return max(a, -a) }
