@@ -52,6 +52,7 @@ Inference
 Output
   -o OUT.fits           MODEL, RESIDUAL, DATA, WHT, PSF, SOURCES, COVARIANCE,
                         FLUX_DRAWS, SOURCE_n, STD_n; beside it OUT.csv
+  --figure F            .png, .pdf or .svg: data, model, residual of every band
   --no-images           leave SOURCE_n and STD_n out
   --json                print one JSON object; --quiet: only findings
 `
@@ -65,6 +66,7 @@ type deblendFlags struct {
 	samples               int
 	noImages              bool
 	bands, psf, at, stars string
+	figure                string
 }
 
 func (d *deblendFlags) register(f *flagSet) {
@@ -82,6 +84,7 @@ func (d *deblendFlags) register(f *flagSet) {
 		{&d.psf, "psf"},
 		{&d.at, "at"},
 		{&d.stars, "stars"},
+		{&d.figure, "figure"},
 	} {
 		f.StringVar(s.v, s.name, "", "")
 	}
@@ -151,7 +154,6 @@ func (d *deblendFlags) finish(files []string) error {
 		return usageError{"--samples is 0, or at least 2"}
 	}
 	d.sample.Draws = d.samples
-	d.opt.Workers = 2
 	return nil
 }
 
@@ -187,8 +189,13 @@ func deblendCommand(ctx context.Context, e *Env, args []string) error {
 			return fmt.Errorf("%s: %w", file, os.ErrNotExist)
 		}
 	}
-	if err := session.CheckOutput(d.out.out); err != nil {
-		return err
+	for _, file := range []string{d.out.out, d.figure} {
+		if file == "" {
+			continue
+		}
+		if err := session.CheckOutput(file); err != nil {
+			return err
+		}
 	}
 	return e.onDevice(ctx, d.out.device, func(dev engine.Device) error { return d.separate(ctx, e, dev) })
 }
@@ -209,7 +216,7 @@ func (d *deblendFlags) separate(ctx context.Context, e *Env, dev engine.Device) 
 	if err := s.FitDeblend(ctx, job, d.opt, sample); err != nil {
 		return err
 	}
-	files := session.DeblendFiles{FITS: d.out.out, NoImages: d.noImages}
+	files := session.DeblendFiles{FITS: d.out.out, NoImages: d.noImages, Figure: d.figure}
 	if !d.out.fitsOnly {
 		files.Catalogue = session.Stem(d.out.out) + ".csv"
 	}

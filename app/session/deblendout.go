@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"limpid"
+	"limpid/app/figure"
+	"limpid/app/figure/panel"
 	"limpid/fitsio"
 	"limpid/fitsio/wcs"
 )
@@ -17,6 +19,7 @@ import (
 type DeblendFiles struct {
 	FITS      string // MODEL, RESIDUAL, DATA, SOURCES, COVARIANCE, per source SOURCE_n and STD_n, FLUX_DRAWS
 	Catalogue string // .csv
+	Figure    string // .png, .pdf or .svg: data, model and residual of every band
 	NoImages  bool   // leave the sources' images out
 }
 
@@ -37,6 +40,16 @@ func (s *Session) ExportDeblend(ctx context.Context, d *Deblending, o DeblendFil
 			return written, fmt.Errorf("session: %w: %s: %w", ErrOutput, o.Catalogue, err)
 		}
 		written = append(written, o.Catalogue)
+	}
+	if o.Figure != "" {
+		fig, err := d.Figure()
+		if err == nil {
+			err = writeDrawing(o.Figure, fig)
+		}
+		if err != nil {
+			return written, fmt.Errorf("session: %w: %s: %w", ErrOutput, o.Figure, err)
+		}
+		written = append(written, o.Figure)
 	}
 	return written, nil
 }
@@ -245,4 +258,38 @@ func (d *Deblending) provenance(h *fitsio.Header) {
 		h.AddHistory("limpid " + limpid.Version + ": deblend " + fileName(file))
 	}
 	h.AddHistory("limpid: profiles of Spergel (2010) by damped Gauss-Newton, then departures of pixels")
+}
+
+// Figure is a row per band: data and model on one scale, the residual in units of
+// the noise from −5 to 5 σ. Masked pixels are blank in data and residual.
+func (d *Deblending) Figure() (panel.Figure, error) {
+	r := d.Result
+	f := panel.Figure{Title: fmt.Sprintf("%s: %d sources", fileName(d.Input.Files[0]), len(r.Sources)), Columns: 3}
+	if d.WCS != nil {
+		f.Sky = d.WCS
+	}
+	for b, band := range r.Bands {
+		data, res := r.Residual.Clone().Plane(b), r.Residual.Clone().Plane(b)
+		for i, w := range d.Obs.Weights.Plane(b) {
+			data[i] = d.Obs.Data.Plane(b)[i]
+			res[i] *= float32(math.Sqrt(float64(w)))
+			if w == 0 {
+				data[i], res[i] = float32(math.NaN()), float32(math.NaN())
+			}
+		}
+		var im [3]*figure.Image
+		for j, pix := range [][]float32{data, r.Model.Plane(b), res} {
+			var err error
+			if im[j], err = figure.NewImage(figure.Plane{Data: pix, H: r.Model.H, W: r.Model.W}); err != nil {
+				return f, err
+			}
+		}
+		shared := figure.Style{Limits: panel.SignalLimits(im[0], im[1]), Stretch: figure.Asinh, Map: figure.Gray}
+		f.Tiles = append(f.Tiles,
+			panel.Tile{Title: band + ": data", Image: im[0], Style: shared, Unit: d.Obs.Unit},
+			panel.Tile{Title: "Model", Image: im[1], Style: shared, Unit: d.Obs.Unit},
+			panel.Tile{Title: fmt.Sprintf("Residual / noise, χ² %.2f", r.Chi2[b]), Image: im[2], Unit: "σ", Style: figure.Style{Limits: figure.Limits{Lo: -5, Hi: 5}, Map: figure.Diverging}},
+		)
+	}
+	return f, nil
 }

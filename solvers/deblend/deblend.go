@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 
 	"limpid"
 	"limpid/engine"
@@ -63,9 +64,10 @@ type Options struct {
 	Symmetric   bool    // morphologies equal their half-turn
 	MaxIter     int     // of the profile step; default 60
 	PixelScale  float64 // arcsec; 0: the observation's, else sizes are relative to the PSF
-	Workers     int     // threads; default 1
+	Workers     int     // threads; default all; the result does not depend on it
 	PSFError    bool    // fit each band's shift and the error of its PSF, which bright stars show
 	Complete    bool    // add sources where the residual shows some that nobody gave
+	threads     int     // of one group
 	Components  int     // the most profiles of one centre a galaxy may have, 1 or 2; default 1
 }
 
@@ -89,8 +91,9 @@ func (o Options) withDefaults(obs *solvers.Observation) Options {
 		o.PixelScale = obs.Frame.PixelScale
 	}
 	if o.Workers <= 0 {
-		o.Workers = 1
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	o.threads = o.Workers
 	o.Components = min(max(o.Components, 1), 2)
 	return o
 }

@@ -82,7 +82,7 @@ func newGroup(dev engine.Device, obs *solvers.Observation, src []Source, opt Opt
 	for i, s := range src {
 		g.add(i, s, -1)
 	}
-	if g.work, err = newScratch(p, max((nShape+1)*p.b, nSeeing), max(min(opt.Workers, len(src)), 1)); err != nil {
+	if g.work, err = newScratch(p, max((nShape+1)*p.b, nSeeing), max(min(opt.threads, max(len(src), p.b)), 1)); err != nil {
 		return nil, err
 	}
 	g.alloc(true)

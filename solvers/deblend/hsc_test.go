@@ -29,6 +29,24 @@ func BenchmarkFit_HSC(b *testing.B) {
 	}
 }
 
+func BenchmarkSample_HSC32(b *testing.B) {
+	obs, src := readHSC35(b, filepath.Join(dataFolder(b), "scarlet", "hsc_cosmos_35.npz"))
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	for b.Loop() {
+		r, err := Fit(context.Background(), dev, obs, src, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		p, err := r.Sample(context.Background(), dev, SampleOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(p.Draws), "draws")
+		b.ReportMetric(p.RHat, "rhat")
+	}
+}
+
 func TestFit_HSCCosmos35_Chi2LikePeers(t *testing.T) {
 	obs, src := readHSC35(t, filepath.Join(dataFolder(t), "scarlet", "hsc_cosmos_35.npz"))
 	r, err := Fit(context.Background(), device(t), obs, src, Options{})

@@ -60,6 +60,9 @@ func (g *group) finish(ctx context.Context) error {
 // takes the other groups' light off first.
 func (r *Result) fitParts(ctx context.Context, dev engine.Device, obs *solvers.Observation, sources []Source, parts []part, opt Options) error {
 	r.fits = make([]*group, len(parts))
+	if len(parts) > 1 { // the groups share the threads
+		opt.threads = 1
+	}
 	pass := func(fit func(i int) error) error {
 		var wg sync.WaitGroup
 		limit := make(chan struct{}, opt.Workers)
