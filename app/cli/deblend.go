@@ -51,7 +51,8 @@ Inference
   --positive            fluxes are positive a priori
 Output
   -o OUT.fits           MODEL, RESIDUAL, DATA, WHT, PSF, SOURCES, COVARIANCE,
-                        FLUX_DRAWS, SOURCE_n, STD_n; beside it OUT.csv
+                        FLUX_DRAWS, SOURCE_n, STD_n; beside it OUT.csv and
+                        OUT.recipe.json, which limpid-cli run carries out again
   --figure F            .png, .pdf or .svg: data, model, residual of every band
   --no-images           leave SOURCE_n and STD_n out
   --json                print one JSON object; --quiet: only findings
@@ -181,15 +182,24 @@ func deblendCommand(ctx context.Context, e *Env, args []string) error {
 	if err := d.finish(f.operands); err != nil {
 		return err
 	}
-	if d.out.out == "" {
+	r := session.DeblendRecipe{Input: d.in, Options: d.opt, Figure: d.figure != ""}
+	if d.samples > 0 {
+		r.Sample = &d.sample
+	}
+	return carryDeblend(ctx, e, r, d.out, session.DeblendFiles{NoImages: d.noImages, Figure: d.figure})
+}
+
+// carryDeblend carries out a recipe, writes the result and, beside it, the recipe.
+func carryDeblend(ctx context.Context, e *Env, r session.DeblendRecipe, o outputFlags, files session.DeblendFiles) error {
+	if o.out == "" {
 		return usageError{"name the output: -o OUT.fits"}
 	}
-	for _, file := range d.in.Files {
+	for _, file := range r.Input.Files {
 		if absent(file) {
 			return fmt.Errorf("%s: %w", file, os.ErrNotExist)
 		}
 	}
-	for _, file := range []string{d.out.out, d.figure} {
+	for _, file := range []string{o.out, files.Figure} {
 		if file == "" {
 			continue
 		}
@@ -197,38 +207,60 @@ func deblendCommand(ctx context.Context, e *Env, args []string) error {
 			return err
 		}
 	}
-	return e.onDevice(ctx, d.out.device, func(dev engine.Device) error { return d.separate(ctx, e, dev) })
+	if err := r.Check(); err != nil {
+		return err
+	}
+	return e.onDevice(ctx, o.device, func(dev engine.Device) error { return separate(ctx, e, dev, r, o, files) })
 }
 
 // separate reads, fits and writes.
-func (d *deblendFlags) separate(ctx context.Context, e *Env, dev engine.Device) error {
+func separate(ctx context.Context, e *Env, dev engine.Device, r session.DeblendRecipe, o outputFlags, files session.DeblendFiles) error {
 	s := session.New(dev)
 	defer s.Close()
 	start := time.Now()
-	job, err := s.LoadDeblend(ctx, d.in, d.opt)
+	job, err := s.LoadDeblend(ctx, r.Input, r.Options)
 	if err != nil {
 		return err
 	}
-	sample := &d.sample
-	if d.samples == 0 {
-		sample = nil
-	}
-	if err := s.FitDeblend(ctx, job, d.opt, sample); err != nil {
+	if err := s.FitDeblend(ctx, job, r.Options, r.Sample); err != nil {
 		return err
 	}
-	files := session.DeblendFiles{FITS: d.out.out, NoImages: d.noImages, Figure: d.figure}
-	if !d.out.fitsOnly {
-		files.Catalogue = session.Stem(d.out.out) + ".csv"
+	files.FITS = o.out
+	if !o.fitsOnly {
+		files.Catalogue = session.Stem(o.out) + ".csv"
 	}
 	written, err := s.ExportDeblend(ctx, job, files)
 	if err != nil {
 		return err
 	}
-	if d.out.json {
+	if !o.fitsOnly {
+		path := session.Stem(o.out) + ".recipe.json"
+		if err := r.Seal(); err != nil {
+			return err
+		}
+		if err := r.Save(path); err != nil {
+			return err
+		}
+		written = append(written, path)
+	}
+	if o.json {
 		return printDeblendJSON(e, job, written, time.Since(start))
 	}
-	printDeblend(e, job, written, time.Since(start), d.out.quiet)
+	printDeblend(e, job, written, time.Since(start), o.quiet)
 	return nil
+}
+
+// runDeblend carries out a recipe read from a file.
+func runDeblend(ctx context.Context, e *Env, path string, o outputFlags) error {
+	r, err := session.LoadDeblendRecipe(path)
+	if err != nil {
+		return err
+	}
+	var files session.DeblendFiles
+	if r.Figure && o.out != "" {
+		files.Figure = session.Stem(o.out) + ".png"
+	}
+	return carryDeblend(ctx, e, r, o, files)
 }
 
 func printDeblend(e *Env, d *session.Deblending, written []string, took time.Duration, quiet bool) {

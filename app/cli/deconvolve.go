@@ -196,6 +196,9 @@ func runRecipe(ctx context.Context, e *Env, args []string) error {
 		r.Device = o.device
 		return carryMass(ctx, e, r, o)
 	}
+	if text, err := os.ReadFile(f.operands[0]); err == nil && session.IsDeblendRecipe(text) {
+		return runDeblend(ctx, e, f.operands[0], o)
+	}
 	r, err := recipe.Load(f.operands[0])
 	if err != nil {
 		return err

@@ -387,3 +387,16 @@ func TestSample_TwoOverlapping_ErrorsMatchCurvatureAndRepeat(t *testing.T) {
 		first = p.Flux
 	}
 }
+
+func TestFit_TooLittleMemory_IsAnErrorBeforeAllocating(t *testing.T) {
+	dev := device(t)
+	shapes, flux := pair()
+	obs, src := scene(t, dev, 32, 32, shapes, flux, 10)
+	small := cpu.New(cpu.Options{Workers: 1, MemoryBudget: 1 << 20})
+	defer small.Close()
+	_, err := Fit(context.Background(), small, obs, src, Options{})
+	var m *engine.MemoryError
+	if !errors.As(err, &m) {
+		t.Errorf("error %v, want a MemoryError", err)
+	}
+}

@@ -69,7 +69,7 @@ type slots struct {
 }
 
 func newGroup(dev engine.Device, obs *solvers.Observation, src []Source, opt Options) (*group, error) {
-	p, err := newProblem(dev, obs, opt)
+	p, err := newProblem(dev, obs, len(src), opt)
 	if err != nil {
 		return nil, err
 	}

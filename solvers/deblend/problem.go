@@ -38,12 +38,12 @@ type problem struct {
 // below it. PSF stamps themselves are known to about 1e-3.
 const bandLimit = 1e-4
 
-func newProblem(dev engine.Device, obs *solvers.Observation, opt Options) (*problem, error) {
+func newProblem(dev engine.Device, obs *solvers.Observation, sources int, opt Options) (*problem, error) {
 	d := obs.Data
 	p := &problem{dev: dev, b: d.C, h: d.H, w: d.W, data: append([]float32(nil), d.Pix...), weights: obs.Weights.Pix, opt: opt, pixelScale: opt.PixelScale, stamps: obs.PSF}
 	pad := max(obs.PSF.H, obs.PSF.W, 2*minPad)
 	p.grid = operator.NewGrid(d.C, d.H, d.W, pad, pad)
-	need := int64(p.grid.H) * int64(p.grid.W) * int64(d.C) * 4 * 6
+	need := p.memory(sources)
 	if need > dev.Info().Memory && dev.Info().Memory > 0 {
 		return nil, fmt.Errorf("deblend: a group of %d×%d pixels: %w", d.W, d.H, &engine.MemoryError{Device: dev.Info().Name, Shape: p.grid.Domain(), Want: need, Left: dev.Info().Memory, Budget: dev.Info().Memory})
 	}
@@ -76,6 +76,23 @@ func newProblem(dev engine.Device, obs *solvers.Observation, opt Options) (*prob
 
 // minPad is the least room around the image for wings that would wrap.
 const minPad = 20
+
+// memory is an upper bound of what a fit of n sources allocates, in bytes: planes of
+// the problem, scratch of every thread (values and spectra, here and on the
+// device), columns and Fourier modes of every source, of two components where
+// asked for.
+func (p *problem) memory(n int) int64 {
+	grid, image, b := int64(p.grid.H)*int64(p.grid.W), int64(p.h)*int64(p.w), int64(p.b)
+	k := int64(n * max(p.opt.Components, 1))
+	perBand := int64(4) // transfer, spectra
+	if p.opt.PSFError {
+		perBand += nSeeing
+	}
+	planes := 4 * (8*b*grid + 4*int64(max(p.opt.threads, 1))*max((nShape+1)*b, nSeeing)*grid)
+	modes := 16 * (perBand*b + 4*k) * (grid/2 + 1)
+	columns := 4 * k * (nShape + 2) * b * image
+	return planes + modes + columns
+}
 
 // fillTransfer transforms the PSFs and keeps the modes that they pass.
 func (p *problem) fillTransfer(psf solvers.Image) error {
