@@ -84,11 +84,7 @@ func trainPrior(ctx context.Context, e *Env, args []string) error {
 	show := printer(e, *quiet)
 	began := time.Now()
 	return e.onDevice(ctx, *device, func(dev engine.Device) error {
-		// Another device goes on from what this run saved, if it did.
-		if st, err := os.Stat(o.StateFile()); err == nil && st.ModTime().After(began) {
-			o.Fresh = false
-		}
-		return training.Run(ctx, dev, o, func(s training.Status) {
+		return training.Run(ctx, dev, o.Resuming(began), func(s training.Status) {
 			l.note(s)
 			show(s)
 		})

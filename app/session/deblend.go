@@ -9,6 +9,7 @@ import (
 
 	"limpid"
 	"limpid/app/recipe"
+	"limpid/engine"
 	"limpid/fitsio"
 	"limpid/fitsio/catalogue"
 	"limpid/fitsio/wcs"
@@ -363,15 +364,28 @@ func (d *Deblending) readCatalogue(ctx context.Context, file string, hdu int) er
 // FitDeblend fits the sources as they are now; samples > 0 draws from the
 // posterior too. It may be called again after Sources was edited.
 func (s *Session) FitDeblend(ctx context.Context, d *Deblending, opt deblend.Options, sample *deblend.SampleOptions) error {
-	r, err := deblend.Fit(ctx, s.dev, d.Obs, d.Sources, opt)
+	moved, err := s.OnDevice(ctx, func(dev engine.Device) (err error) {
+		d.Result, err = deblend.Fit(ctx, dev, d.Obs, d.Sources, opt)
+		return err
+	})
+	d.Findings = append(d.Findings, moved...)
 	if err != nil {
 		return err
 	}
-	d.Result, d.Posterior = r, nil
+	d.Posterior = nil
 	if sample == nil {
 		return nil
 	}
-	d.Posterior, err = r.Sample(ctx, s.dev, *sample)
+	return s.SampleDeblend(ctx, d, *sample)
+}
+
+// SampleDeblend draws from the posterior of sources that were fitted.
+func (s *Session) SampleDeblend(ctx context.Context, d *Deblending, sample deblend.SampleOptions) error {
+	moved, err := s.OnDevice(ctx, func(dev engine.Device) (err error) {
+		d.Posterior, err = d.Result.Sample(ctx, dev, sample)
+		return err
+	})
+	d.Findings = append(d.Findings, moved...)
 	return err
 }
 

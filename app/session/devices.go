@@ -68,6 +68,19 @@ func (d Devices) Spare(err error) (engine.Device, limpid.Finding) {
 	}
 }
 
+// OnDevice does work that is not resumed step by step on the session's device and, where
+// that fails, again from its beginning on the processor, with a finding.
+func (s *Session) OnDevice(ctx context.Context, work func(engine.Device) error) ([]limpid.Finding, error) {
+	d := s.devices
+	d.Main = s.dev
+	err := work(s.dev)
+	spare, finding := d.Spare(err)
+	if spare == nil || ctx.Err() != nil {
+		return nil, err
+	}
+	return []limpid.Finding{finding}, work(spare)
+}
+
 // spare is the device to go on with when dev fails, nil if there is none.
 func (s *Session) spare(dev engine.Device) engine.Device {
 	if s.devices.CPU == nil || s.devices.CPU == dev {

@@ -58,6 +58,15 @@ func (o Options) StateFile() string {
 	return o.Out + ".state"
 }
 
+// Resuming is o for a second try of a training that began at a time and failed: it goes
+// on from what the first saved, if it did.
+func (o Options) Resuming(began time.Time) Options {
+	if st, err := os.Stat(o.StateFile()); err == nil && st.ModTime().After(began) {
+		o.Fresh = false
+	}
+	return o
+}
+
 // Point is the loss at a step; HeldOut is 0 where it was not looked at.
 type Point struct {
 	Step    int     `json:"step"`

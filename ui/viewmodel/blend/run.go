@@ -74,8 +74,7 @@ func (m *Model) Run() {
 			e.D, e.Phase, e.images = &first, fmt.Sprintf("drawing %d samples", sample.Draws), nil
 			m.show()
 		})
-		fitted.Posterior, err = fitted.Result.Sample(ctx, m.o.Session.Device(), *sample)
-		if err != nil {
+		if err := m.o.Session.SampleDeblend(ctx, &fitted, *sample); err != nil {
 			kept := first
 			return func() { m.ended(e, &kept, err) }
 		}

@@ -16,6 +16,7 @@ import (
 	"limpid/app/figure"
 	"limpid/app/session"
 	"limpid/app/training"
+	"limpid/engine"
 	"limpid/ui/viewmodel"
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/viewmodel/work"
@@ -238,7 +239,8 @@ func (m *Model) start(o training.Options, what string, steps int) {
 	m.run.Go(func(stop context.Context) func() {
 		defer context.AfterFunc(stop, cancel)()
 		var last time.Time
-		err := training.Run(ctx, m.o.Session.Device(), o, func(s training.Status) {
+		began := time.Now()
+		show := func(s training.Status) {
 			if time.Since(last) < 300*time.Millisecond && s.Step < s.Steps {
 				return
 			}
@@ -248,6 +250,9 @@ func (m *Model) start(o training.Options, what string, steps int) {
 				m.points = append(m.points, s.Point)
 				m.changed()
 			})
+		}
+		moved, err := m.o.Session.OnDevice(ctx, func(dev engine.Device) error {
+			return training.Run(ctx, dev, o.Resuming(began), show)
 		})
 		return func() {
 			m.train = nil
@@ -259,6 +264,9 @@ func (m *Model) start(o training.Options, what string, steps int) {
 				m.outcome = form.Plain(session.Problem(err).What)
 			default:
 				m.outcome = "finished: " + o.Out
+				for _, f := range moved {
+					m.outcome += "\n" + f.What
+				}
 			}
 			m.Reload()
 			m.changed()

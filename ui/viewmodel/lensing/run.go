@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"limpid/app/session"
 	"limpid/app/session/lens"
+	"limpid/engine"
 	"limpid/priors/gaussian/theory"
 	"limpid/solvers/massmap"
 	"limpid/solvers/massmap/measure"
@@ -139,14 +141,22 @@ func (m *Model) Run() {
 	m.Select(e)
 	m.run.Go(func(stop context.Context) func() {
 		defer context.AfterFunc(stop, cancel)()
-		res, err := m.mapIt(ctx, e, set, samples, seed, z)
+		found := slices.Clip(e.Field.Findings)
+		var res *lens.Result
+		moved, err := m.o.Session.OnDevice(ctx, func(dev engine.Device) (err error) {
+			e.Field.Findings = found
+			res, err = m.mapIt(ctx, dev, e, set, samples, seed, z)
+			return err
+		})
+		if res != nil {
+			res.Findings = append(res.Findings, moved...)
+		}
 		return func() { m.ended(e, res, err) }
 	})
 }
 
 // mapIt runs on a goroutine of its own.
-func (m *Model) mapIt(ctx context.Context, e *Entry, set massmap.Settings, samples int, seed uint64, z float64) (*lens.Result, error) {
-	dev := m.o.Session.Device()
+func (m *Model) mapIt(ctx context.Context, dev engine.Device, e *Entry, set massmap.Settings, samples int, seed uint64, z float64) (*lens.Result, error) {
 	var prior *lens.LearnedPrior
 	var err error
 	if set.Method == massmap.Score {
