@@ -10,6 +10,7 @@ processor does in a minute, to see that all parts work. Prints Markdown.
 """
 import argparse, datetime, importlib.util, os, subprocess, sys, tempfile, time
 
+os.environ.pop("OPENBLAS_CORETYPE", None)  # what it names need not be what the processor has
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
