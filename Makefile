@@ -53,7 +53,8 @@ long: build      ## slow physics, run before an issue is resolved
 package: deps    ## dist/: .deb, archive, AppDir, list of components
 	@sh packaging/package.sh
 
-CUDA_ENV = CGO_CFLAGS="-I$(CURDIR)/build/cuda/include" CGO_LDFLAGS="-L$(CURDIR)/build/cuda/lib"
+# Not CGO_CFLAGS, for which Go would build every package with C anew.
+CUDA_ENV = CPATH="$(CURDIR)/build/cuda/include" LIBRARY_PATH="$(CURDIR)/build/cuda/lib"
 
 deps-cuda:       ## cuda.h, and an empty libcuda to link with, in build/cuda; needs no toolkit
 	@packaging/cuda.sh deps
