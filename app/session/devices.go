@@ -10,6 +10,9 @@ import (
 	"limpid/solvers"
 )
 
+// Device is the engine's, for those who only hand it on.
+type Device = engine.Device
+
 // Devices is where a session computes.
 type Devices struct {
 	Main     engine.Device

@@ -16,7 +16,6 @@ import (
 	"limpid/app/figure"
 	"limpid/app/session"
 	"limpid/app/training"
-	"limpid/engine"
 	"limpid/ui/viewmodel"
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/viewmodel/work"
@@ -251,7 +250,7 @@ func (m *Model) start(o training.Options, what string, steps int) {
 				m.changed()
 			})
 		}
-		moved, err := m.o.Session.OnDevice(ctx, func(dev engine.Device) error {
+		moved, err := m.o.Session.OnDevice(ctx, func(dev session.Device) error {
 			return training.Run(ctx, dev, o.Resuming(began), show)
 		})
 		return func() {

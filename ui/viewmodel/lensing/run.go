@@ -10,7 +10,6 @@ import (
 
 	"limpid/app/session"
 	"limpid/app/session/lens"
-	"limpid/engine"
 	"limpid/priors/gaussian/theory"
 	"limpid/solvers/massmap"
 	"limpid/solvers/massmap/measure"
@@ -143,7 +142,7 @@ func (m *Model) Run() {
 		defer context.AfterFunc(stop, cancel)()
 		found := slices.Clip(e.Field.Findings)
 		var res *lens.Result
-		moved, err := m.o.Session.OnDevice(ctx, func(dev engine.Device) (err error) {
+		moved, err := m.o.Session.OnDevice(ctx, func(dev session.Device) (err error) {
 			e.Field.Findings = found
 			res, err = m.mapIt(ctx, dev, e, set, samples, seed, z)
 			return err
@@ -156,7 +155,7 @@ func (m *Model) Run() {
 }
 
 // mapIt runs on a goroutine of its own.
-func (m *Model) mapIt(ctx context.Context, dev engine.Device, e *Entry, set massmap.Settings, samples int, seed uint64, z float64) (*lens.Result, error) {
+func (m *Model) mapIt(ctx context.Context, dev session.Device, e *Entry, set massmap.Settings, samples int, seed uint64, z float64) (*lens.Result, error) {
 	var prior *lens.LearnedPrior
 	var err error
 	if set.Method == massmap.Score {
