@@ -420,7 +420,11 @@ func printMass(e *Env, r *lens.Result, written []string) {
 	fmt.Fprintln(e.Out, line)
 	fmt.Fprintf(e.Out, "%d peaks; the first:\n", len(r.Peaks))
 	for _, p := range r.Peaks[:min(5, len(r.Peaks))] {
-		fmt.Fprintf(e.Out, "  RA %.4f Dec %+.4f: κ %.3f ± %.3f, S/N %.1f, probability %.2f\n", p.RA, p.Dec, p.Kappa, p.Std, p.SN, p.Probability)
+		at := fmt.Sprintf("RA %.4f Dec %+.4f", p.RA, p.Dec)
+		if math.IsNaN(p.RA) || r.Job.Field.Projection.Kind == massmap.Pixels {
+			at = fmt.Sprintf("x %.1f y %.1f", p.X, p.Y)
+		}
+		fmt.Fprintf(e.Out, "  %s: κ %.3f ± %.3f, S/N %.1f, probability %.2f\n", at, p.Kappa, p.Std, p.SN, p.Probability)
 	}
 	if p := r.Profile; p != nil {
 		fmt.Fprintln(e.Out, "profile, radius in arcmin and κ less its mean over the field:")

@@ -168,3 +168,38 @@ func TestMassMap_LearnedSamplerAgainstLognormal(t *testing.T) {
 		t.Errorf("mean off by %.3f standard deviations, at most .2", off)
 	}
 }
+
+// What coverage at high truths means: truths of the very prior, and its exact posterior.
+// Over all pixels, and where the map is high, the 90 % intervals hold; where the truth is
+// high they do not, and no calibrated interval would.
+func TestMassMap_TruthsOfThePrior_CoverageByTruthAndByMap(t *testing.T) {
+	slow(t)
+	dir := massFolder(t, dataFolder(t))
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	for _, haloes := range []bool{false, true} {
+		cfg := sims.COSMOS()
+		if !haloes {
+			cfg.MinHalo = 0
+		}
+		source, err := sims.NewKappa(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		truth := make([]float32, massSide*massSide)
+		source.Patch(truth, massSide, engine.NewKey(3))
+		f := mock(t, dev, dir, truth, 3)
+		r := runMass(t, dev, f, truth, massmap.Settings{Method: massmap.Lognormal, Spectrum: source.Spectrum(), Shift: cfg.Shift}, 400)
+		fmt.Printf("lognormal posterior, %s: RMSE %.3fe-2 r %.3f coverage %.3f, truth > .05 %.3f, > .1 %.3f, map > .05 %.3f, > .1 %.3f; %.0f s\n",
+			source.About(), 100*r.rmse, r.r, r.cover[0], r.cover[1], r.cover[2], r.seen[0], r.seen[1], r.seconds)
+		if haloes {
+			continue // not its prior: to look at
+		}
+		if r.cover[0] < 0.87 || r.cover[0] > 0.93 || r.seen[0] < 0.84 || r.seen[0] > 0.95 {
+			t.Errorf("coverage %.3f, where the map is above .05 %.3f, want .9", r.cover[0], r.seen[0])
+		}
+		if r.cover[2] > 0.6 {
+			t.Errorf("coverage %.3f where the truth is above .1: what the documentation says of it is wrong", r.cover[2])
+		}
+	}
+}
