@@ -121,17 +121,20 @@ func TestFit_PSFUnmatchedSim_CosineToTruth(t *testing.T) {
 	}
 }
 
-// A simulated field of 11 sources, one of them a bright star: slow, run with
-// LIMPID_LONG=1. Its χ² is far from 1 (10.9 in g), and a finding must say so.
-func TestFit_TestData30_BadFitIsFlagged(t *testing.T) {
+// A simulated field of 11 sources: where "footprint" is set lies other
+// people's light, which is masked. Its truth names one source, a star at (126, 11) of
+// g = 24.904, r = 24.368, i = 24.178, z = 24.110, y = 24.071. Slow, run with
+// LIMPID_LONG=1.
+func TestFit_TestData30_Chi2(t *testing.T) {
 	if os.Getenv("LIMPID_LONG") == "" {
 		t.Skip("slow: set LIMPID_LONG=1")
 	}
 	z := readNPZ(t, filepath.Join(dataFolder(t), "scarlet", "testdata_3_0.npz"))
 	obs := &solvers.Observation{Data: z["images"].image(), PSF: normalisePSF(z["psfs"].image()), Bands: []string{"g", "r", "i", "z", "y"}}
 	obs.Weights = solvers.NewImage(obs.Data.C, obs.Data.H, obs.Data.W)
+	other := z["footprint"].values
 	for i, v := range z["variance"].values {
-		if v > 0 {
+		if v > 0 && other[i%len(other)] == 0 {
 			obs.Weights.Pix[i] = float32(1 / v)
 		}
 	}
@@ -140,11 +143,22 @@ func TestFit_TestData30_BadFitIsFlagged(t *testing.T) {
 	for i := range c.shape[0] { // (y, x)
 		src = append(src, Source{ID: i + 1, X: c.values[2*i+1], Y: c.values[2*i], Kind: Galaxy})
 	}
+	src[3].Kind = Star
 	r, err := Fit(context.Background(), device(t), obs, src, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d sources in %d groups, χ²/pixel %.3f, %d iterations", len(src), r.Groups, r.Chi2, r.Iter)
+	t.Logf("%d sources in %d groups, χ²/pixel %.3f, %d iterations", len(r.Sources), r.Groups, r.Chi2, r.Iter)
+	mag := []float64{24.904, 24.368, 24.178, 24.110, 24.071}
+	for b := 1; b < len(mag); b++ {
+		f, want := r.Sources[3], mag[b-1]-mag[b]
+		got := -2.5 * math.Log10(f.Flux[b-1]/f.Flux[b])
+		e := 2.5 / math.Ln10 * math.Hypot(f.FluxErr[b-1]/f.Flux[b-1], f.FluxErr[b]/f.Flux[b])
+		t.Logf("colour %s-%s of the star: %.3f ± %.3f, truth %.3f", r.Bands[b-1], r.Bands[b], got, e, want)
+		if math.Abs(got-want) > 3*e+0.02 {
+			t.Errorf("colour %s-%s: %.3f ± %.3f, truth %.3f", r.Bands[b-1], r.Bands[b], got, e, want)
+		}
+	}
 	for b, chi := range r.Chi2 {
 		flagged := slices.ContainsFunc(r.Findings, func(f limpid.Finding) bool { return f.Code == "deblend.chi2" && f.Where == r.Bands[b] })
 		if flagged != (chi > 1.5) {
@@ -154,7 +168,9 @@ func TestFit_TestData30_BadFitIsFlagged(t *testing.T) {
 }
 
 // Two real galaxies 10 px apart, no PSF (the images are what HST saw): the truth
-// is in cut-outs of 33².
+// is in cut-outs of 33², noise and all. From the noise of their edges (.0070 and
+// .0095 per pixel), the galaxies without it have a cosine of .819 and .909 with
+// their own cut-outs: no estimate free of noise can be much above that.
 func TestFit_PixelCNNDemo_CosineToTruth(t *testing.T) {
 	dir := filepath.Join(dataFolder(t), "scarlet_pixelcnn_demo")
 	blend := readPlane(t, filepath.Join(dir, "blend.fits"))
@@ -173,7 +189,7 @@ func TestFit_PixelCNNDemo_CosineToTruth(t *testing.T) {
 		im := r.Image(k).Crop(x-16, x+17, 16, 49)
 		cos, ratio := compare(im.Pix, truth.Pix)
 		t.Logf("galaxy %d: cosine %.3f, flux ratio %.3f, χ² %.3f", k+1, cos, ratio, r.Chi2[0])
-		if want := []float64{0.765, 0.907}[k]; cos < want { // scarlet's; the goal is .95
+		if want := []float64{0.765, 0.907}[k]; cos < want {
 			t.Errorf("galaxy %d: cosine %.3f, scarlet reaches %.3f", k+1, cos, want)
 		}
 	}
