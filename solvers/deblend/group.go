@@ -30,6 +30,7 @@ type group struct {
 	ridge  []float64 // (B) weak scale of fluxes
 
 	elements []*element
+	fresh    bool           // elements are those of theta, with derivatives: refit has just made them
 	transfer [][]complex128 // per band, of the PSF as it is now
 	phase    [][]complex128 // per band, of the PSF's shift
 	bare     [][]complex128 // per band, of the sources before the PSF
@@ -122,6 +123,7 @@ func (p *problem) perBand() [][]complex128 {
 
 // arrange numbers the free parameters.
 func (g *group) arrange() {
+	g.fresh = false
 	p := g.p
 	g.free = g.free[:0]
 	g.slot = slots{shape: make([][nShape]int, len(g.src)), flux: make([][]int, len(g.src)), sky: make([]int, p.b), seeing: make([][nSeeing]int, p.b)}
@@ -274,7 +276,7 @@ func (g *group) get(f param) float64 {
 func (g *group) put(f param, v float64) {
 	switch f.what {
 	case paramShape:
-		g.theta[f.k][f.i] = v
+		g.theta[f.k][f.i], g.fresh = v, false
 		if f.i > iY {
 			return
 		}

@@ -47,19 +47,29 @@ func BenchmarkSample_HSC32(b *testing.B) {
 	}
 }
 
-func TestFit_HSCCosmos35_Chi2LikePeers(t *testing.T) {
+// scarlet's mean χ²/pixel is 1.245, scarlet_lite's 1.233, with the seven sources
+// given; there are others, which nobody gave.
+func TestFit_HSCCosmos35_Chi2LikePeersAndOneWithWhatIsMissing(t *testing.T) {
 	obs, src := readHSC35(t, filepath.Join(dataFolder(t), "scarlet", "hsc_cosmos_35.npz"))
-	r, err := Fit(context.Background(), device(t), obs, src, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mean float64
-	for _, c := range r.Chi2 {
-		mean += c / float64(len(r.Chi2))
-	}
-	t.Logf("χ²/pixel %.3f, by band %.3f, %d iterations", mean, r.Chi2, r.Iter)
-	if mean > 1.6 { // scarlet 1.245, scarlet_lite 1.233
-		t.Errorf("χ²/pixel %.3f", mean)
+	for _, c := range []struct {
+		o    Options
+		most float64
+	}{{Options{}, 1.45}, {Options{PSFError: true, Complete: true}, 1.15}} {
+		if c.o.Complete && os.Getenv("LIMPID_LONG") == "" {
+			continue
+		}
+		r, err := Fit(context.Background(), device(t), obs, src, c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mean float64
+		for _, c := range r.Chi2 {
+			mean += c / float64(len(r.Chi2))
+		}
+		t.Logf("%d sources, χ²/pixel %.3f, by band %.3f, %d iterations", len(r.Sources), mean, r.Chi2, r.Iter)
+		if mean > c.most {
+			t.Errorf("χ²/pixel %.3f", mean)
+		}
 	}
 }
 

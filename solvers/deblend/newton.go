@@ -189,12 +189,13 @@ func (g *group) refit() error {
 	p, n := g.p, g.p.h*g.p.w
 	images := make([][]float32, len(g.src))
 	if err := g.parallel(len(g.src), func(w *scratch, k int) error {
-		g.elements[k].set(p, g.theta[k], g.src[k].Kind, false)
+		g.elements[k].set(p, g.theta[k], g.src[k].Kind, true)
 		images[k] = make([]float32, p.b*n)
 		return g.unitImages(w, k, images[k])
 	}); err != nil {
 		return err
 	}
+	g.fresh = true
 	return g.parallel(p.b, func(_ *scratch, b int) error {
 		if p.live[b] {
 			g.solveFluxes(images, b)

@@ -82,12 +82,15 @@ func put(s []float32, m int32, v complex128) {
 // render computes the model at the present parameters, (B, H, W), with elements
 // up to date; derivatives too if asked.
 func (g *group) render(derivatives bool) error {
-	if err := g.parallel(len(g.src), func(_ *scratch, k int) error {
-		g.elements[k].set(g.p, g.theta[k], g.src[k].Kind, derivatives)
-		return nil
-	}); err != nil {
-		return err
+	if !g.fresh {
+		if err := g.parallel(len(g.src), func(_ *scratch, k int) error {
+			g.elements[k].set(g.p, g.theta[k], g.src[k].Kind, derivatives)
+			return nil
+		}); err != nil {
+			return err
+		}
 	}
+	g.fresh = false
 	return g.parallel(g.p.b, g.renderBand)
 }
 
