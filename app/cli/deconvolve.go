@@ -56,7 +56,8 @@ Output
                         OUT.png, OUT.recipe.json and OUT.bib unless --fits-only
   --no-samples          leave the samples out of the FITS file
   --device D            auto (the fastest that passes its tests), cpu, gpu, cuda,
-                        webgpu:N; limpid-cli devices lists them
+                        webgpu:N, cuda:N, or cuda:N-tf32x3 for tensor cores;
+                        limpid-cli devices lists them
   --json                print one JSON object; --quiet: no progress
 `
 

@@ -219,7 +219,7 @@ func (r Recipe) Validate() error {
 	case r.Sky.Mesh < 0 || r.Sky.Mesh > 0 && r.Sky.Mesh < 8:
 		return bad("sky mesh of %d pixels: at least 8", r.Sky.Mesh)
 	case !devices.MatchString(r.Device):
-		return bad("device %q is not one of auto, cpu, gpu, cuda, webgpu, webgpu:N, cuda:N", r.Device)
+		return bad("device %q is not one of auto, cpu, gpu, cuda, webgpu, webgpu:N, cuda:N, cuda:N-tf32x3", r.Device)
 	}
 	if c := r.Input.Cutout; c != nil && (c[0] < 0 || c[2] < 0 || c[1] <= c[0] || c[3] <= c[2]) {
 		return bad("cut-out %d:%d,%d:%d is empty or negative", c[0], c[1], c[2], c[3])
@@ -261,4 +261,4 @@ func aboutOf(m deconv.Method) deconv.About {
 }
 
 // devices are the names a recipe may give; which of them are there is found out later.
-var devices = regexp.MustCompile(`^(|auto|cpu|gpu|(webgpu|cuda)(:[0-9]{1,3})?)$`)
+var devices = regexp.MustCompile(`^(|auto|cpu|gpu|(webgpu|cuda)(:[0-9]{1,3})?|cuda:[0-9]{1,3}-tf32x3)$`)
