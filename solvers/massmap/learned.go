@@ -6,8 +6,6 @@ import (
 
 	"limpid/engine"
 	"limpid/priors"
-	"limpid/priors/gaussian"
-	"limpid/priors/lognormal"
 	"limpid/solvers"
 	"limpid/solvers/mcmc"
 	"limpid/solvers/mcmc/anneal"
@@ -117,7 +115,7 @@ func (p *Problem) Crop(grid []float32) []float32 {
 // near draws of the lognormal posterior, for the learned sampler to begin at. Its chains
 // go on from batch to batch.
 type near struct {
-	hmc   *mcmc.LatentHMC
+	hmc   *mcmc.LatentChains
 	state *solvers.State
 	n     int // pixels of a scene
 	steps uint64
@@ -125,23 +123,12 @@ type near struct {
 }
 
 func (p *Problem) newNear(dev engine.Device, l Learned) (*near, error) {
-	set := &p.Settings
-	prior, err := lognormal.New(dev, p.stream, []gaussian.Spectrum{set.Spectrum}, []float64{l.Shift}, p.Op.Domain(), DefaultChains)
-	if err != nil {
-		return nil, fmt.Errorf("massmap: %w: %w", err, ErrSetting)
+	if p.Settings.Warmup == 0 {
+		p.Settings.Warmup = DefaultWarmup
 	}
-	p.close = append(p.close, prior.Close)
-	op, err := operator.NewShear(dev, p.stream, p.Op.Grid, DefaultChains)
+	k, err := p.lognormalChains(dev, l.Shift, DefaultChains, learnedThin)
 	if err != nil {
-		return nil, fmt.Errorf("massmap: %w", err)
-	}
-	p.close = append(p.close, op.Close)
-	k, err := mcmc.NewLatentHMC(dev, op, prior, mcmc.LatentConfig{
-		Data: p.Data, Weights: p.Weights, Power: set.Spectrum.OnGrid(p.Op.H, p.Op.W),
-		Chains: DefaultChains, Warmup: DefaultWarmup, Thin: learnedThin,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("massmap: %w", err)
+		return nil, err
 	}
 	p.close = append(p.close, k.Close)
 	n := p.Op.H * p.Op.W

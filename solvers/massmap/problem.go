@@ -206,29 +206,39 @@ func (p *Problem) lognormal(dev engine.Device) error {
 	if set.Thin == 0 {
 		set.Thin = DefaultThin
 	}
-	if set.Chains > 1 { // the operator takes as many scenes
-		p.Op.Close()
-		var err error
-		if p.Op, err = operator.NewShear(dev, p.stream, p.Op.Grid, set.Chains); err != nil {
-			return fmt.Errorf("massmap: %w", err)
-		}
-		p.close[0] = p.Op.Close
-	}
-	prior, err := lognormal.New(dev, p.stream, []gaussian.Spectrum{set.Spectrum}, []float64{set.Shift}, p.Op.Domain(), set.Chains)
+	k, err := p.lognormalChains(dev, set.Shift, set.Chains, set.Thin)
 	if err != nil {
-		return fmt.Errorf("massmap: %w: %w", err, ErrSetting)
-	}
-	p.close = append(p.close, prior.Close)
-	p.Clipped = prior.Clipped[0]
-	k, err := mcmc.NewLatentHMC(dev, p.Op, prior, mcmc.LatentConfig{
-		Data: p.Data, Weights: p.Weights, Power: set.Spectrum.OnGrid(p.Op.H, p.Op.W),
-		Chains: set.Chains, Warmup: set.Warmup, Thin: set.Thin,
-	})
-	if err != nil {
-		return fmt.Errorf("massmap: %w", err)
+		return err
 	}
 	p.setKernel(k)
 	return nil
+}
+
+// lognormalChains are chains of the lognormal posterior on the grid.
+func (p *Problem) lognormalChains(dev engine.Device, shift float64, chains, thin int) (*mcmc.LatentChains, error) {
+	set := &p.Settings
+	build := func() (solvers.Operator, mcmc.SpectralLatent, error) {
+		prior, err := lognormal.New(dev, p.stream, []gaussian.Spectrum{set.Spectrum}, []float64{shift}, p.Op.Domain(), 1)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", err, ErrSetting)
+		}
+		p.close = append(p.close, prior.Close)
+		p.Clipped = prior.Clipped[0]
+		op, err := operator.NewShear(dev, p.stream, p.Op.Grid, 1)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.close = append(p.close, op.Close)
+		return op, prior, nil
+	}
+	k, err := mcmc.NewLatentChains(dev, build, mcmc.LatentConfig{
+		Data: p.Data, Weights: p.Weights, Power: set.Spectrum.OnGrid(p.Op.H, p.Op.W),
+		Chains: chains, Warmup: max(set.Warmup, 0), Thin: thin,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("massmap: %w", err)
+	}
+	return k, nil
 }
 
 // Defaults of the lognormal sampler.

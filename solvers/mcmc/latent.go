@@ -37,7 +37,7 @@ type LatentHMC struct {
 	z, p, dz           *engine.Tensor // (B, C, H, W/2+1, 2)
 	z0, dz0, tmp       *engine.Tensor
 	x, x0, real        *engine.Tensor // (B, C, H, W)
-	ax, r              *engine.Tensor // (B, Range)
+	ax, r, r0          *engine.Tensor // (B, Range)
 	num, keep          *engine.Tensor // (B)
 	flat               []flatPair
 	all                []*engine.Tensor
@@ -134,6 +134,7 @@ func (k *LatentHMC) build(dev engine.Device) error {
 		{&k.real, scenes},
 		{&k.ax, images},
 		{&k.r, images},
+		{&k.r0, images},
 		{&k.num, scenes[:1]},
 		{&k.keep, scenes[:1]},
 	} {
@@ -144,7 +145,7 @@ func (k *LatentHMC) build(dev engine.Device) error {
 		*a.t = t
 		k.all = append(k.all, t)
 	}
-	k.flat = []flatPair{{k.z, k.z0}, {k.dz, k.dz0}, {k.x, k.x0}}
+	k.flat = []flatPair{{k.z, k.z0}, {k.dz, k.dz0}, {k.x, k.x0}, {k.r, k.r0}}
 	k.host = make([]float32, n)
 	k.before, k.after = make([]float64, n), make([]float64, n)
 	k.stream.Upload(k.y, k.cfg.Data.Pix)
@@ -190,11 +191,27 @@ func (k *LatentHMC) Init(context.Context, *engine.Tensor) (*solvers.State, error
 
 // Step is one trajectory of every chain.
 func (k *LatentHMC) Step(ctx context.Context, key engine.Key, st *solvers.State) (solvers.Info, error) {
-	s, n := k.stream, k.cfg.Chains
-	st.X, st.Count, st.Kind = k.x, n, solvers.Draw
-	if k.steps < k.cfg.Warmup || (k.steps-k.cfg.Warmup+1)%k.cfg.Thin != 0 {
-		st.Kind = solvers.Warmup
+	st.X, st.Count, st.Kind = k.x, k.cfg.Chains, k.kind()
+	info, err := k.trajectory(ctx, key)
+	if err != nil {
+		return info, err
 	}
+	k.adapt(info.Acceptance)
+	k.steps++
+	return info, k.stream.Sync(ctx)
+}
+
+// kind is what the next step gives.
+func (k *LatentHMC) kind() solvers.StepKind {
+	if k.steps < k.cfg.Warmup || (k.steps-k.cfg.Warmup+1)%k.cfg.Thin != 0 {
+		return solvers.Warmup
+	}
+	return solvers.Draw
+}
+
+// trajectory moves every chain once, and keeps or takes back the move.
+func (k *LatentHMC) trajectory(ctx context.Context, key engine.Key) (solvers.Info, error) {
+	s := k.stream
 	if k.fresh {
 		k.white(k.z, key.Fold(2))
 		s.Scale(k.z, float32(k.cfg.Start), k.z)
@@ -223,9 +240,7 @@ func (k *LatentHMC) Step(ctx context.Context, key engine.Key, st *solvers.State)
 	k.energy(k.after)
 	info := k.accept(key.Fold(1))
 	info.StepSize = float64(eps)
-	k.adapt(info.Acceptance)
-	k.steps++
-	return info, s.Sync(ctx)
+	return info, s.Err()
 }
 
 // white fills the transform of white noise, chain by chain.
@@ -295,10 +310,6 @@ func (k *LatentHMC) accept(key engine.Key) solvers.Info {
 		for _, f := range k.flat { // copies, not sums: what is thrown away may be infinite
 			s.Copy(f.now.Slice(i, i+1), f.before.Slice(i, i+1))
 		}
-	}
-	if k.host[0] == 0 || len(k.host) > 1 { // r belongs to z again
-		k.op.Forward(s, k.ax, k.x)
-		s.Sub(k.r, k.ax, k.y)
 	}
 	return info
 }

@@ -3,11 +3,13 @@ package mcmc_test
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
 	"limpid/engine"
+	"limpid/engine/cpu"
 	"limpid/priors/gaussian"
 	"limpid/priors/lognormal"
 	"limpid/solvers"
@@ -288,5 +290,55 @@ func TestLatentHMC_Lognormal_RanksOfTheTruthAreUniform(t *testing.T) {
 		if chi2 > 16.3 { // 3 degrees of freedom: once in 1000
 			t.Errorf("statistic %d: ranks in quarters %v are not uniform (χ² %.1f)", i, h, chi2)
 		}
+	}
+}
+
+// Chains side by side, each with an operator and a prior of its own: the posterior is that
+// of dense algebra, and no bit depends on the number of workers.
+func TestLatentChains_GaussianPrior_MatchesDenseAlgebra(t *testing.T) {
+	const chains = 4
+	run := func(workers, steps int, judge bool) []float32 {
+		dev := cpu.New(cpu.Options{Workers: workers})
+		defer dev.Close()
+		p := newShearProblem(t, dev, chains)
+		s := dev.NewStream()
+		build := func() (solvers.Operator, mcmc.SpectralLatent, error) {
+			op, err := operator.NewShear(dev, s, p.op.Grid, 1)
+			if err != nil {
+				return nil, nil, err
+			}
+			prior, err := gaussian.New(dev, s, []gaussian.Spectrum{p.sp}, p.op.Domain(), 1)
+			if err != nil {
+				return nil, nil, err
+			}
+			latent, err := mcmc.NewSpectral(dev, prior, append(engine.Shape{1}, p.op.Domain()...))
+			return op, latent, err
+		}
+		k, err := mcmc.NewLatentChains(dev, build, mcmc.LatentConfig{
+			Data: p.data, Weights: p.wt, Power: p.sp.OnGrid(gridSide, gridSide), Chains: chains, Warmup: 100,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		if judge {
+			mean, variance := p.compare(t, k, steps, func(draws int) float64 { return float64(draws) / 3 })
+			if mean > deviation || variance > deviation {
+				t.Errorf("draws off by %.1f (mean) and %.1f (variance) standard errors", mean, variance)
+			}
+			return nil
+		}
+		out := make([]float32, chains*gridSide*gridSide)
+		for step, err := range solvers.Run(context.Background(), k, nil, solvers.Options{Steps: steps, Seed: 3}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			step.State.Stream.Download(out, step.State.X)
+		}
+		return out
+	}
+	run(2, 100+1500, true)
+	if !slices.Equal(run(1, 120, false), run(2, 120, false)) {
+		t.Error("one and two workers give other draws")
 	}
 }

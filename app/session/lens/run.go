@@ -120,6 +120,7 @@ func (r *Result) iterate(ctx context.Context, p *massmap.Problem, tell func(Prog
 	draws := j.Settings.Method.Samples()
 	sum := summary.New(p.Op.Grid, summary.Options{Keep: j.Samples, Chains: max(1, p.Settings.Chains)})
 	var accept, trajectories float64
+	chis := 0
 	for step, err := range solvers.Run(ctx, p.Kernel, nil, solvers.Options{Steps: math.MaxInt, Seed: j.Seed}) {
 		if err != nil {
 			return err
@@ -127,7 +128,8 @@ func (r *Result) iterate(ctx context.Context, p *massmap.Problem, tell func(Prog
 		if step.State.Kind == solvers.Draw {
 			step.State.Count = min(step.State.Count, j.Samples-sum.Draws())
 			accept, trajectories = accept+step.Info.Acceptance, trajectories+1
-			if err := r.addChi2(p, step, j.Samples); err != nil {
+			var err error
+			if chis, err = r.addChi2(p, step, sum.Draws(), chis); err != nil {
 				return err
 			}
 		}
@@ -167,20 +169,23 @@ func (r *Result) iterate(ctx context.Context, p *massmap.Problem, tell func(Prog
 	return err
 }
 
-// addChi2 accumulates the mean χ² of the draws, up to 16 of them.
-func (r *Result) addChi2(p *massmap.Problem, step solvers.Step, total int) error {
-	if step.Index%max(1, total/16) != 0 && !math.IsNaN(r.Chi2Draws) {
-		return nil
+// chiDraws is how many draws χ² is averaged over, spread over the run.
+const chiDraws = 16
+
+// addChi2 takes a draw into the mean χ² of draws, of which n went before; it returns how
+// many there are now.
+func (r *Result) addChi2(p *massmap.Problem, step solvers.Step, before, n int) (int, error) {
+	if before%max(1, r.Job.Samples/chiDraws) >= step.State.Count && n > 0 {
+		return n, nil
 	}
 	x := make([]float32, p.Op.H*p.Op.W)
 	step.State.Stream.Download(x, step.State.X.Slice(0, 1))
 	c, err := p.Chi2(x)
-	if math.IsNaN(r.Chi2Draws) {
-		r.Chi2Draws = c
-	} else {
-		r.Chi2Draws += 0.2 * (c - r.Chi2Draws) // the latest few
+	if n == 0 {
+		r.Chi2Draws = 0
 	}
-	return err
+	r.Chi2Draws += (c - r.Chi2Draws) / float64(n+1)
+	return n + 1, err
 }
 
 func (r *Result) report(sum *summary.Summary, step solvers.Step, tell func(Progress)) {
