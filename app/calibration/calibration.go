@@ -41,7 +41,7 @@ type Options struct {
 	LowSNR  float64 // peak of the blurred scene over the noise, log-uniform; default 5
 	HighSNR float64 // default 300
 	Masked  float64 // share of the rows that are lost; default 0
-	Levels  int     // default 24
+	Levels  int     // default as deconv's
 	Moves   int
 	// SigmaMin ends the walk, in σ of a data pixel; 0: the sampler's own.
 	SigmaMin float64
@@ -58,7 +58,8 @@ func (o Options) withDefaults() (Options, error) {
 	def(&o.Side, 64)
 	def(&o.Pairs, 200)
 	def(&o.Draws, 20)
-	def(&o.Levels, 24)
+	def(&o.Levels, deconv.LearnedLevels)
+	def(&o.Moves, deconv.LearnedMoves)
 	if o.Sampler == "" {
 		o.Sampler = Samplers()[0]
 	}
@@ -156,7 +157,7 @@ func (r *rig) open() error {
 		return err
 	}
 	r.grid = operator.NewGrid(1, r.o.Side, r.o.Side, r.o.PSF.H, r.o.PSF.W).Aligned(r.prior.Align())
-	if r.op, err = operator.NewConvolutionOn(r.dev, r.s, r.o.PSF, r.grid, deconv.BatchOf(r.grid.Domain())); err != nil {
+	if r.op, err = operator.NewConvolutionOn(r.dev, r.s, r.o.PSF, r.grid, r.batch()); err != nil {
 		return err
 	}
 	if r.sims, err = sims.NewScenes(sims.SceneConfig{Single: r.o.Single}); err != nil {
@@ -171,6 +172,15 @@ func (r *rig) open() error {
 	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: functionals(r.o.Side)})
 	r.out = newReport(r.o, entry)
 	return nil
+}
+
+// batch is how many draws advance together: all of a truth's where scenes are small.
+func (r *rig) batch() int {
+	n := deconv.BatchOf(r.grid.Domain())
+	if n == deconv.MostDraws {
+		n = 2 * n
+	}
+	return min(n, r.o.Draws)
 }
 
 func (r *rig) close() {
@@ -244,7 +254,8 @@ func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.K
 	cfg := anneal.Config{
 		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
 		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
-		Batch: min(deconv.BatchOf(r.grid.Domain()), r.o.Draws), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
+		Batch: r.batch(), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
+		Patches: true,
 	}
 	if cfg.SigmaMin == 0 {
 		cfg.SigmaMin = deconv.LearnedEnd(cfg.Power, obs.Weights)

@@ -48,8 +48,12 @@ type Config struct {
 	// Stationary takes σ² P/(P + σ²) for the covariance of the scene given x, which is
 	// exact where the prior is Gaussian, instead of measuring it.
 	Stationary bool
-	NoPreview  bool          // no Gaussian mean to look at before the first draws
-	Stream     engine.Stream // the stream the prior works on; nil: a new one
+	// Patches gives sky, faint and bright light a spectrum of the local covariance each:
+	// see patches. It asks for twice the Fourier transforms, and no further call of the
+	// prior.
+	Patches   bool
+	NoPreview bool          // no Gaussian mean to look at before the first draws
+	Stream    engine.Stream // the stream the prior works on; nil: a new one
 	// Start fills x, (Batch, domain), on the stream with draws of a posterior close to the
 	// one asked for: the walk then begins at them with noise of SigmaMax added, which may
 	// be far lower. nil: draws under the Gaussian stand-in.

@@ -62,6 +62,10 @@ var kernels = []struct {
 		c.Stationary = true
 		return anneal.NewBridge(d, c)
 	}, 0.15, 0.95, 1.08, 1.4, 100, 0.03},
+	{"bridge, patches", func(d engine.Device, c anneal.Config) (made, error) {
+		c.Patches = true
+		return anneal.NewBridge(d, c)
+	}, 0.15, 0.95, 1.08, 1.4, 100, 0.03},
 	{"moments", func(d engine.Device, c anneal.Config) (made, error) { return anneal.NewMoments(d, c) }, 0.13, 0.95, 1.05, 1.35, 300, 0.03},
 	{"annealed HMC", func(d engine.Device, c anneal.Config) (made, error) { return anneal.NewHMC(d, c) }, 0.12, 0.95, 1.03, 1.25, 2200, 0.03},
 	{"Langevin", func(d engine.Device, c anneal.Config) (made, error) { return anneal.NewLangevin(d, c) }, 0.2, 0.9, 1.1, 1.7, 2000, 0.03},

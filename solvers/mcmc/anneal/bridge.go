@@ -7,6 +7,7 @@ import (
 
 	"limpid/engine"
 	"limpid/solvers"
+	"limpid/solvers/optim"
 )
 
 // Bridge is the default sampler. It walks down T levels from σ_max to σ_min. At each
@@ -95,7 +96,7 @@ func (k *Bridge) gatherMeans(ctx context.Context) error {
 		if m.level != k.level {
 			continue
 		}
-		if _, err := k.draw(ctx, k.sc, k.m, nil); err != nil {
+		if _, err := k.conditional(ctx, k.sc, k.m, nil); err != nil {
 			return err
 		}
 		host := make([]float32, k.dom.Len())
@@ -185,14 +186,14 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 	}
 	if k.local == nil {
 		k.stationary(sigma)
-	} else if err := k.measure(ctx, k.local, k.x, sigma, key.Fold(3)); err != nil {
+	} else if err := k.measure(ctx, k.local, k.x, k.m, sigma, key.Fold(3)); err != nil {
 		return solvers.Info{}, err
 	}
 	if err := k.gatherMeans(ctx); err != nil || k.turns() {
 		return solvers.Info{}, err
 	}
 	draw := key.Fold(4)
-	res, err := k.draw(ctx, k.sc, k.m, &draw)
+	res, err := k.conditional(ctx, k.sc, k.m, &draw)
 	if err != nil {
 		return solvers.Info{}, err
 	}
@@ -205,6 +206,14 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 		k.s.Copy(k.m, k.x)
 	}
 	return solvers.Info{Iterations: res.Iterations, Residual: res.Residual}, nil
+}
+
+// conditional is draw with the covariance that was measured.
+func (k *Bridge) conditional(ctx context.Context, dst, m *engine.Tensor, key *engine.Key) (optim.Result, error) {
+	if k.local != nil && k.local.patches != nil {
+		return k.local.patches.draw(ctx, k.core, dst, m, key)
+	}
+	return k.draw(ctx, dst, m, key)
 }
 
 // correct makes a move at σ_min.
@@ -229,11 +238,15 @@ func (k *Bridge) finish(ctx context.Context, key engine.Key) error {
 	}
 	if k.local == nil {
 		k.stationary(sigma)
-	} else if err := k.measure(ctx, k.local, k.x, sigma, key.Fold(0)); err != nil {
+	} else if err := k.measure(ctx, k.local, k.x, k.m, sigma, key.Fold(0)); err != nil {
 		return err
 	}
-	k.normals(k.t, k.n, key.Fold(1))
-	k.spread(k.u, k.t)
+	if k.local != nil && k.local.patches != nil {
+		k.local.patches.noise(k.core, k.u, key.Fold(1))
+	} else {
+		k.normals(k.t, k.n, key.Fold(1))
+		k.spread(k.u, k.t)
+	}
 	k.s.Add(k.m, k.m, k.u)
 	return nil
 }

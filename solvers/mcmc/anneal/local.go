@@ -100,6 +100,7 @@ type local struct {
 	xp          *engine.Tensor
 	spec, spec2 *engine.Tensor
 	smooth      *engine.Tensor // (modes) of one plane's shape, repeated
+	patches     *patches       // nil: one spectrum for all of the scene
 	hostA       []float32
 	hostB       []float32
 }
@@ -133,11 +134,16 @@ func (k *core) newLocal() (*local, error) {
 	}
 	k.s.Upload(l.smooth, f)
 	l.hostA, l.hostB = make([]float32, scenes.Spectrum().Len()), make([]float32, scenes.Spectrum().Len())
+	if k.cfg.Patches {
+		if l.patches, err = k.newPatches(); err != nil {
+			return nil, err
+		}
+	}
 	return l, k.s.Err()
 }
 
-// measure sets T from x at σ; sc holds the score there.
-func (k *core) measure(ctx context.Context, l *local, x *engine.Tensor, sigma float64, key engine.Key) error {
+// measure sets T from x at σ; sc holds the score there and m the denoised scenes.
+func (k *core) measure(ctx context.Context, l *local, x, m *engine.Tensor, sigma float64, key engine.Key) error {
 	s, p := k.s, k.cfg.Probes
 	k.normals(l.eps, p, key)
 	s.Scale(l.xp, float32(probeStep*sigma), l.eps)
@@ -151,14 +157,18 @@ func (k *core) measure(ctx context.Context, l *local, x *engine.Tensor, sigma fl
 	s.Add(l.je, l.je, l.eps)
 	s.Mul(l.xp, l.eps, l.je)
 	k.setScale(l, l.xp, p)
+	k.sigma = sigma
+	if l.patches != nil {
+		return l.patches.measure(k, l, m)
+	}
 	s.Mul(l.xp, l.eps, k.scale)
 	s.Mul(l.je, l.je, k.scale)
 	s.RFFT2(l.spec, l.xp)
 	s.RFFT2(l.spec2, l.je)
 	s.Download(l.hostA, l.spec)
 	s.Download(l.hostB, l.spec2)
-	k.setRoot(l.hostA, l.hostB)
-	k.sigma = sigma
+	k.ringRoot(k.modes, l.hostA, l.hostB)
+	k.s.Upload(k.root, k.modes)
 	return s.Err()
 }
 
@@ -173,9 +183,9 @@ func (k *core) setScale(l *local, squares *engine.Tensor, p int) {
 	s.Map(k.scale, engine.Sqrt, k.scale)
 }
 
-// setRoot sets F^½ from two spectra of (p, C, H, W/2+1, 2): the real part of their
+// ringRoot writes F^½ from two spectra of (p, C, H, W/2+1, 2): the real part of their
 // product over the square of the first, in rings.
-func (k *core) setRoot(a, b []float32) {
+func (k *core) ringRoot(dst, a, b []float32) {
 	modes := len(k.rings.log)
 	scenes := len(a) / (2 * modes * k.rings.planes)
 	for c := range k.rings.planes {
@@ -195,9 +205,8 @@ func (k *core) setRoot(a, b []float32) {
 				top = math.Max(top, v)
 			}
 		}
-		k.rings.fill(k.modes[c*modes:(c+1)*modes], ring, math.Max(top*leastF, 1e-30))
+		k.rings.fill(dst[c*modes:(c+1)*modes], ring, math.Max(top*leastF, 1e-30))
 	}
-	k.s.Upload(k.root, k.modes)
 }
 
 // stationary sets T Tᵀ = σ² P/(P + σ²).

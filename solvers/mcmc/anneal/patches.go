@@ -1,0 +1,227 @@
+package anneal
+
+import (
+	"context"
+	"math"
+
+	"limpid/engine"
+	"limpid/solvers/optim"
+)
+
+// classes are how many kinds of place a scene has: sky, faint light and bright light.
+const classes = 3
+
+// Limits of the classes, in σ: where sky gives way to faint light, and that to bright.
+const (
+	faintFrom  = 0.5
+	brightFrom = 5.0
+)
+
+// patches is the covariance of the scene given x as a sum over kinds of place,
+//
+//	C = Σ_c T_c T_cᵀ,  T_c = σ W_c S F_c^½,  Σ W_c² = 1,
+//
+// W_c a window that is 1 where the denoised scene is of that brightness, S the local
+// standard deviation in units of σ and F_c the isotropic power spectrum of the
+// Jacobian within the window. On the sky a denoiser averages over many pixels: what is
+// unknown there is a faint haze, nearly all of it at low k. In bright light it knows
+// nothing, and every pixel is unknown by itself. One spectrum for both lets draws keep a
+// haze that the data exclude.
+type patches struct {
+	window     *engine.Tensor // (n, classes, domain): W_c S
+	root       *engine.Tensor // (classes, modes)
+	condition  *engine.Tensor
+	z, zt, rhs *engine.Tensor // (n, classes, domain)
+	spec       *engine.Tensor // of z
+	cg         *optim.CG
+	host       []float32
+	modes      []float32
+	means      []float32        // (n, domain)
+	scale      []float32        // (domain)
+	share      [classes]float64 // mean of (W_c S)²
+}
+
+func (k *core) newPatches() (*patches, error) {
+	var err error
+	shape := engine.Shape{k.n, classes * k.dom[0], k.dom[1], k.dom[2]}
+	half := engine.Shape{classes * k.dom[0], k.dom[1], k.dom[2]/2 + 1}
+	p := &patches{}
+	for _, t := range []**engine.Tensor{&p.window, &p.z, &p.zt, &p.rhs} {
+		*t = k.alloc(&err, shape)
+	}
+	p.root, p.condition = k.alloc(&err, half), k.alloc(&err, half)
+	p.spec = k.alloc(&err, shape.Spectrum())
+	if err == nil {
+		p.cg, err = optim.NewCG(k.dev, shape)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.cg.MaxIter = solveIterations
+	p.host, p.modes = make([]float32, shape.Len()), make([]float32, half.Len())
+	p.means, p.scale = make([]float32, k.x.Len()), make([]float32, k.dom.Len())
+	return p, nil
+}
+
+// class is class c of scene i of t, as (1, domain).
+func (k *core) class(t *engine.Tensor, i, c int) *engine.Tensor {
+	key := cutKey{t, -1 - i, c}
+	v := k.cut[key]
+	if v == nil {
+		v = t.Slice(i, i+1).Reshape(append(engine.Shape{classes}, k.dom...)...).Slice(c, c+1)
+		k.cut[key] = v
+	}
+	return v
+}
+
+// classWeights are W_c² for a denoised value of v σ.
+func classWeights(v float64) [classes]float64 {
+	u := v * v
+	sky, bright := 1/(1+u/(faintFrom*faintFrom)), u/(brightFrom*brightFrom+u)
+	return [classes]float64{sky, math.Max(0, 1-sky-bright), bright}
+}
+
+// measure sets T: m holds the denoised scenes, k.scale S, and l products J ε.
+func (p *patches) measure(k *core, l *local, m *engine.Tensor) error {
+	n := k.dom.Len()
+	k.s.Download(p.means, m)
+	k.s.Download(p.scale, k.scale)
+	if err := k.s.Err(); err != nil {
+		return err
+	}
+	p.share = [classes]float64{}
+	for i, v := range p.means {
+		for c, w := range classWeights(float64(v) / k.sigma) {
+			a := math.Sqrt(w) * float64(p.scale[i%n])
+			p.host[(i/n*classes+c)*n+i%n] = float32(a)
+			p.share[c] += a * a / float64(len(p.means))
+		}
+	}
+	k.s.Upload(p.window, p.host)
+	p.setRoots(k, l)
+	return k.s.Err()
+}
+
+func (p *patches) filter(s engine.Stream, t, f *engine.Tensor) {
+	s.RFFT2(p.spec, t)
+	s.CScale(p.spec, p.spec, f)
+	s.IRFFT2(t, p.spec)
+}
+
+// spread does dst = T z; z is kept, zt not.
+func (p *patches) spread(k *core, dst, z *engine.Tensor) {
+	s := k.s
+	s.Copy(p.zt, z)
+	p.filter(s, p.zt, p.root)
+	s.Mul(p.zt, p.zt, p.window)
+	for i := range k.n {
+		d := k.part(dst, i, i+1)
+		s.Copy(d, k.class(p.zt, i, 0))
+		for c := 1; c < classes; c++ {
+			s.Add(d, d, k.class(p.zt, i, c))
+		}
+	}
+	s.Scale(dst, float32(k.sigma), dst)
+}
+
+// gather is the transpose.
+func (p *patches) gather(k *core, z, x *engine.Tensor) {
+	s := k.s
+	for i := range k.n {
+		for c := range classes {
+			s.Mul(k.class(z, i, c), k.part(x, i, i+1), k.class(p.window, i, c))
+		}
+	}
+	p.filter(s, z, p.root)
+	s.Scale(z, float32(k.sigma), z)
+}
+
+// draw is core.draw with this covariance, of all scenes.
+func (p *patches) draw(ctx context.Context, k *core, dst, m *engine.Tensor, key *engine.Key) (optim.Result, error) {
+	s := k.s
+	p.setCondition(k)
+	ax, wx := k.residual(m, k.w)
+	s.Scale(wx, -1, wx)
+	if key != nil {
+		k.normals(ax, k.n, key.Fold(1))
+		s.Mul(ax, ax, k.rootW)
+		s.Add(wx, wx, ax)
+	}
+	k.op.Adjoint(s, k.t, wx)
+	p.gather(k, p.rhs, k.t)
+	if key != nil {
+		k.normals(p.zt, k.n, key.Fold(2))
+		s.Add(p.rhs, p.rhs, p.zt)
+	}
+	apply := func(d, src *engine.Tensor) {
+		p.spread(k, k.t, src)
+		k.op.Forward(s, wx, k.t)
+		s.Mul(wx, wx, k.w)
+		k.op.Adjoint(s, k.t, wx)
+		p.gather(k, d, k.t)
+		s.Add(d, d, src)
+	}
+	precondition := func(d, src *engine.Tensor) {
+		s.Copy(d, src)
+		p.filter(s, d, p.condition)
+	}
+	p.cg.Tol = p.tolerance(k)
+	res, err := p.cg.Solve(ctx, s, apply, precondition, p.z, p.rhs)
+	if err != nil {
+		return res, err
+	}
+	p.spread(k, dst, p.z)
+	s.Add(dst, dst, m)
+	return res, nil
+}
+
+// noise leaves in dst a draw of N(0, C).
+func (p *patches) noise(k *core, dst *engine.Tensor, key engine.Key) {
+	k.normals(p.z, k.n, key)
+	p.spread(k, dst, p.z)
+}
+
+func (p *patches) tolerance(k *core) float64 {
+	s := k.s
+	s.Copy(p.zt, p.rhs)
+	p.filter(s, p.zt, p.condition)
+	s.Dot(k.num, p.zt, p.rhs)
+	s.Download(k.host, k.num)
+	worst := 0.0
+	for _, v := range k.host {
+		worst = math.Max(worst, float64(v))
+	}
+	want := solveError * math.Sqrt(float64(k.dom.Len()))
+	return math.Max(1e-6, math.Min(solveTol, want/math.Sqrt(math.Max(worst, 1e-300))))
+}
+
+func (p *patches) setCondition(k *core) {
+	s := k.s
+	s.Download(p.modes, p.root)
+	n := len(p.modes) / classes
+	for i, r := range p.modes {
+		f := p.share[i/n] * k.sigma * k.sigma * k.meanW
+		p.modes[i] = float32(1 / (1 + f*float64(r)*float64(r)*k.cfg.Gain[i%n]))
+	}
+	s.Upload(p.condition, p.modes)
+}
+
+// setRoots measures F_c from products J ε.
+func (p *patches) setRoots(k *core, l *local) {
+	s, probes := k.s, k.cfg.Probes
+	n := len(p.modes) / classes
+	for c := range classes {
+		for i := range probes {
+			s.Mul(k.part(l.xp, i, i+1), k.part(l.eps, i, i+1), k.class(p.window, i, c))
+		}
+		s.RFFT2(l.spec, l.xp)
+		s.Download(l.hostA, l.spec)
+		for i := range probes {
+			s.Mul(k.part(l.xp, i, i+1), k.part(l.je, i, i+1), k.class(p.window, i, c))
+		}
+		s.RFFT2(l.spec2, l.xp)
+		s.Download(l.hostB, l.spec2)
+		k.ringRoot(p.modes[c*n:(c+1)*n], l.hostA, l.hostB)
+	}
+	s.Upload(p.root, p.modes)
+}
