@@ -191,3 +191,28 @@ func TestFewest_IsTheBinomialTail(t *testing.T) {
 		}
 	}
 }
+
+// The denoiser of a Gaussian field is exact, and so is what it believes.
+func TestWidths_GaussianField_ErrorIsBelief(t *testing.T) {
+	w := newWorld(t, red)
+	scenes := Draw(w, 8, side, engine.NewKey(1))
+	x, err := w.dev.Alloc(engine.Shape{8, 1, side, side})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Free()
+	w.s.Upload(x, scenes.Pix)
+	sigma := deviation(scenes.Pix)
+	rows, err := Widths(w.dev, w.s, w.p, x, sigma, []float64{-1e9, 0, 1e9}, 4, engine.NewKey(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows[0].Pixels+rows[1].Pixels != len(scenes.Pix) {
+		t.Errorf("%d and %d of %d pixels", rows[0].Pixels, rows[1].Pixels, len(scenes.Pix))
+	}
+	for _, r := range rows {
+		if d := r.Error/r.Belief - 1; math.Abs(d) > 0.08 { // eight scenes
+			t.Errorf("from %g: error² %.4f, belief %.4f", r.Low, r.Error, r.Belief)
+		}
+	}
+}

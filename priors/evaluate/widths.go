@@ -23,55 +23,30 @@ type Width struct {
 // diagonal comes from products of the Jacobian with random signs (Hutchinson 1990),
 // probes of them for each scene, by central differences of a tenth of σ.
 func Widths(dev engine.Device, s engine.Stream, p priors.Prior, scenes *engine.Tensor, sigma float64, edges []float64, probes int, key engine.Key) ([]Width, error) {
-	shape := scenes.Shape()
-	one := append(engine.Shape{1}, shape[1:]...)
-	n := one.Len()
-	var ts [5]*engine.Tensor
-	for i := range ts {
+	one := append(engine.Shape{1}, scenes.Shape()[1:]...)
+	j := &jacobian{s: s, p: p, sigma: sigma}
+	for _, t := range []**engine.Tensor{&j.x, &j.d, &j.at, &j.to} {
 		var err error
-		if ts[i], err = dev.Alloc(one); err != nil {
+		if *t, err = dev.Alloc(one); err != nil {
 			return nil, fmt.Errorf("evaluate: %w", err)
 		}
-		defer ts[i].Free()
+		defer (*t).Free()
 	}
-	x, d, at, up, down := ts[0], ts[1], ts[2], ts[3], ts[4]
 	out := make([]Width, len(edges)-1)
 	for i := range out {
 		out[i].Low, out[i].High = edges[i], edges[i+1]
 	}
-	truth, mean, a, b := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
-	signs, belief := make([]float32, n), make([]float64, n)
-	step := 0.1 * sigma
-	for i := range shape[0] {
-		k := key.Fold(uint64(i))
-		s.Normal(x, k.Fold(0))
-		s.Scale(x, float32(sigma), x)
-		s.Add(x, x, scenes.Slice(i, i+1))
-		p.Score(s, d, x, sigma)
-		s.Scale(d, float32(sigma*sigma), d)
-		s.Add(d, d, x)
-		s.Download(mean, d)
-		s.Download(truth, scenes.Slice(i, i+1))
+	truth, mean, belief := make([]float32, one.Len()), make([]float32, one.Len()), make([]float64, one.Len())
+	for i := range scenes.Shape()[0] {
+		k, scene := key.Fold(uint64(i)), scenes.Slice(i, i+1)
+		s.Normal(j.x, k.Fold(0))
+		s.Scale(j.x, float32(sigma), j.x)
+		s.Add(j.x, j.x, scene)
+		j.denoised(mean, j.x)
+		s.Download(truth, scene)
 		clear(belief)
-		for j := range probes {
-			s.Normal(at, k.Fold(uint64(1+j)))
-			s.Download(signs, at)
-			for l, v := range signs {
-				signs[l] = float32(math.Copysign(1, float64(v)))
-			}
-			s.Upload(at, signs)
-			s.Copy(up, x)
-			s.Axpy(up, float32(step), at)
-			p.Score(s, d, up, sigma)
-			s.Download(a, d)
-			s.Copy(down, x)
-			s.Axpy(down, float32(-step), at)
-			p.Score(s, d, down, sigma)
-			s.Download(b, d)
-			for l := range belief {
-				jv := 1 + sigma*sigma*float64(a[l]-b[l])/(2*step)*float64(signs[l])
-				belief[l] += jv / float64(probes)
-			}
+		for l := range probes {
+			j.addDiagonal(belief, 1/float64(probes), k.Fold(uint64(1+l)))
 		}
 		if err := s.Err(); err != nil {
 			return nil, err
@@ -93,4 +68,44 @@ func Widths(dev engine.Device, s engine.Stream, p priors.Prior, scenes *engine.T
 		out[i].Belief /= float64(max(out[i].Pixels, 1))
 	}
 	return out, nil
+}
+
+// jacobian probes ∂D/∂x at x.
+type jacobian struct {
+	s            engine.Stream
+	p            priors.Prior
+	sigma        float64
+	x, d, at, to *engine.Tensor // (1, 1, H, W)
+}
+
+// denoised is D(x, σ).
+func (j *jacobian) denoised(dst []float32, x *engine.Tensor) {
+	j.p.Score(j.s, j.d, x, j.sigma)
+	j.s.Scale(j.d, float32(j.sigma*j.sigma), j.d)
+	j.s.Add(j.d, j.d, x)
+	j.s.Download(dst, j.d)
+}
+
+// addDiagonal adds weight ε·Jε, ε random signs.
+func (j *jacobian) addDiagonal(sum []float64, weight float64, key engine.Key) {
+	signs := make([]float32, len(sum))
+	up, down := make([]float32, len(sum)), make([]float32, len(sum))
+	j.s.Normal(j.at, key)
+	j.s.Download(signs, j.at)
+	for i, v := range signs {
+		signs[i] = float32(math.Copysign(1, float64(v)))
+	}
+	j.s.Upload(j.at, signs)
+	step := 0.1 * j.sigma
+	for _, d := range []struct {
+		step float64
+		dst  []float32
+	}{{step, up}, {-step, down}} {
+		j.s.Copy(j.to, j.x)
+		j.s.Axpy(j.to, float32(d.step), j.at)
+		j.denoised(d.dst, j.to)
+	}
+	for i := range sum {
+		sum[i] += weight * float64(up[i]-down[i]) / (2 * step) * float64(signs[i])
+	}
 }
