@@ -239,8 +239,8 @@ func (h *hmc) potential(z, grad []float64) (float64, error) {
 		v := h.g.get(f)
 		if f.what == paramShape || f.what == paramSeeing {
 			lo, hi := h.g.allowed(f)
-			if f.what == paramShape && f.i >= iTau { // the optimiser's limits are no part of the prior
-				lo, hi = lo-1, hi+1
+			if f.what == paramShape { // the optimiser's limits are no part of the prior, and a wall stops a chain
+				lo, hi = lo-2, hi+2
 			}
 			if v < lo || v > hi {
 				return math.Inf(1), nil

@@ -19,9 +19,9 @@ var (
 	deblendEvery = flag.Int("deblend-every", 1, "take every n-th blend")
 	deblendDraws = flag.Int("deblend-draws", 64, "posterior draws; 0: none")
 
-	deblendComponents = flag.Int("deblend-components", 2, "")
-	deblendPSF        = flag.Bool("deblend-psf", true, "")
-	deblendComplete   = flag.Bool("deblend-complete", true, "")
+	deblendComponents = flag.Int("deblend-components", 2, "profiles of a galaxy, at most")
+	deblendPSF        = flag.Bool("deblend-psf", true, "fit the PSF's error")
+	deblendComplete   = flag.Bool("deblend-complete", true, "add sources to the real blends")
 )
 
 // Bounds of the acceptance; scarlet on blends of the same simulator: .066, .317,
