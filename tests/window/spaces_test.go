@@ -2,6 +2,7 @@ package window
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"limpid/tests/window/xwin"
 	"limpid/ui/viewmodel/project"
 )
+
+var spaces = flag.Bool("spaces", false, "run every workspace in a window")
 
 // sampleOf writes the sample of a task.
 func sampleOf(t *testing.T, dir, task string) string {
@@ -60,6 +63,9 @@ func exported(t *testing.T, a *xwin.App, last string) {
 // Each workspace by real drops and keys: measure, run, export; then the project is
 // saved, opened in another window, and shows the same.
 func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
+	if !*spaces {
+		t.Skip("takes minutes on a busy machine: -args -spaces")
+	}
 	needWindow(t)
 	dir := t.TempDir()
 	shear, blend := sampleOf(t, dir, "massmap"), sampleOf(t, dir, "deblend")

@@ -59,7 +59,7 @@ func newStartPage(w *Window) *startPage {
 func sampleTip(s viewmodel.Sample) string {
 	switch s.Task {
 	case "deblend":
-		return "take it apart: fluxes with errors, a few seconds"
+		return "take it apart: fluxes with errors; the samples take a minute or more"
 	case "massmap":
 		return "map its mass: 64 samples, some tens of seconds"
 	}

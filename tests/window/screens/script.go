@@ -56,9 +56,7 @@ func screens() []screen {
 		{name: "27-deblend-open", args: space("deblend"), play: func(s *stage) error {
 			return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.blend) }, s.measured, s.rest)
 		}},
-		{name: "28-deblend", args: space("deblend", "--sample"), play: func(s *stage) error {
-			return do(s.measured, s.rest, s.rest, s.rest, s.rest)
-		}},
+		{name: "28-deblend", args: space("deblend", "--sample"), play: (*stage).finished},
 		{name: "29-massmap-empty", args: space("massmap"), play: (*stage).rest},
 		{name: "30-deblend-empty", args: space("deblend"), play: (*stage).rest},
 		{name: "31-settings", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+comma"), s.rest) }},
