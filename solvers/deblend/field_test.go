@@ -103,7 +103,7 @@ func TestFit_FieldOfGroups_SameForAnyWorkersAndRight(t *testing.T) {
 	}
 }
 
-func TestFit_SixtySourcesInOneGroup_FluxesWithinErrors(t *testing.T) {
+func TestFit_SixtySourcesCrowded_FluxesWithinErrors(t *testing.T) {
 	if os.Getenv("LIMPID_LONG") == "" {
 		t.Skip("slow: set LIMPID_LONG=1")
 	}
