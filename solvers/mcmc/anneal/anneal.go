@@ -2,7 +2,7 @@
 // linear operator A and any prior known by its score at every noise level: they walk
 // from high noise to low.
 //
-//	Bridge    the default: 32 levels and a few Metropolised moves
+//	Bridge    the default: some 20 to 32 levels, and Metropolised moves
 //	Moments   the same with the denoiser's own Jacobian: slower, fewer assumptions
 //	HMC       annealed Hamiltonian Monte Carlo: the reference
 //	Langevin  annealed Langevin: what the literature uses; unadjusted
