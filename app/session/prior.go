@@ -2,12 +2,16 @@ package session
 
 import (
 	"fmt"
+	"math"
 
+	"limpid"
 	"limpid/app/recipe"
 	"limpid/app/training"
 	"limpid/engine"
 	"limpid/priors/card"
+	"limpid/priors/evaluate"
 	"limpid/priors/score"
+	"limpid/solvers"
 	"limpid/solvers/deconv"
 )
 
@@ -37,4 +41,48 @@ func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.Le
 		}
 		return prior, nil
 	}, entry.Card, nil
+}
+
+// unlike says where bands are not of the kind that a learned prior was trained on, by the
+// test that its card holds the distribution of. Data seen through a PSF do not fail it more
+// often than scenes (TestShipped_UnlikeImagesAreFound). A device that fails says so when
+// the run begins.
+func unlike(dev engine.Device, load func(engine.Device, engine.Stream) (deconv.LearnedPrior, error), c card.Card, o *solvers.Observation) []limpid.Finding {
+	if c.Typical == nil {
+		return nil
+	}
+	s := dev.NewStream()
+	p, err := load(dev, s)
+	if err != nil {
+		return nil
+	}
+	defer p.Close()
+	t, err := evaluate.NewTest(dev, s, p, *c.Typical)
+	if err != nil {
+		return nil
+	}
+	defer t.Close()
+	d := o.Data
+	plane := d.H * d.W
+	pix := make([]float32, plane)
+	var out []limpid.Finding
+	for b := range d.C {
+		weights := o.Weights.Pix[b*plane : (b+1)*plane]
+		copy(pix, d.Pix[b*plane:])
+		for i, w := range weights {
+			if w <= 0 {
+				pix[i] = float32(math.NaN())
+			}
+		}
+		f, ok := t.Image(pix, d.H, d.W, func(i int) float64 { return 1 / math.Sqrt(float64(weights[i])) }, engine.NewKey(1))
+		if !ok || f == nil || s.Err() != nil {
+			continue
+		}
+		f.Code, f.Where = "prior.unlike", "prior"
+		if d.C > 1 {
+			f.Where = "prior, band " + o.Bands[b]
+		}
+		out = append(out, *f)
+	}
+	return out
 }

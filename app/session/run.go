@@ -10,6 +10,7 @@ import (
 
 	"limpid/app/recipe"
 	"limpid/engine"
+	"limpid/priors/card"
 	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
@@ -123,6 +124,7 @@ func (r *Run) loop(ctx context.Context) {
 type work struct {
 	obs      *Observed
 	set      deconv.Settings
+	card     card.Card // of a learned prior
 	dev      engine.Device
 	problem  *deconv.Problem
 	sum      *summary.Summary
@@ -138,11 +140,11 @@ func (r *Run) carryOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	set, err := r.settings(ctx, o)
+	set, known, err := r.settings(ctx, o)
 	if err != nil {
 		return err
 	}
-	w := &work{obs: o, set: set, dev: r.s.dev, total: r.Recipe.Draw.Samples}
+	w := &work{obs: o, set: set, card: known, dev: r.s.dev, total: r.Recipe.Draw.Samples}
 	w.draws = r.draws()
 	if !w.draws {
 		w.total = set.StepsAtMost()
@@ -151,6 +153,9 @@ func (r *Run) carryOut(ctx context.Context) error {
 		return err
 	}
 	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
+	if set.Load != nil {
+		w.findings = append(w.findings, unlike(w.dev, set.Load, w.card, o.Obs)...)
+	}
 	defer func() {
 		if w.problem != nil {
 			w.problem.Close()
@@ -229,25 +234,25 @@ func (r *Run) draws() bool {
 }
 
 // settings turns the recipe's method and prior into the solver's.
-func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, error) {
+func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, card.Card, error) {
 	m, p := r.Recipe.Method, r.Recipe.Prior
 	set := deconv.Settings{
 		Method: m.Kind, Iterations: m.Iterations, Damping: m.Damping, StopAtNoise: m.StopAtNoise,
 		Strength: m.Strength, Budget: m.Budget,
 	}
 	if m.Kind == deconv.Learned {
-		var err error
-		set.Load, _, err = learnedPrior(p)
-		return set, err
+		load, known, err := learnedPrior(p)
+		set.Load = load
+		return set, known, err
 	}
 	if about, _ := m.Kind.About(); !about.Spectrum || p.Spectrum == "fit" || p.Spectrum == "" {
-		return set, nil
+		return set, card.Card{}, nil
 	}
 	k, power := p.K, p.P
 	if p.Spectrum == "file" {
 		var err error
 		if k, power, err = readSpectrum(ctx, p.File); err != nil {
-			return set, err
+			return set, card.Card{}, err
 		}
 	}
 	scaled := make([]float64, len(power))
@@ -256,10 +261,10 @@ func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, error
 	}
 	sp, err := gaussian.NewSpectrum(k, scaled)
 	if err != nil {
-		return set, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
+		return set, card.Card{}, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
 	}
 	set.Spectra = []gaussian.Spectrum{sp}
-	return set, nil
+	return set, card.Card{}, nil
 }
 
 // iterate runs the kernel until enough draws or iterations are in.

@@ -37,6 +37,9 @@ type Test struct {
 // Alarm is the rate of false alarms that the test is made for.
 const Alarm = 0.01
 
+// MostTiles of an image are looked at, spread evenly.
+const MostTiles = 36
+
 // TileSide is the side of the tiles, tileMargin what is left out at their borders.
 const (
 	TileSide   = 64
@@ -169,23 +172,24 @@ var advice = []string{
 
 // Image tests an image (h, w) with noise sigma per pixel (one value, or one per pixel)
 // and returns a warning where it is unlike the training, or nil. Missing pixels are
-// NaN; tiles with any are not looked at. An image too small for a tile is not tested:
+// NaN; tiles with any are not looked at, and of large images MostTiles only. An image too small for a tile is not tested:
 // ok is false.
 func (t *Test) Image(pix []float32, h, w int, sigma func(i int) float64, key engine.Key) (f *limpid.Finding, ok bool) {
 	var low [3]int
 	tiles, bad := 0, 0
 	tile := make([]float32, TileSide*TileSide)
-	for y := 0; y+TileSide <= h; y += TileSide {
-		for x := 0; x+TileSide <= w; x += TileSide {
-			noise, complete := cut(tile, pix, sigma, w, y, x)
-			if !complete {
-				continue
-			}
-			tiles++
-			if p, which := t.PValue(t.Measure(tile, noise, key.Fold(uint64(y*w+x)))); p < Alarm {
-				bad++
-				low[which]++
-			}
+	places := places(h, w)
+	every := max(1, (len(places)+MostTiles-1)/MostTiles)
+	for i := 0; i < len(places); i += every {
+		y, x := places[i][0], places[i][1]
+		noise, complete := cut(tile, pix, sigma, w, y, x)
+		if !complete {
+			continue
+		}
+		tiles++
+		if p, which := t.PValue(t.Measure(tile, noise, key.Fold(uint64(y*w+x)))); p < Alarm {
+			bad++
+			low[which]++
 		}
 	}
 	if tiles == 0 {
@@ -200,6 +204,16 @@ func (t *Test) Image(pix []float32, h, w int, sigma func(i int) float64, key eng
 		What:     fmt.Sprintf("the image is unlike what the prior was trained on: %d of %d tiles of %d pixels fail the test of its %s (at most %.0f %% should)", bad, tiles, TileSide, Statistics[which], 100*Alarm),
 		Advice:   advice[which],
 	}, true
+}
+
+// places are the corners (y, x) of the tiles of an image.
+func places(h, w int) (out [][2]int) {
+	for y := 0; y+TileSide <= h; y += TileSide {
+		for x := 0; x+TileSide <= w; x += TileSide {
+			out = append(out, [2]int{y, x})
+		}
+	}
+	return out
 }
 
 // cut copies a tile and gives the rms of its noise.

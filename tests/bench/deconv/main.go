@@ -27,7 +27,7 @@ import (
 
 func main() {
 	n, samples := flag.Int("n", 512, "side in pixels"), flag.Int("samples", 64, "draws")
-	method := flag.String("method", "gaussian", "gaussian or rl")
+	method := flag.String("method", "gaussian", "gaussian, rl or learned")
 	iterations := flag.Int("iterations", 50, "of rl")
 	workers := flag.Int("workers", 0, "threads; 0: all")
 	flag.Parse()
@@ -54,6 +54,9 @@ func run(n, samples, iterations, workers int, method deconv.Method) error {
 	r := recipe.Default(path)
 	r.PSF = recipe.PSF{Kind: observe.PSFMoffat, FWHM: 3.5, Beta: 3}
 	r.Method = recipe.Method{Kind: method, Iterations: iterations}
+	if method == deconv.Learned {
+		r.Prior = recipe.Prior{Kind: "galaxies"}
+	}
 	r.Draw.Samples = samples
 	began := time.Now()
 	var firstMean time.Duration

@@ -41,8 +41,17 @@ type Display struct {
 //go:embed xdnd/xdnd.c
 var dropSource []byte
 
-// Start opens a screen of w × h pixels and builds the helper for drops in dir.
+// Start opens a screen of w × h pixels and builds the helper for drops in dir. A screen
+// that does not answer is given up for another one, once.
 func Start(dir string, w, h int) (*Display, error) {
+	d, err := start(dir, w, h)
+	if err != nil {
+		d, err = start(dir, w, h)
+	}
+	return d, err
+}
+
+func start(dir string, w, h int) (*Display, error) {
 	d := &Display{W: w, H: h, dir: dir, drop: filepath.Join(dir, "xdnd")}
 	source := filepath.Join(dir, "xdnd.c")
 	if err := os.WriteFile(source, dropSource, 0o644); err != nil {
@@ -70,7 +79,26 @@ func Start(dir string, w, h int) (*Display, error) {
 		return nil, errors.New("xwin: Xvfb did not start")
 	}
 	d.Name = fmt.Sprintf(":%d", number)
+	if err := d.answers(); err != nil {
+		d.Close()
+		return nil, err
+	}
 	return d, nil
+}
+
+// answers waits until programs can open the screen: another server that ends takes the
+// socket of the same number away.
+func (d *Display) answers() error {
+	var out []byte
+	var err error
+	for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(100 * time.Millisecond) {
+		ask := exec.Command("xdotool", "getdisplaygeometry")
+		ask.Env = d.env()
+		if out, err = ask.CombinedOutput(); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("xwin: the screen %s does not answer: %w: %s", d.Name, err, out)
 }
 
 // Close ends the screen.
