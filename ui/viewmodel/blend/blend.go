@@ -5,7 +5,6 @@ package blend
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,7 +56,7 @@ type Model struct {
 	loading context.CancelFunc
 	busy    bool
 	wantRun bool // once the sources are there
-	key     string
+	turn    int  // of loading: only the last one counts
 	err     error
 	timer   *time.Timer
 
@@ -153,7 +152,8 @@ func (m *Model) RemoveFile(path string) {
 	m.files = slices.DeleteFunc(m.files, func(p string) bool { return p == path })
 	m.sources, m.cat, m.entry, m.chosen, m.band = nil, "", nil, 0, 0
 	if len(m.files) == 0 {
-		m.d, m.err, m.key = nil, nil, ""
+		m.d, m.err, m.busy = nil, nil, false
+		m.turn++
 		if m.loading != nil {
 			m.loading()
 		}
@@ -245,12 +245,13 @@ func (m *Model) load(rest time.Duration) {
 			in.Positions = append(in.Positions, [2]float64{s.X, s.Y})
 		}
 	}
-	key := fmt.Sprintf("%+v", in)
 	if m.loading != nil {
 		m.loading()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m.loading, m.busy, m.key, m.err = cancel, true, key, nil
+	m.turn++
+	turn := m.turn
+	m.loading, m.busy, m.err = cancel, true, nil
 	opt, _ := m.options()
 	m.changed()
 	m.run.Go(func(stop context.Context) func() {
@@ -258,7 +259,7 @@ func (m *Model) load(rest time.Duration) {
 		d, err := m.o.Session.LoadDeblend(ctx, in, opt)
 		return func() {
 			cancel()
-			if m.key != key {
+			if m.turn != turn { // cancelled for a later one, or not wanted any more
 				return
 			}
 			m.busy = false

@@ -89,6 +89,29 @@ func (b *bench) layer(key string) bool {
 	return false
 }
 
+// Reading that is cancelled because the same is read again says nothing.
+func TestLoad_AgainWhileItReads_IsNoError(t *testing.T) {
+	b := newBench(t)
+	b.Set(Cutout, "26:70,29:73")
+	b.Add(sample(t))
+	for range 5 {
+		b.load(0)
+	}
+	for began := time.Now(); b.busy || time.Since(began) < time.Second; {
+		select {
+		case f := <-b.posts:
+			f()
+			if b.err != nil {
+				t.Fatal(b.err)
+			}
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if len(b.Sources()) == 0 {
+		t.Error("no sources")
+	}
+}
+
 func TestAdd_Sample_BandsAndSourcesAreFound(t *testing.T) {
 	b := newBench(t)
 	b.opened()
