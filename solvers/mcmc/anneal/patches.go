@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"limpid/engine"
+	"limpid/priors/gaussian"
 	"limpid/solvers/optim"
 )
 
@@ -28,17 +29,21 @@ const (
 // nothing, and every pixel is unknown by itself. One spectrum for both lets draws keep a
 // haze that the data exclude.
 type patches struct {
-	window     *engine.Tensor // (n, classes, domain): W_c S
-	root       *engine.Tensor // (classes, modes)
-	condition  *engine.Tensor
-	z, zt, rhs *engine.Tensor // (n, classes, domain)
-	spec       *engine.Tensor // of z
-	cg         *optim.CG
-	host       []float32
-	modes      []float32
-	means      []float32        // (n, domain)
-	scale      []float32        // (domain)
-	share      [classes]float64 // mean of (W_c S)²
+	window    *engine.Tensor // (n, classes, domain): W_c S
+	root      *engine.Tensor // (classes, modes): F^½ from an image's spectrum to z
+	back      *engine.Tensor // and from z to a spectrum
+	unit      *engine.Tensor // from a spectrum to z without F
+	condition *engine.Tensor
+	z, rhs    *engine.Tensor // (n, classes, modes, 2): coordinates, see setScales
+	spec      *engine.Tensor
+	zt        *engine.Tensor // (n, classes, domain)
+	cg        *optim.CG
+	host      []float32
+	modes     []float32 // F^½
+	unitHost  []float32
+	means     []float32        // (n, domain)
+	scale     []float32        // (domain)
+	share     [classes]float64 // mean of (W_c S)²
 }
 
 func (k *core) newPatches() (*patches, error) {
@@ -46,13 +51,15 @@ func (k *core) newPatches() (*patches, error) {
 	shape := engine.Shape{k.n, classes * k.dom[0], k.dom[1], k.dom[2]}
 	half := engine.Shape{classes * k.dom[0], k.dom[1], k.dom[2]/2 + 1}
 	p := &patches{}
-	for _, t := range []**engine.Tensor{&p.window, &p.z, &p.zt, &p.rhs} {
-		*t = k.alloc(&err, shape)
+	p.window, p.zt = k.alloc(&err, shape), k.alloc(&err, shape)
+	for _, t := range []**engine.Tensor{&p.root, &p.back, &p.unit, &p.condition} {
+		*t = k.alloc(&err, half)
 	}
-	p.root, p.condition = k.alloc(&err, half), k.alloc(&err, half)
-	p.spec = k.alloc(&err, shape.Spectrum())
+	for _, t := range []**engine.Tensor{&p.z, &p.rhs, &p.spec} {
+		*t = k.alloc(&err, shape.Spectrum())
+	}
 	if err == nil {
-		p.cg, err = optim.NewCG(k.dev, shape)
+		p.cg, err = optim.NewCG(k.dev, shape.Spectrum())
 	}
 	if err != nil {
 		return nil, err
@@ -60,6 +67,11 @@ func (k *core) newPatches() (*patches, error) {
 	p.cg.MaxIter = solveIterations
 	p.host, p.modes = make([]float32, shape.Len()), make([]float32, half.Len())
 	p.means, p.scale = make([]float32, k.x.Len()), make([]float32, k.dom.Len())
+	p.unitHost = make([]float32, half.Len())
+	for i := range p.unitHost {
+		p.unitHost[i] = float32(math.Sqrt(gaussian.ModeWeight(i%half[2], k.dom[2]) / float64(k.dom[1]*k.dom[2])))
+	}
+	k.s.Upload(p.unit, p.unitHost)
 	return p, nil
 }
 
@@ -102,17 +114,24 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor) error {
 	return k.s.Err()
 }
 
-func (p *patches) filter(s engine.Stream, t, f *engine.Tensor) {
-	s.RFFT2(p.spec, t)
-	s.CScale(p.spec, p.spec, f)
-	s.IRFFT2(t, p.spec)
+// setScales uploads F^½ between spectra and z. The coordinates z are spectra over the
+// root of the number of pixels, with √2 where a mode stands for two: white noise has unit
+// variance in them and dot products are those of images, so that conjugate gradients work
+// on spectra and save half of the transforms.
+func (p *patches) setScales(s engine.Stream) {
+	to, from := make([]float32, len(p.modes)), make([]float32, len(p.modes))
+	for i, r := range p.modes {
+		to[i], from[i] = r*p.unitHost[i], r/p.unitHost[i]
+	}
+	s.Upload(p.root, to)
+	s.Upload(p.back, from)
 }
 
-// spread does dst = T z; z is kept, zt not.
+// spread does dst = T z.
 func (p *patches) spread(k *core, dst, z *engine.Tensor) {
 	s := k.s
-	s.Copy(p.zt, z)
-	p.filter(s, p.zt, p.root)
+	s.CScale(p.spec, z, p.back)
+	s.IRFFT2(p.zt, p.spec)
 	s.Mul(p.zt, p.zt, p.window)
 	for i := range k.n {
 		d := k.part(dst, i, i+1)
@@ -129,11 +148,19 @@ func (p *patches) gather(k *core, z, x *engine.Tensor) {
 	s := k.s
 	for i := range k.n {
 		for c := range classes {
-			s.Mul(k.class(z, i, c), k.part(x, i, i+1), k.class(p.window, i, c))
+			s.Mul(k.class(p.zt, i, c), k.part(x, i, i+1), k.class(p.window, i, c))
 		}
 	}
-	p.filter(s, z, p.root)
+	s.RFFT2(z, p.zt)
+	s.CScale(z, z, p.root)
 	s.Scale(z, float32(k.sigma), z)
+}
+
+// white leaves white noise in z.
+func (p *patches) white(k *core, z *engine.Tensor, key engine.Key) {
+	k.normals(p.zt, k.n, key)
+	k.s.RFFT2(z, p.zt)
+	k.s.CScale(z, z, p.unit)
 }
 
 // draw is core.draw with this covariance, of all scenes.
@@ -150,8 +177,8 @@ func (p *patches) draw(ctx context.Context, k *core, dst, m *engine.Tensor, key 
 	k.op.Adjoint(s, k.t, wx)
 	p.gather(k, p.rhs, k.t)
 	if key != nil {
-		k.normals(p.zt, k.n, key.Fold(2))
-		s.Add(p.rhs, p.rhs, p.zt)
+		p.white(k, p.z, key.Fold(2))
+		s.Add(p.rhs, p.rhs, p.z)
 	}
 	apply := func(d, src *engine.Tensor) {
 		p.spread(k, k.t, src)
@@ -161,10 +188,7 @@ func (p *patches) draw(ctx context.Context, k *core, dst, m *engine.Tensor, key 
 		p.gather(k, d, k.t)
 		s.Add(d, d, src)
 	}
-	precondition := func(d, src *engine.Tensor) {
-		s.Copy(d, src)
-		p.filter(s, d, p.condition)
-	}
+	precondition := func(d, src *engine.Tensor) { s.CScale(d, src, p.condition) }
 	p.cg.Tol = p.tolerance(k)
 	res, err := p.cg.Solve(ctx, s, apply, precondition, p.z, p.rhs)
 	if err != nil {
@@ -177,15 +201,14 @@ func (p *patches) draw(ctx context.Context, k *core, dst, m *engine.Tensor, key 
 
 // noise leaves in dst a draw of N(0, C).
 func (p *patches) noise(k *core, dst *engine.Tensor, key engine.Key) {
-	k.normals(p.z, k.n, key)
+	p.white(k, p.z, key)
 	p.spread(k, dst, p.z)
 }
 
 func (p *patches) tolerance(k *core) float64 {
 	s := k.s
-	s.Copy(p.zt, p.rhs)
-	p.filter(s, p.zt, p.condition)
-	s.Dot(k.num, p.zt, p.rhs)
+	s.CScale(p.spec, p.rhs, p.condition)
+	s.Dot(k.num, p.spec, p.rhs)
 	s.Download(k.host, k.num)
 	worst := 0.0
 	for _, v := range k.host {
@@ -197,13 +220,13 @@ func (p *patches) tolerance(k *core) float64 {
 
 func (p *patches) setCondition(k *core) {
 	s := k.s
-	s.Download(p.modes, p.root)
+	condition := make([]float32, len(p.modes))
 	n := len(p.modes) / classes
 	for i, r := range p.modes {
 		f := p.share[i/n] * k.sigma * k.sigma * k.meanW
-		p.modes[i] = float32(1 / (1 + f*float64(r)*float64(r)*k.cfg.Gain[i%n]))
+		condition[i] = float32(1 / (1 + f*float64(r)*float64(r)*k.cfg.Gain[i%n]))
 	}
-	s.Upload(p.condition, p.modes)
+	s.Upload(p.condition, condition)
 }
 
 // setRoots measures F_c from products J ε.
@@ -223,5 +246,5 @@ func (p *patches) setRoots(k *core, l *local) {
 		s.Download(l.hostB, l.spec2)
 		k.ringRoot(p.modes[c*n:(c+1)*n], l.hostA, l.hostB)
 	}
-	s.Upload(p.root, p.modes)
+	p.setScales(s)
 }
