@@ -111,3 +111,24 @@ func TestShipped_ScoresAreNearlyGradients(t *testing.T) {
 		}
 	}
 }
+
+// At noise below that of the training the network is told the nearest end; the learned
+// prior is still better than Wiener's filter with the true spectrum, starlets and TV.
+func TestKappa_LowNoise_LearnedIsBest(t *testing.T) {
+	slow(t)
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	s := dev.NewStream()
+	p, c := shipped(t, dev, s, "kappa-cosmos")
+	scenes := evaluate.Draw(sourceOf(t, c), 16, 96, engine.NewKey(991))
+	rows, err := evaluate.Table(dev, s, p, scenes, []float64{0.05, 0.1, 0.2}, engine.NewKey(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		t.Logf("σ/std %.2f: learned %.4f, Wiener %.4f, starlet %.4f, TV %.4f", r.Level, r.Learned, r.Wiener, r.Starlet, r.TV)
+		if r.Learned >= min(r.Wiener, r.Starlet, r.TV) {
+			t.Errorf("σ/std %.2f: the learned prior is not the best", r.Level)
+		}
+	}
+}
