@@ -204,15 +204,20 @@ const typicalTiles = 1000
 // middle of held-out scenes twice as large, where there are such, with noise as in the
 // training.
 func (j *job) typical(ctx context.Context, c *card.Card) error {
+	big := 2 * evaluate.TileSide
+	if c.Centred {
+		big = evaluate.TileSide
+	}
+	if m, files := j.source.(*sims.Images); files {
+		if big = m.Side(); big < evaluate.TileSide {
+			return nil // patches too small for its tiles: the card goes without the test
+		}
+	}
 	t, err := evaluate.NewTest(j.dev, j.s, j.prior, card.Typical{})
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	big := 2 * evaluate.TileSide
-	if _, stamps := j.source.(*sims.Images); stamps || c.Centred {
-		big = evaluate.TileSide
-	}
 	scene := make([]float32, big*big)
 	key := engine.NewKey(c.Seed).Fold(0x0dd)
 	k := t.Learn(typicalTiles, key.Fold(1), func(i int, tile []float32) float64 {

@@ -66,6 +66,9 @@ func (s Scenes) normalised() (Scenes, []float64) {
 		if s.Own {
 			by[i] = deviation(s.Scene(i))
 		}
+		if by[i] == 0 {
+			by[i] = 1 // an empty scene stays one
+		}
 		for j, v := range s.Scene(i) {
 			out.Scene(i)[j] = v / float32(by[i])
 		}

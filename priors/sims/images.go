@@ -48,6 +48,9 @@ func (m *Images) Add(pix []float32, h, w int) error {
 	return nil
 }
 
+// Side is that of its patches.
+func (m *Images) Side() int { return m.side }
+
 // Len is the number of images.
 func (m *Images) Len() int { return len(m.images) }
 
