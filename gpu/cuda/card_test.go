@@ -16,7 +16,7 @@ import (
 func first(t testing.TB) Card {
 	cards, err := Cards()
 	if err != nil {
-		t.Skipf("no card to test on: %v", err)
+		t.Skipf("needs an NVIDIA card and its driver: %v", err)
 	}
 	return cards[0]
 }
@@ -37,7 +37,7 @@ func TestCard_Suite(t *testing.T) {
 func TestCard_Suite_TensorCores(t *testing.T) {
 	c := first(t)
 	if !c.Tensor() {
-		t.Skipf("%s has no tensor cores for %s", c.Name, TF32x3)
+		t.Skipf("needs a card with tensor cores for %s (sm_80 or later), this is a %s", TF32x3, c.Name)
 	}
 	devicetest.Run(t, func(t testing.TB) engine.Device {
 		d, err := Open(c.Index, Options{Precision: TF32x3})

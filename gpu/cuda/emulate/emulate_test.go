@@ -16,7 +16,7 @@ const library = "../../../build/cuda/libkernels.so"
 
 func TestKernels_Suite(t *testing.T) {
 	if _, err := os.Stat(library); err != nil {
-		t.Skip("run packaging/cuda.sh emulate first")
+		t.Skip("needs the emulated kernels (clang-16): run packaging/cuda.sh emulate")
 	}
 	devicetest.Run(t, func(t testing.TB) engine.Device {
 		d, err := Open(library, 1<<20, cuda.Float32)
@@ -39,7 +39,7 @@ func TestKernels_SelfTest_InTiles(t *testing.T) {
 func open(t *testing.T, direct int, p cuda.Precision) engine.Device {
 	t.Helper()
 	if _, err := os.Stat(library); err != nil {
-		t.Skip("run packaging/cuda.sh emulate first")
+		t.Skip("needs the emulated kernels (clang-16): run packaging/cuda.sh emulate")
 	}
 	d, err := Open(library, direct, p)
 	if err != nil {

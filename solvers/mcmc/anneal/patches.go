@@ -64,6 +64,7 @@ func (k *core) newPatches() (*patches, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.patchCG = p.cg
 	p.cg.MaxIter = solveIterations
 	p.host, p.modes = make([]float32, shape.Len()), make([]float32, half.Len())
 	p.means, p.scale = make([]float32, k.x.Len()), make([]float32, k.dom.Len())

@@ -152,3 +152,20 @@ func TestBridge_StartedNear_StaysAndGathersTheMean(t *testing.T) {
 		t.Errorf("mean off by %.3f σ, the mean of %d draws by %.3f", m.Bias, draws, 1/math.Sqrt(draws))
 	}
 }
+
+// What a kernel takes of the device it gives back: many in turn fit where two at once
+// hardly would.
+func TestBridge_Closed_GivesAllMemoryBack(t *testing.T) {
+	const budget = 3 << 20
+	dev := cpu.New(cpu.Options{MemoryBudget: budget})
+	t.Cleanup(func() { dev.Close() })
+	_, cfg := maskedBlur(t, dev, dev.NewStream(), closedform.Gaussian, 0)
+	cfg.Patches = true
+	for i := range 40 {
+		k, err := anneal.NewBridge(dev, cfg)
+		if err != nil {
+			t.Fatalf("kernel %d: %v", i, err)
+		}
+		k.Close()
+	}
+}
