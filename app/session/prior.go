@@ -45,8 +45,8 @@ func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.Le
 
 // unlike says where bands are not of the kind that a learned prior was trained on, by the
 // test that its card holds the distribution of. Data seen through a PSF do not fail it more
-// often than scenes (TestShipped_UnlikeImagesAreFound). A device that fails says so when
-// the run begins.
+// often than scenes (TestShipped_UnlikeImagesAreFound). A test that could not be made is
+// said to be missing; the run goes on.
 func unlike(dev engine.Device, load func(engine.Device, engine.Stream) (deconv.LearnedPrior, error), c card.Card, o *solvers.Observation) []limpid.Finding {
 	if c.Typical == nil {
 		return nil
@@ -54,12 +54,12 @@ func unlike(dev engine.Device, load func(engine.Device, engine.Stream) (deconv.L
 	s := dev.NewStream()
 	p, err := load(dev, s)
 	if err != nil {
-		return nil
+		return untested(err)
 	}
 	defer p.Close()
 	t, err := evaluate.NewTest(dev, s, p, *c.Typical)
 	if err != nil {
-		return nil
+		return untested(err)
 	}
 	defer t.Close()
 	d := o.Data
@@ -75,7 +75,14 @@ func unlike(dev engine.Device, load func(engine.Device, engine.Stream) (deconv.L
 			}
 		}
 		f, ok := t.Image(pix, d.H, d.W, func(i int) float64 { return 1 / math.Sqrt(float64(weights[i])) }, engine.NewKey(1))
-		if !ok || f == nil || s.Err() != nil {
+		err := s.Err()
+		if f, fails := p.(interface{ Err() error }); err == nil && fails {
+			err = f.Err()
+		}
+		if err != nil {
+			return untested(err)
+		}
+		if !ok || f == nil {
 			continue
 		}
 		f.Code, f.Where = "prior.unlike", "prior"
@@ -85,4 +92,11 @@ func unlike(dev engine.Device, load func(engine.Device, engine.Stream) (deconv.L
 		out = append(out, *f)
 	}
 	return out
+}
+
+func untested(err error) []limpid.Finding {
+	return []limpid.Finding{{
+		Severity: limpid.Info, Code: "prior.untested", Where: "prior",
+		What: "the image was not compared with what the prior was trained on: " + err.Error(),
+	}}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"math"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"limpid/engine/cpu"
 	"limpid/priors/sims"
 	"limpid/solvers"
+	"limpid/solvers/deconv"
 )
 
 // A field like the training's raises nothing; the same field with its noise said to be
@@ -40,6 +42,10 @@ func TestUnlike_NoiseSaidTooSmall_IsFoundInItsBand(t *testing.T) {
 	got := unlike(dev, load, known, o)
 	if len(got) != 1 || got[0].Code != "prior.unlike" || got[0].Where != "prior, band r" {
 		t.Fatalf("findings %+v, want one about band r", got)
+	}
+	none := func(engine.Device, engine.Stream) (deconv.LearnedPrior, error) { return nil, errors.New("no memory") }
+	if got := unlike(dev, none, known, o); len(got) != 1 || got[0].Code != "prior.untested" {
+		t.Errorf("a prior that cannot be loaded: %+v", got)
 	}
 	for i := range o.Weights.Pix {
 		o.Weights.Pix[i] = 0
