@@ -195,7 +195,7 @@ func runRecipe(ctx context.Context, e *Env, args []string) error {
 			return err
 		}
 		r.Device = o.device
-		return carryMass(ctx, e, r, o)
+		return carryMass(ctx, e, &r, o)
 	}
 	if text, err := os.ReadFile(f.operands[0]); err == nil && session.IsDeblendRecipe(text) {
 		return runDeblend(ctx, e, f.operands[0], o)

@@ -35,7 +35,8 @@ Or maps instead of a catalogue: FITS images as FILE, FILE[N] or FILE[NAME]
   --counts F            galaxies per pixel, with --sigma-e
   --mask-map F          0 where masked
 Map
-  --pixel ARCMIN        side of a pixel (default: about 6 galaxies; of maps: the header's)
+  --pixel ARCMIN        side of a pixel (default: about 6 galaxies, or the learned prior's
+                        where that is near; of maps: the header's)
   --projection P        gnomonic (default) or flat-east (RA − RA0, columns to the east)
   --center RA,DEC       degrees; --size W,H pixels (default: what covers the galaxies)
   --noise N             weights (default), counts, inverse-variance
@@ -43,8 +44,11 @@ Map
   --min-galaxies N      pixels with fewer are masked (default 1)
   --pad N               pixels around the map (default: an eighth of its side)
 Method
-  --method M            lognormal (default), wiener, ks, sparse, mcalens, score
-  --prior NAME|FILE     learned prior of score (default kappa-cosmos: pixels of .29′)
+  --method M            auto (default: score where its prior knows such fields, else
+                        lognormal, and says why), score, lognormal, wiener, ks, sparse,
+                        mcalens, unet (a preview without error bars)
+  --prior NAME|FILE     learned prior of score (default kappa-cosmos: pixels of .29′), or
+                        network of unet (default kappa-unet)
   --spectrum F          theory (default; of score: prior, the learned prior's own), fit
                         (theory fitted to the shear), or a file of k (cycles/px) and P
   --source-z Z          redshift of the sources for the theory (default 1)
@@ -53,13 +57,16 @@ Method
   --reduced N           iterations for reduced shear (default 1)
   --smooth ARCMIN       of ks, and of the E and B modes shown (default 1)
   --fill N              iterations that fill gaps (ks)
-  --samples N --seed N  posterior samples (default 64), random seed (default 1)
+  --samples N --seed N  posterior samples (default 64, of score 32), random seed (default 1)
 More of the map
   --aperture F:R        aperture mass: schneider:5 or schirmer:10 (radius in arcmin)
   --profile RA,DEC[,W,R]  rings of W out to R arcmin (default .5, 10) about a position
   --inject RA,DEC,M,C,Z   add an NFW halo of M Msun/h, concentration C at redshift Z, and
                         say what of it the map recovers
                         (positions in pixels from 0 where maps have no sky)
+  --marks F             circles at the RA and Dec of a catalogue (FITS table, CSV, text) over
+                        the map, and the mean of the map there against random places
+  --contours F          contours of an image with a sky (X-ray, optical): FILE, FILE[N]
 Output
   -o OUT.fits           with OUT.png, OUT.json, OUT.bib and OUT.recipe.json (for
                         limpid-cli run) beside unless --fits-only
@@ -77,6 +84,7 @@ type massFlags struct {
 	raUnit, zRange, frame, projection        string
 	center, size, noise, method, spectrum    string
 	prior, nz, aperture, profile, inject     string
+	marks, contours                          string
 	maps                                     lens.MapFiles
 	pixel, sigmaE, sourceZ, shift, smoothing float64
 }
@@ -87,24 +95,24 @@ func (m *massFlags) register(f *flagSet) {
 		"ra": &m.cols.RA, "dec": &m.cols.Dec, "e1": &m.cols.E1, "e2": &m.cols.E2, "weight": &m.cols.Weight, "z": &m.cols.Z,
 		"ra-unit": &m.raUnit, "z-range": &m.zRange, "frame": &m.frame, "projection": &m.projection,
 		"center": &m.center, "size": &m.size, "noise": &m.noise,
+		"prior": &m.prior, "marks": &m.marks, "contours": &m.contours,
 		"nz": &m.nz, "aperture": &m.aperture, "profile": &m.profile, "inject": &m.inject,
 		"g1": &m.maps.G1, "g2": &m.maps.G2, "std1": &m.maps.Std1, "std2": &m.maps.Std2, "mask-map": &m.maps.Mask, "counts": &m.maps.Count,
 	} {
 		f.StringVar(p, name, "", "")
 	}
-	f.StringVar(&m.method, "method", string(massmap.Lognormal), "")
-	f.StringVar(&m.prior, "prior", lens.DefaultPrior, "")
+	f.StringVar(&m.method, "method", string(lens.Auto), "")
 	f.StringVar(&m.spectrum, "spectrum", "", "")
 	f.IntVar(&m.hdu, "hdu", 0, "")
 	f.IntVar(&m.minGalaxies, "min-galaxies", 1, "")
 	f.IntVar(&m.pad, "pad", -1, "")
 	f.IntVar(&m.reduced, "reduced", 1, "")
 	f.IntVar(&m.fill, "fill", 0, "")
-	f.IntVar(&m.samples, "samples", 64, "")
+	f.IntVar(&m.samples, "samples", 0, "")
 	f.Uint64Var(&m.seed, "seed", 1, "")
 	f.Float64Var(&m.pixel, "pixel", 0, "")
 	f.Float64Var(&m.sigmaE, "sigma-e", 0, "")
-	f.Float64Var(&m.sourceZ, "source-z", 1, "")
+	f.Float64Var(&m.sourceZ, "source-z", 0, "")
 	f.Float64Var(&m.shift, "shift", massmap.DefaultShift, "")
 	f.Float64Var(&m.smoothing, "smooth", 1, "")
 	f.BoolVar(&m.list, "columns", false, "")
@@ -185,15 +193,7 @@ func (m *massFlags) recipe(file string) (lens.Recipe, error) {
 	r.Method, r.Prior, r.Spectrum, r.SourceZ, r.NZ = massmap.Method(m.method), m.prior, m.spectrum, m.sourceZ, m.nz
 	r.Shift, r.Reduced, r.Smoothing, r.FillGaps, r.Pad = m.shift, m.reduced, m.smoothing, m.fill, m.pad
 	r.Samples, r.Seed, r.Device = m.samples, m.seed, m.device
-	switch {
-	case r.Spectrum == "" && r.Method == massmap.Score:
-		r.Spectrum = "prior"
-	case r.Spectrum == "":
-		r.Spectrum = "theory"
-	}
-	if r.Method != massmap.Score {
-		r.Prior = ""
-	}
+	r.Marks, r.Contours = m.marks, m.contours
 	if file == "" {
 		maps := m.maps
 		maps.SigmaE, maps.Arcmin = m.sigmaE, m.pixel
@@ -255,7 +255,7 @@ func massMap(ctx context.Context, e *Env, args []string) error {
 	if m.check {
 		return m.checkSigns(ctx, e, r)
 	}
-	return carryMass(ctx, e, r, m.outputFlags)
+	return carryMass(ctx, e, &r, m.outputFlags)
 }
 
 func listColumns(ctx context.Context, e *Env, file string, hdu int) error {
@@ -272,7 +272,7 @@ func listColumns(ctx context.Context, e *Env, file string, hdu int) error {
 }
 
 // openShear opens what a recipe names and says how it was read.
-func openShear(ctx context.Context, e *Env, r lens.Recipe, quiet bool) (*massmap.Field, error) {
+func openShear(ctx context.Context, e *Env, r *lens.Recipe, quiet bool) (*massmap.Field, error) {
 	field, cols, err := r.Field(ctx)
 	if err != nil {
 		return nil, err
@@ -294,7 +294,7 @@ func orNone(s string) string {
 }
 
 func (m *massFlags) checkSigns(ctx context.Context, e *Env, r lens.Recipe) error {
-	f, err := openShear(ctx, e, r, m.json)
+	f, err := openShear(ctx, e, &r, m.json)
 	if err != nil {
 		return err
 	}
@@ -333,7 +333,7 @@ func advise(change, set bool, flag string, list []string) []string {
 }
 
 // carryMass carries a recipe out and writes the result.
-func carryMass(ctx context.Context, e *Env, r lens.Recipe, o outputFlags) error {
+func carryMass(ctx context.Context, e *Env, r *lens.Recipe, o outputFlags) error {
 	if o.out == "" {
 		return usageError{"name the output: -o OUT.fits"}
 	}
@@ -343,6 +343,12 @@ func carryMass(ctx context.Context, e *Env, r lens.Recipe, o outputFlags) error 
 	field, err := openShear(ctx, e, r, o.json)
 	if err != nil {
 		return err
+	}
+	if err := r.Choose(field); err != nil {
+		return err
+	}
+	if !o.quiet && !o.json {
+		fmt.Fprintf(e.Out, "method %s, %s\n", r.Method, lens.InWords(r.Estimate(field)))
 	}
 	last := -1
 	show := e.Terminal && !o.quiet && !o.json
@@ -381,7 +387,7 @@ func carryMass(ctx context.Context, e *Env, r lens.Recipe, o outputFlags) error 
 	return nil
 }
 
-func exportMass(r lens.Recipe, res *lens.Result, o outputFlags) ([]string, error) {
+func exportMass(r *lens.Recipe, res *lens.Result, o outputFlags) ([]string, error) {
 	opt := lens.ExportOptions{FITS: o.out, NoSamples: o.noSamples}
 	stem := session.Stem(o.out)
 	if !o.fitsOnly {
@@ -396,9 +402,10 @@ func exportMass(r lens.Recipe, res *lens.Result, o outputFlags) ([]string, error
 			return written, err
 		}
 	}
-	r.Device = ""
+	saved := *r
+	saved.Device = ""
 	path := stem + ".recipe.json"
-	if err := r.Save(path); err != nil {
+	if err := saved.Save(path); err != nil {
 		return written, err
 	}
 	return append(written, path), nil
@@ -406,7 +413,7 @@ func exportMass(r lens.Recipe, res *lens.Result, o outputFlags) ([]string, error
 
 func printMass(e *Env, r *lens.Result, written []string) {
 	for _, x := range r.Findings {
-		if x.Severity != limpid.Info || x.Code == "mass.sheet" || x.Code == "shear.field" {
+		if x.Severity != limpid.Info || x.Code == "mass.sheet" || x.Code == "method.chosen" || x.Code == "shear.field" {
 			fmt.Fprintln(e.Out, x)
 		}
 	}
@@ -425,6 +432,9 @@ func printMass(e *Env, r *lens.Result, written []string) {
 			at = fmt.Sprintf("x %.1f y %.1f", p.X, p.Y)
 		}
 		fmt.Fprintf(e.Out, "  %s: κ %.3f ± %.3f, S/N %.1f, probability %.2f\n", at, p.Kappa, p.Std, p.SN, p.Probability)
+	}
+	if o := r.Overlay; o != nil && o.Stack != nil {
+		fmt.Fprintf(e.Out, "mean map at %d marks: κ %.4f, %.1f σ above random places\n", o.Stack.Used, o.Stack.Mean-o.Stack.Random, o.Stack.Sigma)
 	}
 	if p := r.Profile; p != nil {
 		fmt.Fprintln(e.Out, "profile, radius in arcmin and κ less its mean over the field:")

@@ -20,7 +20,8 @@ What to learn
   --noise RMS           of the images in FOLDER, in their unit (default 0: noiseless);
                         nothing is learned below 1.5 times of it
   --kind K              mean or median: no prior, but a network that predicts scenes seen
-                        through a Gaussian --fwhm of so many pixels: a fast preview
+                        through a Gaussian --fwhm of so many pixels: a fast preview.
+                        mean with kappa: mass maps of a field of shear
   --init WEIGHTS        start from the weights of another prior
 How
   --steps N             in all (default 6000); a training whose rate has not begun to

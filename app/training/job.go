@@ -20,6 +20,7 @@ import (
 	"limpid/priors/score"
 	"limpid/priors/sims"
 	"limpid/priors/train"
+	"limpid/solvers/massmap/preview"
 )
 
 // job is what an Options says to learn.
@@ -76,8 +77,8 @@ func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
 		}
 		return j, j.score(o, net, source, nil, 0)
 	case "kappa", "kappa-lognormal":
-		if o.Kind != "" {
-			return nil, fmt.Errorf("training: --kind %s is for images, not for convergence: its observation is a shear", o.Kind)
+		if o.Kind == card.Median {
+			return nil, fmt.Errorf("training: --kind median is for images; of convergence a mean can be learned")
 		}
 		cfg := sims.COSMOS()
 		if o.Sims == "kappa-lognormal" {
@@ -86,6 +87,9 @@ func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
 		source, err := sims.NewKappa(cfg)
 		if err != nil {
 			return nil, err
+		}
+		if o.Kind == card.Mean {
+			return j, j.shear(o, net, source)
 		}
 		return j, j.hybrid(o, net, source)
 	}
@@ -155,6 +159,22 @@ func (j *job) hybrid(o Options, net nn.UNetConfig, source *sims.Kappa) error {
 	j.scenes = func(n, side int) evaluate.Scenes {
 		return evaluate.Draw(source, n, side, engine.NewKey(o.Train.Seed).Fold(0xe7a1))
 	}
+	return nil
+}
+
+// shearLow and shearHigh bound the noise of a component of the shear in a pixel.
+const shearLow, shearHigh = 0.06, 0.35
+
+// shear learns to map the mass behind a field of shear.
+func (j *job) shear(o Options, net nn.UNetConfig, source *sims.Kappa) error {
+	r := hybrid.Range{Low: shearLow, High: shearHigh}
+	sp := source.Spectrum()
+	t, err := preview.NewTask(j.dev, j.s, source, sp, preview.TaskConfig{UNet: net, Side: o.Side, Batch: o.Batch, Range: r}, o.Train.Seed)
+	if err != nil {
+		return err
+	}
+	j.card = card.Card{Kind: card.Shear, Scenes: source.About() + "; their shear with masks and 2 to 30 galaxies a pixel", UNet: t.Config.UNet, Low: r.Low, High: r.High, Spectrum: &sp, Arcmin: source.Config.Arcmin}
+	j.task, j.closer = t, t.Close
 	return nil
 }
 

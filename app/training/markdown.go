@@ -22,6 +22,8 @@ func Markdown(c card.Card) string {
 		fmt.Fprintf(&b, "| peak signal to noise of the training | %g to %g, in any unit |\n", c.LowSNR, c.HighSNR)
 	case card.Mean, card.Median:
 		fmt.Fprintf(&b, "| peak signal to noise of the training | %g to %g, in any unit |\n| point spread | Gaussian, FWHM %g pixels |\n", c.LowSNR, c.HighSNR, c.FWHM)
+	case card.Shear:
+		fmt.Fprintf(&b, "| noise of the training | %g to %g, of a component of the shear in a pixel |\n| pixel | %g′ |\n", c.Low, c.High, c.Arcmin)
 	case card.Hybrid:
 		fmt.Fprintf(&b, "| noise of the training | %g to %g, in the unit of the map |\n| pixel | %g′ |\n", c.Low, c.High, c.Arcmin)
 	}

@@ -24,7 +24,8 @@ type Options struct {
 	Noise float64
 
 	// Kind is "" for a prior, or mean or median for a network that predicts scenes seen
-	// through a Gaussian point spread of FWHM pixels.
+	// through a Gaussian point spread of FWHM pixels; mean of kappa predicts convergence
+	// behind a field of shear.
 	Kind string
 	FWHM float64
 

@@ -20,6 +20,7 @@ const (
 	Hybrid = "hybrid" // priors/hybrid
 	Mean   = "mean"   // score.Regressor, trained with the ℓ2 loss
 	Median = "median" // the same with the ℓ1 loss
+	Shear  = "shear"  // solvers/massmap/preview: convergence of a field of shear
 )
 
 // Card is a model card.
@@ -41,8 +42,8 @@ type Card struct {
 	Centred bool    `json:"centred,omitempty"`
 	// FWHM is the point spread that a regression undoes, in pixels.
 	FWHM float64 `json:"fwhm,omitempty"`
-	// Low and High bound σ in the maps' unit, Spectrum is the Gaussian part, Arcmin the
-	// pixel; for kind Hybrid.
+	// Low and High bound σ in the maps' unit (of a component of the shear per pixel),
+	// Spectrum is the Gaussian part, Arcmin the pixel; for the kinds Hybrid and Shear.
 	Low      float64            `json:"low,omitempty"`
 	High     float64            `json:"high,omitempty"`
 	Spectrum *gaussian.Spectrum `json:"spectrum,omitempty"`
@@ -94,12 +95,12 @@ func Of(f *safetensors.File) (Card, error) {
 	}
 	switch c.Kind {
 	case Score, Mean, Median:
-	case Hybrid:
+	case Hybrid, Shear:
 		if c.Spectrum == nil || !(c.Low > 0 && c.High > c.Low) {
-			return c, fmt.Errorf("the hybrid prior %q has no spectrum or no range of noise", c.Name)
+			return c, fmt.Errorf("the network %q of the kind %s has no spectrum or no range of noise", c.Name, c.Kind)
 		}
 		if err := checkSpectrum(c.Spectrum); err != nil {
-			return c, fmt.Errorf("the hybrid prior %q: %w", c.Name, err)
+			return c, fmt.Errorf("the network %q: %w", c.Name, err)
 		}
 	default:
 		return c, fmt.Errorf("the prior %q is of the kind %q, which this version does not know", c.Name, c.Kind)

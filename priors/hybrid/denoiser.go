@@ -35,15 +35,15 @@ type Range struct {
 	High float64 `json:"high"`
 }
 
-// features describe the noise to the network.
-const features = 16
+// Features is how many numbers describe the noise to a network: see Range.Note.
+const Features = 16
 
 // embedding is the width of the network's condition.
 const embedding = 48
 
 // Network completes a configuration: three channels in, one out, told σ.
 func Network(c nn.UNetConfig) nn.UNetConfig {
-	c.In, c.Out, c.Noise, c.Embed = 3, 1, features, embedding
+	c.In, c.Out, c.Noise, c.Embed = 3, 1, Features, embedding
 	return c
 }
 
@@ -65,14 +65,14 @@ func (d *Denoiser) Network() *nn.UNet { return d.net }
 // Close frees the weights.
 func (d *Denoiser) Close() { d.net.Params().Free() }
 
-// note is what the network is told of σ: features of a root of it, which vary slowly.
-func (d *Denoiser) note(sigma float64) []float32 {
-	s := min(max(sigma, d.Range.Low), d.Range.High)
-	return nn.NoiseFeatures([]float64{math.Pow(s, 0.25)}, features)
+// Note is what a network is told of σ: features of a root of it, which vary slowly.
+func (r Range) Note(sigma float64) []float32 {
+	s := min(max(sigma, r.Low), r.High)
+	return nn.NoiseFeatures([]float64{math.Pow(s, 0.25)}, Features)
 }
 
-// scales are c and the standard deviation of W x for the power (h, w/2+1) of a grid.
-func scales(power []float64, h, w int, sigma float64) (c, signal float64) {
+// Scales are c and the standard deviation of W x for the power (h, w/2+1) of a grid.
+func Scales(power []float64, h, w int, sigma float64) (c, signal float64) {
 	for i, p := range power {
 		m := gaussian.ModeWeight(i%(w/2+1), w) / float64(h*w)
 		c += m * p * sigma * sigma / (p + sigma*sigma)

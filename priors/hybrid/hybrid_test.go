@@ -189,7 +189,7 @@ func TestPrior_SavedAndLoaded_IsTheTasksDenoiser(t *testing.T) {
 		p.Score(s, a, x, sigma)
 		q.Score(s, b, x, sigma)
 		pa, qa := host(s, a), host(s, b)
-		c, _ := scales(task.power, side, side, sigma)
+		c, _ := Scales(task.power, side, side, sigma)
 		for j := range pa {
 			if pa[j] != qa[j] {
 				t.Fatalf("σ = %g: the score changed in the file", sigma)

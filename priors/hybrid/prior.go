@@ -137,7 +137,7 @@ func (p *Prior) room(h, w int) error {
 	}{
 		{&p.filter, engine.Shape{1, h, w/2 + 1}},
 		{&p.spec, engine.Shape{1, h, w}.Spectrum()},
-		{&p.notes, engine.Shape{1, features}},
+		{&p.notes, engine.Shape{1, Features}},
 		{&p.r, img},
 		{&p.a, img},
 	} {
@@ -162,8 +162,8 @@ func (p *Prior) tune(s engine.Stream, sigma float64) {
 		p.host[i] = float32(v / (v + sigma*sigma))
 	}
 	s.Upload(p.filter, p.host)
-	s.Upload(p.notes, p.d.note(sigma))
-	p.c, p.v = scales(p.power, p.h, p.w, sigma)
+	s.Upload(p.notes, p.d.Range.Note(sigma))
+	p.c, p.v = Scales(p.power, p.h, p.w, sigma)
 	p.sigma = sigma
 }
 

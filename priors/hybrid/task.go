@@ -44,7 +44,7 @@ type Task struct {
 	scale       *engine.Tensor // (B) scalars
 	spec        *engine.Tensor
 	filter      *engine.Tensor // (B, side, side/2+1)
-	notes       *engine.Tensor // (B, features)
+	notes       *engine.Tensor // (B, Features)
 }
 
 // NewTask builds network and batches.
@@ -79,7 +79,7 @@ func NewTask(dev engine.Device, s engine.Stream, source Source, sp gaussian.Spec
 		{&t.scale, maps[:1]},
 		{&t.spec, maps.Spectrum()},
 		{&t.filter, engine.Shape{c.Batch, c.Side, c.Side/2 + 1}},
-		{&t.notes, engine.Shape{c.Batch, features}},
+		{&t.notes, engine.Shape{c.Batch, Features}},
 	} {
 		if *a.t, err = dev.Alloc(a.shape); err != nil {
 			t.Close()
@@ -141,8 +141,8 @@ func (t *Task) prepare(maps []float32, sigmas []float64, key engine.Key) {
 		for _, p := range t.power {
 			filter = append(filter, float32(p/(p+sigma*sigma)))
 		}
-		notes = append(notes, t.D.note(sigma)...)
-		cc, w := scales(t.power, c.Side, c.Side, sigma)
+		notes = append(notes, t.D.Range.Note(sigma)...)
+		cc, w := Scales(t.power, c.Side, c.Side, sigma)
 		sig, signal = append(sig, float32(sigma)), append(signal, float32(1/w))
 		inverse, gain = append(inverse, float32(1/sigma)), append(gain, float32(1/cc))
 	}

@@ -17,8 +17,8 @@ import (
 // Method names an algorithm.
 type Method string
 
-// The methods. KS and the sparse ones are estimates; Wiener and Lognormal give posterior
-// samples.
+// The methods. KS, the sparse ones and UNet are estimates; Wiener, Lognormal and Score give
+// posterior samples.
 const (
 	KS        Method = "ks"        // Kaiser & Squires 1993, smoothed
 	Wiener    Method = "wiener"    // exact posterior of a Gaussian prior
@@ -26,10 +26,11 @@ const (
 	MCALens   Method = "mcalens"   // sparse + Gaussian, Starck+2021
 	Lognormal Method = "lognormal" // Hamiltonian Monte Carlo on a lognormal prior
 	Score     Method = "score"     // bridge with a learned prior
+	UNet      Method = "unet"      // regression by a network: a preview
 )
 
 // Methods in the order a user sees them.
-func Methods() []Method { return []Method{KS, Wiener, Sparse, MCALens, Lognormal, Score} }
+func Methods() []Method { return []Method{KS, Wiener, Sparse, MCALens, Lognormal, Score, UNet} }
 
 // Samples reports whether the method draws from a posterior.
 func (m Method) Samples() bool { return m == Wiener || m == Lognormal || m == Score }
@@ -52,6 +53,7 @@ type Settings struct {
 	Thin      int // of Lognormal: trajectories per draw; default 2
 	Batch     int // draws per step of Wiener; default 1
 	Learned   Learned
+	Network   Network // of UNet
 }
 
 // DefaultShift is λ of simulated convergence maps at pixels of .29′ and sources like
@@ -92,6 +94,9 @@ func New(ctx context.Context, dev engine.Device, f *Field, set Settings) (*Probl
 		set.Pad = DefaultPad(f.H, f.W)
 	}
 	p := &Problem{Field: f, Settings: set, Data: f.Shear, Weights: f.Weights, dev: dev, stream: dev.NewStream()}
+	if set.Method == UNet {
+		p.Settings.Spectrum = set.Network.Spectrum() // the one it was trained with
+	}
 	batch := max(set.Chains, set.Batch, set.Learned.Batch, 1)
 	var err error
 	if p.Op, err = operator.NewShear(dev, p.stream, operator.ShearGrid(f.H, f.W, set.Pad), batch); err != nil {
@@ -104,7 +109,7 @@ func New(ctx context.Context, dev engine.Device, f *Field, set Settings) (*Probl
 			return nil, err
 		}
 	}
-	build := map[Method]func(engine.Device) error{KS: p.ks, Wiener: p.wiener, Sparse: p.sparse, MCALens: p.mcalens, Lognormal: p.lognormal, Score: p.score}[set.Method]
+	build := map[Method]func(engine.Device) error{KS: p.ks, Wiener: p.wiener, Sparse: p.sparse, MCALens: p.mcalens, Lognormal: p.lognormal, Score: p.score, UNet: p.unet}[set.Method]
 	if err := build(dev); err != nil {
 		p.Close()
 		return nil, err
@@ -117,7 +122,7 @@ func (s *Settings) check() error {
 	bad := func(format string, a ...any) error {
 		return fmt.Errorf("massmap: "+format+": %w", append(a, ErrSetting)...)
 	}
-	needsSpectrum := s.Method == Wiener || s.Method == MCALens || s.Method == Lognormal || s.Method == Score || (s.Reduced > 0 && s.Method != KS)
+	needsSpectrum := s.Method != UNet && (s.Method == Wiener || s.Method == MCALens || s.Method == Lognormal || s.Method == Score || (s.Reduced > 0 && s.Method != KS))
 	known := false
 	for _, m := range Methods() {
 		known = known || m == s.Method
@@ -127,6 +132,8 @@ func (s *Settings) check() error {
 		return bad("method %q is not one of %v", s.Method, Methods())
 	case needsSpectrum && len(s.Spectrum.LogK) == 0:
 		return bad("method %s needs a power spectrum of the convergence", s.Method)
+	case s.Method == UNet && s.Network == nil:
+		return bad("method %s needs a network", s.Method)
 	case s.Method == Lognormal && !(s.Shift > 0):
 		return bad("a lognormal map needs a shift above 0, not %g", s.Shift)
 	case s.Smoothing < 0 || math.IsNaN(s.Smoothing) || math.IsInf(s.Smoothing, 0):
@@ -148,6 +155,8 @@ func (p *Problem) say() {
 	switch p.Settings.Method {
 	case KS, Sparse, MCALens:
 		note(limpid.Info, "method.estimate", "method", "this method gives an estimate without posterior samples", "use wiener, lognormal or score for error bars")
+	case UNet:
+		note(limpid.Warning, "method.preview", "method", "a preview by a network that has learned what maps look like: no samples and no error bars", "use score, lognormal or wiener for error bars")
 	case Wiener:
 		note(limpid.Warning, "prior.gaussian", "prior",
 			"the Gaussian prior does not know that mass maps have high peaks: its error bars hold on average, and are far too narrow at peaks",

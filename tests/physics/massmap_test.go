@@ -23,9 +23,12 @@ import (
 )
 
 var (
-	massSeeds   = flag.Int("mass-seeds", 5, "further noise seeds of the mass-map table")
-	massMethods = flag.String("mass-methods", "ks,wiener,sparse,mcalens,lognormal", "methods of the mass-map table; score takes long")
-	massDraws   = flag.Int("mass-draws", 24, "learned draws of the mass-map table")
+	massSeeds       = flag.Int("mass-seeds", 5, "further noise seeds of the mass-map table")
+	massMethods     = flag.String("mass-methods", "ks,wiener,sparse,mcalens,lognormal", "methods of the mass-map table; score takes long")
+	massTruths      = flag.String("mass-truths", "ktng_kappa360v2,ktng_cosmos_kappa360", "truths of the mass-map table")
+	massNetwork     = flag.String("mass-network", "", "network of the method unet; default: the one that ships")
+	massPriorTruths = flag.Int("mass-prior-truths", 4, "truths drawn from the prior itself")
+	massDraws       = flag.Int("mass-draws", 24, "learned draws of the mass-map table")
 )
 
 var massThreshold = flag.Float64("mass-threshold", 0, "threshold of the sparse methods, in sigma")
@@ -110,6 +113,36 @@ type massResult struct {
 	seconds float64
 	draws   int
 	accept  float64
+	samples [][]float32 // on the field
+}
+
+func (r massResult) String() string {
+	return fmt.Sprintf("RMSE %.3fe-2  r %.3f  coverage %.3f %.3f %.3f, where the map is high %.3f %.3f  %d draws  acceptance %.2f  %.1f s",
+		100*r.rmse, r.r, r.cover[0], r.cover[1], r.cover[2], r.seen[0], r.seen[1], r.draws, r.accept, r.seconds)
+}
+
+// average is the mean of results, and its standard error.
+func average(rows []massResult) (mean, off massResult) {
+	n := float64(len(rows))
+	all := func(r *massResult) []*float64 {
+		return []*float64{&r.rmse, &r.r, &r.cover[0], &r.cover[1], &r.cover[2], &r.seen[0], &r.seen[1], &r.seconds, &r.accept}
+	}
+	for i := range rows {
+		mean.draws = rows[i].draws
+		for k, v := range all(&rows[i]) {
+			*all(&mean)[k] += *v / n
+		}
+	}
+	for i := range rows {
+		for k, v := range all(&rows[i]) {
+			d := *v - *all(&mean)[k]
+			*all(&off)[k] += d * d / (n * (n - 1))
+		}
+	}
+	for _, v := range all(&off) {
+		*v = math.Sqrt(*v)
+	}
+	return mean, off
 }
 
 // judge compares an estimate with the truth as the anchors do: both times mask, their
@@ -194,6 +227,7 @@ func runMass(t *testing.T, dev engine.Device, f *massmap.Field, truth []float32,
 	}
 	res.rmse, res.r = judge(truth, est, f)
 	res.cover, res.seen = coverage(truth, est, samples, f)
+	res.samples = samples
 	return res
 }
 
@@ -278,7 +312,7 @@ func TestMassMap_Table(t *testing.T) {
 	sp := kappaTheory(t, dir)
 	dev := cpu.New(cpu.Options{})
 	defer dev.Close()
-	for _, name := range []string{"ktng_kappa360v2", "ktng_cosmos_kappa360"} {
+	for _, name := range strings.Split(*massTruths, ",") {
 		truth, _ := readImage(t, filepath.Join(dir, name+".fits"), "")
 		first, last := 0, *massSeeds
 		if name != "ktng_kappa360v2" { // the mock is of the other map
@@ -287,35 +321,32 @@ func TestMassMap_Table(t *testing.T) {
 		for _, method := range strings.Split(*massMethods, ",") {
 			set := massmap.Settings{Method: massmap.Method(method), Spectrum: sp, Shift: massShift, Smoothing: 1, Threshold: *massThreshold}
 			draws := map[massmap.Method]int{massmap.Wiener: 100, massmap.Lognormal: 400, massmap.Score: *massDraws}[set.Method]
-			if set.Method == massmap.Score {
+			switch set.Method {
+			case massmap.Score:
 				prior, err := lens.OpenPrior(dev, lens.DefaultPrior, massPixel)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer prior.Close()
 				set.Learned = prior.Learned
+			case massmap.UNet:
+				net, err := lens.OpenNetwork(dev, *massNetwork, mock(t, dev, dir, truth, 1))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer net.Close()
+				set.Network = net
 			}
 			var rows []massResult
 			for seed := first; seed <= last; seed++ {
 				f := mock(t, dev, dir, truth, seed)
 				r := runMass(t, dev, f, truth, set, draws)
+				r.samples = nil
 				rows = append(rows, r)
-				fmt.Printf("%-22s %-10s seed %d: RMSE %.3fe-2  r %.3f  coverage %.3f %.3f %.3f, where the map is high %.3f %.3f  %d draws  acceptance %.2f  %.1f s\n",
-					name, method, seed, 100*r.rmse, r.r, r.cover[0], r.cover[1], r.cover[2], r.seen[0], r.seen[1], r.draws, r.accept, r.seconds)
+				fmt.Printf("%-22s %-10s seed %d: %s\n", name, method, seed, r)
 			}
-			var m massResult
-			for _, r := range rows {
-				n := float64(len(rows))
-				m.rmse, m.r, m.seconds = m.rmse+r.rmse/n, m.r+r.r/n, m.seconds+r.seconds/n
-				for c := range m.cover {
-					m.cover[c] += r.cover[c] / n
-				}
-				for c := range m.seen {
-					m.seen[c] += r.seen[c] / n
-				}
-			}
-			fmt.Printf("%-22s %-10s mean of %d: RMSE %.3fe-2  r %.3f  coverage %.3f %.3f %.3f, where the map is high %.3f %.3f  %.1f s\n",
-				name, method, len(rows), 100*m.rmse, m.r, m.cover[0], m.cover[1], m.cover[2], m.seen[0], m.seen[1], m.seconds)
+			m, off := average(rows)
+			fmt.Printf("%-22s %-10s mean of %d: %s\n  its error: %s\n", name, method, len(rows), m, off)
 			if want, ok := massBounds[set.Method]; ok && name == "ktng_kappa360v2" && (m.rmse > want[0] || m.r < want[1]) {
 				t.Errorf("%s: RMSE %.4g and r %.3f, want at most %.4g and at least %.3f", method, m.rmse, m.r, want[0], want[1])
 			}

@@ -63,7 +63,7 @@ var rules = []rule{
 	{"app/recipe", []string{"solvers", "priors"}},
 	{"app/session", []string{"app/recipe", "app/training", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
 	{"app/calibration", []string{"app/training", "priors", "solvers", "engine"}},
-	{"app/training", []string{"assets", "fitsio", "priors", "engine"}},
+	{"app/training", []string{"assets", "fitsio", "solvers", "priors", "engine"}},
 	{"app/batch", []string{"app/session", "app/recipe", "engine"}},
 	{"app/cli", []string{"app/calibration", "app/batch", "app/session", "app/training", "app/recipe", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
 	{"app/cmd", []string{"app", "ui", "assets", "engine", "gpu"}},

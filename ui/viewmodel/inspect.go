@@ -289,28 +289,13 @@ func (m *Model) Contours(t *Tile) [][4]float32 {
 	l := m.panes.limits[t.group].limits
 	if p := t.Picture; p.contours == nil || p.contoursAt != l {
 		p.contoursAt = l
-		median, sigma := p.Image.Robust()
-		if low := median + contourSigma*sigma; low > l.Lo && low < l.Hi {
-			l.Lo = low // contours of noise say nothing
-		}
-		for reduced := 0; reduced < p.Image.Levels(); reduced++ {
-			p.contours = [][4]float32{}
-			for _, level := range measure.Levels(l, 5) {
-				for _, s := range measure.Contours(p.Image, level, reduced) {
-					p.contours = append(p.contours, [4]float32{s.X0, s.Y0, s.X1, s.Y1})
-				}
-			}
-			if len(p.contours) <= maxPieces {
-				break
-			}
+		p.contours = [][4]float32{}
+		for _, s := range measure.AutoContours(p.Image, l, maxPieces) {
+			p.contours = append(p.contours, [4]float32{s.X0, s.Y0, s.X1, s.Y1})
 		}
 	}
 	return t.Picture.contours
 }
-
-// contourSigma is how far above the middle, in robust standard deviations of the
-// pixels, the lowest contour may not reach down.
-const contourSigma = 2
 
 // maxPieces bounds the contours of a noisy image: beyond, they are traced in a copy
 // reduced by two.

@@ -72,6 +72,33 @@ func cell(out []Segment, x, y float32, v [4]float32) []Segment {
 	return out
 }
 
+// contourSigma is how far above the middle, in robust standard deviations of the pixels,
+// the lowest of AutoContours may not reach down, and autoLevels how many there are.
+const (
+	contourSigma = 2
+	autoLevels   = 5
+)
+
+// AutoContours traces five levels between limits, none so low that it follows the noise,
+// in a copy so much reduced that there are at most so many pieces, where that is possible.
+func AutoContours(im *figure.Image, l figure.Limits, most int) []Segment {
+	median, sigma := im.Robust()
+	if low := median + contourSigma*sigma; low > l.Lo && low < l.Hi {
+		l.Lo = low
+	}
+	var out []Segment
+	for reduced := range im.Levels() {
+		out = nil
+		for _, level := range Levels(l, autoLevels) {
+			out = append(out, Contours(im, level, reduced)...)
+		}
+		if len(out) <= most {
+			break
+		}
+	}
+	return out
+}
+
 // Levels are n contour levels between limits, in equal ratios of the distance from
 // lo (each twice the one before), the highest half of hi.
 func Levels(l figure.Limits, n int) []float64 {

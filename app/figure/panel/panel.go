@@ -28,6 +28,10 @@ type Tile struct {
 	NoBar bool
 	// Sky of this tile where it differs from the figure's.
 	Sky figure.Sky
+	// Lines are pieces of line (x0, y0, x1, y1) and Marks places of circles over the
+	// picture, in pixels from 0.
+	Lines [][4]float64
+	Marks [][2]float64
 }
 
 // Figure is a grid of tiles. The zero values of its settings are good ones.
@@ -246,6 +250,7 @@ func (s *sheet) tile(i int, x, y float64, marks bool) {
 	var r figure.Renderer
 	r.Render(pic, t.Image, view, &table, table.Style().Bad)
 	s.picture(x, y, w, h, pic)
+	s.over(t, view, x, y, w, h)
 	s.frame(x, y, w, h)
 	if marks {
 		s.marks(s.f.skyOf(t), s.turn[i], x, y, w, h, view.Zoom*s.px, pic, t.Image)

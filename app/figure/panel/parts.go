@@ -157,3 +157,52 @@ func outstanding(pic *image.RGBA, x0, y0, x1, y1 float64) (ink, halo color.RGBA)
 	}
 	return white, black
 }
+
+// Sizes of what is drawn over a picture, in points.
+const (
+	lineWidth  = 0.5
+	markWidth  = 0.7
+	markRadius = 3.2
+)
+
+var (
+	lineInk = color.RGBA{255, 255, 255, 255}
+	markInk = color.RGBA{0x4a, 0xd9, 0xff, 255}
+)
+
+// over draws the lines and marks of a tile whose picture is at (x, y), w × h points.
+func (s *sheet) over(t Tile, view figure.View, x, y, w, h float64) {
+	pw, ph := int(math.Round(w/s.px)), int(math.Round(h/s.px))
+	at := func(ix, iy float64) (sx, sy float64, in bool) {
+		sx, sy = view.Screen(pw, ph, ix, iy)
+		sx, sy = sx*s.px, sy*s.px
+		return x + sx, y + sy, sx >= 0 && sy >= 0 && sx <= w && sy <= h
+	}
+	var p path
+	for _, l := range t.Lines {
+		ax, ay, in1 := at(l[0], l[1])
+		bx, by, in2 := at(l[2], l[3])
+		if in1 && in2 && (ax != bx || ay != by) {
+			p = append(p, stroke(ax, ay, bx, by, lineWidth)...)
+		}
+	}
+	if p != nil {
+		s.fill(p, lineInk)
+	}
+	p = nil
+	for _, m := range t.Marks {
+		cx, cy, _ := at(m[0], m[1])
+		if cx-markRadius < x || cy-markRadius < y || cx+markRadius > x+w || cy+markRadius > y+h {
+			continue
+		}
+		const sides = 20
+		for k := range sides {
+			s0, c0 := math.Sincos(2 * math.Pi * float64(k) / sides)
+			s1, c1 := math.Sincos(2 * math.Pi * float64(k+1) / sides)
+			p = append(p, stroke(cx+markRadius*c0, cy+markRadius*s0, cx+markRadius*c1, cy+markRadius*s1, markWidth)...)
+		}
+	}
+	if p != nil {
+		s.fill(p, markInk)
+	}
+}

@@ -33,16 +33,30 @@ var recoveryRadii = []float64{1, 2, 4}
 
 // Carry maps a field by a recipe, with what is asked for beside the map. tell may be nil.
 func (r *Recipe) Carry(ctx context.Context, dev engine.Device, f *massmap.Field, tell func(Progress)) (*Result, error) {
+	if err := r.Choose(f); err != nil {
+		return nil, err
+	}
+	over, err := OpenOverlay(ctx, f, r.Marks, r.Contours)
+	if err != nil {
+		return nil, err
+	}
 	set := massmap.Settings{Method: r.Method, Shift: r.Shift, Pad: r.Pad, Smoothing: r.Smoothing, FillGaps: r.FillGaps, Reduced: r.Reduced}
 	var prior *LearnedPrior
-	var err error
-	if r.Method == massmap.Score {
-		if prior, err = OpenPrior(dev, r.Prior, f.Arcmin); err != nil {
+	switch r.Method {
+	case massmap.Score:
+		if prior, err = OpenPrior(dev, r.prior(), f.Arcmin); err != nil {
 			return nil, err
 		}
 		defer prior.Close()
 		set.Learned = prior.Learned
 		f.Findings = append(f.Findings, prior.Findings...)
+	case massmap.UNet:
+		net, err := OpenNetwork(dev, r.Prior, f)
+		if err != nil {
+			return nil, err
+		}
+		defer net.Close()
+		set.Network = net
 	}
 	if set.Spectrum, err = r.spectrum(ctx, dev, f, prior); err != nil {
 		return nil, err
@@ -72,6 +86,11 @@ func (r *Recipe) Carry(ctx context.Context, dev engine.Device, f *massmap.Field,
 	}
 	if inj != nil {
 		res.Recovery = recovery(*r.Inject, inj, without, res)
+	}
+	if over != nil {
+		over.stack(res.Job.Field, res.Mean)
+		res.Overlay = over
+		res.Findings = append(res.Findings, over.Findings...)
 	}
 	return res, r.beside(res)
 }

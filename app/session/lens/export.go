@@ -213,7 +213,11 @@ func (r *Result) Figure() (panel.Figure, error) {
 			l := im.Quantiles(0.01, 0.998)
 			style.Limits = figure.Limits{Lo: l[0], Hi: l[1]}
 		}
-		fig.Tiles = append(fig.Tiles, panel.Tile{Title: title, Image: im, Style: style, Label: label})
+		t := panel.Tile{Title: title, Image: im, Style: style, Label: label}
+		if o := r.Overlay; o != nil && (title == "Mean" || title == "S/N") {
+			t.Lines, t.Marks = o.Lines, o.Marks
+		}
+		fig.Tiles = append(fig.Tiles, t)
 	}
 	im, err := figure.NewImage(figure.Plane{Data: r.Mean, W: f.W, H: f.H})
 	if err != nil {
@@ -288,6 +292,9 @@ func (r *Result) Summary() map[string]any {
 	}
 	if r.Null != nil {
 		out["null_tests"] = r.Null
+	}
+	if o := r.Overlay; o != nil && o.Stack != nil {
+		out["stack"] = o.Stack
 	}
 	if q := r.Recovery; q != nil {
 		var points []map[string]any

@@ -40,24 +40,28 @@ type Recipe struct {
 	Binning binning.Options `json:"binning"`
 	Maps    *MapFiles       `json:"maps,omitempty"`
 
-	Method massmap.Method `json:"method"`
-	Prior  string         `json:"prior,omitempty"` // of score
+	Method massmap.Method `json:"method"`          // or Auto
+	Prior  string         `json:"prior,omitempty"` // of score; of unet: its network
 	// Spectrum is "theory", "fit" (from theory, by the shear), "prior" (that of the
-	// learned prior) or a file of k in cycles per pixel and P.
+	// learned prior) or a file of k in cycles per pixel and P; "": prior with score, theory
+	// else.
 	Spectrum  string    `json:"spectrum"`
-	SourceZ   float64   `json:"source_z,omitempty"` // one plane of sources
+	SourceZ   float64   `json:"source_z,omitempty"` // one plane of sources; 0: at 1
 	NZ        string    `json:"nz,omitempty"`       // file of z and n(z) instead
 	Shift     float64   `json:"shift,omitempty"`
 	Reduced   int       `json:"reduced"`
 	Smoothing float64   `json:"smoothing,omitempty"` // arcmin
 	FillGaps  int       `json:"fill_gaps,omitempty"`
-	Pad       int       `json:"pad"` // negative: automatic
-	Samples   int       `json:"samples"`
+	Pad       int       `json:"pad"`     // negative: automatic
+	Samples   int       `json:"samples"` // 0: LearnedSamples or DefaultSamples
 	Seed      uint64    `json:"seed"`
 	Device    string    `json:"device,omitempty"`
 	Aperture  *Aperture `json:"aperture,omitempty"`
 	Profile   *Profile  `json:"profile,omitempty"`
 	Inject    *Halo     `json:"inject,omitempty"`
+	// Marks is a catalogue and Contours an image to lay over the map.
+	Marks    string `json:"marks,omitempty"`
+	Contours string `json:"contours,omitempty"`
 }
 
 // Aperture asks for a map of aperture mass.
@@ -86,14 +90,14 @@ type Halo struct {
 // DefaultRecipe is what a user gets who changes nothing but the file.
 func DefaultRecipe(file string) Recipe {
 	return Recipe{
-		Version: RecipeVersion, Task: Task, File: file, Method: massmap.Lognormal, Prior: DefaultPrior, Spectrum: "theory",
-		SourceZ: 1, Shift: massmap.DefaultShift, Reduced: 1, Smoothing: 1, Pad: -1, Samples: 64, Seed: 1,
+		Version: RecipeVersion, Task: Task, File: file, Method: Auto,
+		Shift: massmap.DefaultShift, Reduced: 1, Smoothing: 1, Pad: -1, Seed: 1,
 	}
 }
 
 // files are the paths inside a recipe.
 func (r *Recipe) files() []*string {
-	out := []*string{&r.File, &r.NZ}
+	out := []*string{&r.File, &r.NZ, &r.Marks, &r.Contours}
 	switch r.Spectrum {
 	case "theory", "fit", "prior", "":
 	default:
@@ -201,15 +205,40 @@ func (r *Recipe) Field(ctx context.Context) (*massmap.Field, Columns, error) {
 		return nil, Columns{}, err
 	}
 	defer c.Close()
-	return c.Bin(ctx, r.Columns, r.Binning)
+	return r.Bin(ctx, c)
+}
+
+// Bin puts a catalogue on pixels. Where neither pixel nor method are named, the pixel is
+// the learned prior's if that suits the catalogue; it is then written to the recipe.
+func (r *Recipe) Bin(ctx context.Context, c *Catalogue) (*massmap.Field, Columns, error) {
+	f, cols, err := c.Bin(ctx, r.Columns, r.Binning)
+	if err != nil || r.Binning.Arcmin != 0 || r.Binning.W != 0 || (r.Method != Auto && r.Method != "" && r.Method != massmap.Score) {
+		return f, cols, err
+	}
+	pixel := autoPixel(r.prior(), f)
+	if pixel == 0 {
+		return f, cols, nil
+	}
+	o := r.Binning
+	o.Arcmin = pixel
+	g, cols, err := c.Bin(ctx, r.Columns, o)
+	if err != nil {
+		return f, cols, nil //nolint:nilerr // the first pixel did
+	}
+	r.Binning.Arcmin = pixel
+	return g, cols, nil
 }
 
 // Sources are those of the recipe.
 func (r *Recipe) Sources() (theory.Sources, error) {
 	if r.NZ == "" {
-		s, err := theory.SinglePlane(r.SourceZ)
+		z := r.SourceZ
+		if z == 0 {
+			z = 1
+		}
+		s, err := theory.SinglePlane(z)
 		if err != nil {
-			return s, fmt.Errorf("lens: sources at z = %g: %v: %w", r.SourceZ, err, massmap.ErrSetting)
+			return s, fmt.Errorf("lens: sources at z = %g: %v: %w", z, err, massmap.ErrSetting)
 		}
 		return s, nil
 	}

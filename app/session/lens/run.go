@@ -52,6 +52,7 @@ type Result struct {
 	Aperture    *measure.Aperture // nil: not asked for
 	Profile     *measure.Band     // nil: not asked for
 	Recovery    *Recovery         // nil: no halo was injected
+	Overlay     *Overlay          // nil: nothing is laid over the map
 	Chi2        float64           // per component of the mean map; NaN where unknown
 	Chi2Draws   float64           // of single draws: 1 if prior and noise are right; NaN without
 	Acceptance  float64

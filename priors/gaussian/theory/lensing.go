@@ -14,6 +14,19 @@ type Sources struct {
 	z, n []float64 // normalised; one point: all at that redshift
 }
 
+// Mean is the mean redshift.
+func (s Sources) Mean() float64 {
+	if len(s.z) == 1 {
+		return s.z[0]
+	}
+	var zn, n float64
+	for i := 1; i < len(s.z); i++ {
+		w := (s.n[i] + s.n[i-1]) / 2 * (s.z[i] - s.z[i-1])
+		zn, n = zn+w*(s.z[i]+s.z[i-1])/2, n+w
+	}
+	return zn / n
+}
+
 // SinglePlane puts all sources at z.
 func SinglePlane(z float64) (Sources, error) { return NewSources([]float64{z}, []float64{1}) }
 

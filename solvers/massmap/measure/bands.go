@@ -151,19 +151,27 @@ func Distribution(f *massmap.Field, mean []float32, samples [][]float32, lo, hi 
 // StackResult is the mean of a map at given positions against random ones.
 type StackResult struct {
 	Used   int     // positions on unmasked pixels
-	Mean   float64 // of the smoothed map there
-	Random float64 // mean of the same over random sets
-	Std    float64 // of the sets
+	Mean   float64 // of the map there
+	Random float64 // of the map at all unmasked pixels
+	Std    float64 // of the mean at as many random unmasked pixels, drawn independently
 	Sigma  float64 // (Mean − Random)/Std
 }
 
-// Stack averages a smoothed map at positions (RA, Dec), and at sets of as many random
-// unmasked pixels, from seed.
-func Stack(f *massmap.Field, m []float32, ra, dec []float64, smoothing float64, sets int, seed uint64) (StackResult, error) {
-	if !(smoothing > 0) || sets < 10 || len(ra) != len(dec) {
-		return StackResult{}, fmt.Errorf("measure: a stack of %d and %d coordinates smoothed by %g′ against %d sets: %w", len(ra), len(dec), smoothing, sets, massmap.ErrSetting)
+// Stack averages a map at positions (RA, Dec). smoothing is the standard deviation of a
+// Gaussian in arcmin, 0 for none: a posterior mean is smooth by itself, and more smoothing
+// takes signal away. What random positions would give is not drawn but known exactly, the
+// map's own mean and its standard deviation over √Used.
+func Stack(f *massmap.Field, m []float32, ra, dec []float64, smoothing float64) (StackResult, error) {
+	if !(smoothing >= 0) || math.IsInf(smoothing, 0) || len(ra) != len(dec) {
+		return StackResult{}, fmt.Errorf("measure: a stack of %d and %d coordinates smoothed by %g′: %w", len(ra), len(dec), smoothing, massmap.ErrSetting)
 	}
-	s := newBlur(f, smoothing).apply(f, m)
+	s := make([]float64, len(m))
+	for i, v := range m {
+		s[i] = float64(v)
+	}
+	if smoothing > 0 {
+		s = newBlur(f, smoothing).apply(f, m)
+	}
 	var r StackResult
 	for i := range ra {
 		x, y, ok := f.Projection.ToPixel(ra[i], dec[i])
@@ -178,20 +186,14 @@ func Stack(f *massmap.Field, m []float32, ra, dec []float64, smoothing float64, 
 		return r, fmt.Errorf("measure: none of %d positions lies on an unmasked pixel: %w", len(ra), massmap.ErrEmpty)
 	}
 	r.Mean /= float64(r.Used)
-	var open []int
-	for i := range s {
+	var open []float64
+	for i, v := range s {
 		if !f.Masked(i) {
-			open = append(open, i)
+			open = append(open, v)
 		}
 	}
-	g := newRand(seed)
-	values := make([]float64, sets)
-	for k := range values {
-		for range r.Used {
-			values[k] += s[open[g.IntN(len(open))]] / float64(r.Used)
-		}
-	}
-	r.Random, r.Std = stat.MeanStdDev(values, nil)
+	r.Random, r.Std = stat.PopMeanStdDev(open, nil)
+	r.Std /= math.Sqrt(float64(r.Used))
 	r.Sigma = (r.Mean - r.Random) / r.Std
 	return r, nil
 }

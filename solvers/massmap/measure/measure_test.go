@@ -245,11 +245,32 @@ func TestStack_AtTheLumps_StandsOut(t *testing.T) {
 	f, kappa := lens(t, dev, 0.05)
 	ra1, dec1, _ := f.Projection.ToSky(30, 40)
 	ra2, dec2, _ := f.Projection.ToSky(70, 60)
-	r, err := measure.Stack(f, kappa, []float64{ra1, ra2, 200}, []float64{dec1, dec2, 2}, 1, 1000, 1)
+	r, err := measure.Stack(f, kappa, []float64{ra1, ra2, 200}, []float64{dec1, dec2, 2}, 1)
 	if err != nil || r.Used != 2 || r.Sigma < 4 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, err := measure.Stack(f, kappa, []float64{200}, []float64{2}, 1, 1000, 1); !errors.Is(err, massmap.ErrEmpty) {
+	plain, err := measure.Stack(f, kappa, []float64{ra1, ra2}, []float64{dec1, dec2}, 0)
+	if want := float64(kappa[40*side+30]+kappa[60*side+70]) / 2; err != nil || math.Abs(plain.Mean-want) > 1e-6 {
+		t.Errorf("without smoothing: %+v, want a mean of %g, %v", plain, want, err)
+	}
+	// the standard deviation is that of random sets
+	g := rand.New(rand.NewPCG(1, 2))
+	var sum, square float64
+	for range 20000 {
+		var m float64
+		for k := 0; k < 2; {
+			if i := g.IntN(side * side); !f.Masked(i) {
+				m += float64(kappa[i]) / 2
+				k++
+			}
+		}
+		sum, square = sum+m, square+m*m
+	}
+	sum, square = sum/20000, square/20000
+	if std := math.Sqrt(square - sum*sum); math.Abs(plain.Std/std-1) > 0.04 || math.Abs(plain.Random-sum) > 4*std/math.Sqrt(20000) {
+		t.Errorf("random sets: %.4f ± %.4f, said to be %.4f ± %.4f", sum, std, plain.Random, plain.Std)
+	}
+	if _, err := measure.Stack(f, kappa, []float64{200}, []float64{2}, 1); !errors.Is(err, massmap.ErrEmpty) {
 		t.Errorf("elsewhere: %v", err)
 	}
 }
