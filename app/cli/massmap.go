@@ -397,15 +397,8 @@ func exportMass(r *lens.Recipe, res *lens.Result, o outputFlags) ([]string, erro
 	if err != nil || o.fitsOnly {
 		return written, err
 	}
-	if r.File != "" {
-		if r.SHA256, err = lens.Sum(r.File); err != nil {
-			return written, err
-		}
-	}
-	saved := *r
-	saved.Device = ""
 	path := stem + ".recipe.json"
-	if err := saved.Save(path); err != nil {
+	if err := r.Publish(path); err != nil {
 		return written, err
 	}
 	return append(written, path), nil

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"path/filepath"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -11,6 +12,7 @@ import (
 	"limpid/ui/view/lensview"
 	"limpid/ui/viewmodel"
 	"limpid/ui/viewmodel/blend"
+	"limpid/ui/viewmodel/form"
 	"limpid/ui/viewmodel/learned"
 	"limpid/ui/viewmodel/lensing"
 	"limpid/ui/viewmodel/work"
@@ -122,9 +124,18 @@ func (w *Window) needLens() {
 		Session: w.o.Session, Post: w.o.Post, Changed: func() { w.spaceChanged(MassMap) }, Fail: w.m.Tell, Opened: w.used,
 	})
 	s.lensV = lensview.New(s.lens, lensview.Actions{
-		Open: w.openDialog, Sample: w.openShear, Export: w.exportDialog, Key: w.key, Rune: w.rune, Short: w.shortcut, Hover: w.hovered, View: func() { w.stat.update() },
+		Open: w.openDialog, Sample: w.openShear, Browse: w.browseLens, Export: w.exportDialog, Key: w.key, Rune: w.rune, Short: w.shortcut, Hover: w.hovered, View: func() { w.stat.update() },
 	})
 	s.add(s.lensV.Left.Object(), s.lensV.Middle(), s.lensV.Panel.Object())
+}
+
+// browseLens looks for a file for a field of the mass map's form.
+func (w *Window) browseLens(id form.ID) {
+	m := w.spaces.lens
+	if w.modal != nil || m.Path() == "" {
+		return
+	}
+	w.browse(filepath.Dir(m.Path()), func(paths []string) { m.Set(id, paths[0]) })
 }
 
 func (w *Window) needBlend() {

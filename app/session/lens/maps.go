@@ -75,6 +75,15 @@ func readImage(ctx context.Context, spec string) (*image, error) {
 	return nil, fmt.Errorf("lens: %s has no image: %w", filepath.Base(path), massmap.ErrField)
 }
 
+// ImagesIn is how many planes the first image of a FITS file has; 0: it is none.
+func ImagesIn(ctx context.Context, path string) int {
+	im, err := readImage(ctx, path)
+	if err != nil {
+		return 0
+	}
+	return len(im.planes)
+}
+
 // two gives the planes of two files, or of one that holds both; the second of none is nil.
 func two(ctx context.Context, first, second string) (a *image, p, q []float32, err error) {
 	if first == "" {

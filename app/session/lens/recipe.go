@@ -168,6 +168,19 @@ func (r Recipe) Save(path string) error {
 	return atomically(path, append(text, '\n'))
 }
 
+// Publish saves the recipe beside a result: with the digest of its catalogue, without the
+// device.
+func (r Recipe) Publish(path string) error {
+	var err error
+	if r.File != "" {
+		if r.SHA256, err = Sum(r.File); err != nil {
+			return err
+		}
+	}
+	r.Device = ""
+	return r.Save(path)
+}
+
 // Sum is the SHA-256 of a file.
 func Sum(path string) (string, error) {
 	f, err := os.Open(path)

@@ -29,6 +29,8 @@ type below struct {
 	about    *control.Text
 	spectrum *widget.Chart
 	onepoint *widget.Chart
+	profile  *widget.Chart
+	ring     *lensing.Profile
 	pages    []fyne.CanvasObject
 	board    *boardview.View
 	of       *lens.Result
@@ -102,18 +104,21 @@ func newBelow(m *lensing.Model, b *boardview.View) *below {
 	}
 	w.about = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	w.spectrum, w.onepoint = widget.NewChart("No spectrum"), widget.NewChart("No distribution")
-	w.pages = []fyne.CanvasObject{w.peaks, w.spectrum, w.onepoint}
+	w.profile = widget.NewChart("Click a place of the map or a peak")
+	w.pages = []fyne.CanvasObject{w.peaks, w.profile, w.spectrum, w.onepoint}
 	room := canvas.NewRectangle(color.Transparent)
 	room.SetMinSize(fyne.NewSize(100, belowHeight))
 	w.box = container.NewBorder(control.Inset(4, 2, 8, 0, control.NewRow(10, []float32{0, -1}, w.tabs, w.about)), nil, nil, nil,
 		control.Inset(8, 2, 8, 6, container.NewStack(append([]fyne.CanvasObject{room}, w.pages...)...)))
-	w.tabs.Set([]string{"Peaks", "Power spectrum", "Distribution"}, 0)
+	w.tabs.Set(pageNames, 0)
 	w.choose()
 	return w
 }
 
+var pageNames = []string{"Peaks", "Profile", "Power spectrum", "Distribution"}
+
 func (w *below) choose() {
-	w.tabs.Set([]string{"Peaks", "Power spectrum", "Distribution"}, w.shown)
+	w.tabs.Set(pageNames, w.shown)
 	for i, p := range w.pages {
 		if i == w.shown {
 			p.Show()
@@ -123,6 +128,7 @@ func (w *below) choose() {
 	}
 	w.about.SetText([]string{
 		"Click a row to see the peak, a ring to find its row. Probability: share of samples with a peak of κ ≥ 0.05 within 1′",
+		"Mean of κ in rings about the place last clicked, less its mean over the field, and the median of the samples with its 68 % band",
 		"Mean map, and the median of the samples with its 68 % band",
 		"Density of κ over the field; the median of the samples with its 68 % band",
 	}[w.shown])
@@ -142,6 +148,14 @@ func (w *below) update() {
 		w.quiet = false
 		w.spectrum.SetData(curve(e.Result.Spectrum, "ℓ", "C(ℓ) (sr)", true))
 		w.onepoint.SetData(curve(e.Result.OnePoint, "κ", "density", false))
+	}
+	if p := w.m.Profile(); p != w.ring {
+		w.ring = p
+		var d widget.ChartData
+		if p != nil {
+			d = curve(p.Band, "arcmin", "κ", false)
+		}
+		w.profile.SetData(d)
 	}
 	if k := w.m.Peak(); k >= 0 && k != w.row {
 		w.row = k

@@ -16,6 +16,7 @@ import (
 	"limpid/ui/view/part"
 	"limpid/ui/view/workpanel"
 	"limpid/ui/viewmodel/board"
+	"limpid/ui/viewmodel/form"
 	"limpid/ui/viewmodel/lensing"
 	"limpid/ui/viewmodel/work"
 	"limpid/ui/widget"
@@ -26,6 +27,7 @@ import (
 type Actions struct {
 	Open   func() // ask for a catalogue
 	Sample func() // open the one that ships
+	Browse func(form.ID)
 	Export func()
 	Key    func(*fyne.KeyEvent)
 	Rune   func(rune)
@@ -59,7 +61,7 @@ func New(m *lensing.Model, act Actions) *View {
 	})
 	v.Panel = workpanel.New(workpanel.Source{
 		About: lensing.About(), Name: v.name, Steps: m.Steps, Set: m.Set, SetOpen: m.SetOpen, Apply: m.Apply,
-		Run: m.Run, Cancel: m.Cancel, CanRun: m.CanRun, Export: act.Export,
+		Run: m.Run, Cancel: m.Cancel, CanRun: m.CanRun, Export: act.Export, Browse: act.Browse,
 		Active: func() *work.Entry {
 			if e := m.Active(); e != nil {
 				return &e.Entry
@@ -118,7 +120,11 @@ func (v *View) Update() {
 	m := v.m
 	var items []part.Item
 	if m.Path() != "" {
-		items = append(items, part.Item{First: m.Name(), Second: fmt.Sprintf("%d rows", m.Rows()), Bold: true, Chosen: m.Entry() == nil, Tapped: func() { m.Select(nil) }})
+		what := fmt.Sprintf("%d rows", m.Rows())
+		if m.Rows() == 0 {
+			what = "maps of shear"
+		}
+		items = append(items, part.Item{First: m.Name(), Second: what, Bold: true, Chosen: m.Entry() == nil, Tapped: func() { m.Select(nil) }})
 	}
 	for i := len(m.Entries()) - 1; i >= 0; i-- {
 		e := m.Entries()[i]
@@ -140,14 +146,18 @@ func (v *View) Update() {
 	v.mid.Refresh()
 }
 
-// tapped chooses a peak.
+// tapped chooses a peak, or shows the profile about another place.
 func (v *View) tapped(_ *board.Layer, x, y, unit float64) {
-	v.m.PeakAt(x, y, 12*unit)
+	if !v.m.PeakAt(x, y, 12*unit) {
+		v.m.ProfileAt(x, y)
+	}
 }
 
 var (
 	peakColour   = color.RGBA{0x18, 0x1b, 0x20, 0xff}
 	chosenColour = color.RGBA{0xff, 0xd8, 0x4a, 0xff}
+	markColour   = color.RGBA{0x4a, 0xd9, 0xff, 0xff}
+	lineColour   = color.RGBA{0xff, 0xb0, 0x00, 0xd0}
 	stickColour  = color.RGBA{0xff, 0xff, 0xff, 0xd8}
 )
 
@@ -159,8 +169,18 @@ func (v *View) overlays(l *board.Layer) []widget.Overlay {
 		}
 	}
 	switch l.Key {
-	case "mean", "std", "sn", "sample", "e":
+	case "mean", "std", "sn", "sample", "e", "shear", "aperture":
 	default:
+		return out
+	}
+	if o := v.m.Overlay(); o != nil {
+		lines := make([][4]float32, len(o.Lines))
+		for i, q := range o.Lines {
+			lines[i] = [4]float32{float32(q[0]), float32(q[1]), float32(q[2]), float32(q[3])}
+		}
+		out = append(out, widget.Lines{Pieces: lines, Colour: lineColour, Width: 1.2}, widget.Markers{Points: o.Marks, Colour: markColour, Radius: 9})
+	}
+	if l.Key == "shear" {
 		return out
 	}
 	peaks := v.m.Peaks()

@@ -5,6 +5,7 @@ package lensing
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"limpid"
 	"limpid/app/session"
 	"limpid/app/session/lens"
+	"limpid/fitsio/catalogue"
 	"limpid/solvers/massmap"
 	"limpid/solvers/massmap/measure"
 	"limpid/ui/viewmodel/board"
@@ -32,8 +34,9 @@ type Options struct {
 // Entry is a run and its map.
 type Entry struct {
 	work.Entry
-	Method massmap.Method
+	Method massmap.Method // Auto until it is settled
 	Field  *massmap.Field
+	Recipe lens.Recipe
 	Result *lens.Result // nil before the end
 
 	mean, sample []float32 // so far
@@ -45,8 +48,10 @@ type Model struct {
 	o   Options
 	run *work.Runner
 
-	cat   *lens.Catalogue
-	io    sync.Mutex // rows are read by one at a time
+	path  string
+	cat   *lens.Catalogue // nil: maps are open, or nothing
+	plane int             // of maps: how many planes the first file has
+	io    sync.Mutex      // rows are read by one at a time
 	form  *work.Form
 	open  map[form.Step]bool
 	undo  []map[form.ID]string
@@ -67,6 +72,7 @@ type Model struct {
 	playing bool
 	player  *time.Timer
 	export  work.ExportState
+	beside  beside
 	wantRun bool   // once the catalogue is on pixels
 	reading string // the file being opened
 }
@@ -78,6 +84,7 @@ type binned struct {
 	field  *massmap.Field
 	cols   lens.Columns
 	err    error
+	pixel  float64   // what was asked for; 0: what suits the galaxies
 	e, b   []float32 // Kaiser–Squires modes
 	signs  *measure.Convention
 	cancel context.CancelFunc
@@ -121,7 +128,8 @@ func (m *Model) fail(err error) {
 	m.o.Fail(p)
 }
 
-// Open opens a shear catalogue: a FITS table, CSV or text.
+// Open opens a shear catalogue (a FITS table, CSV or text), or maps of shear: an image of
+// g1, or of both components.
 func (m *Model) Open(path string) { m.openThen(path, nil) }
 
 // OpenAndRun opens a catalogue and maps it as soon as it has been put on pixels.
@@ -137,16 +145,20 @@ func (m *Model) openThen(path string, then func()) {
 	m.changed()
 	m.run.Go(func(ctx context.Context) func() {
 		cat, err := lens.Open(ctx, path, 0)
+		planes := 0
+		if errors.Is(err, catalogue.ErrNoTable) {
+			planes = lens.ImagesIn(ctx, path)
+		}
 		return func() {
 			if m.reading == path {
 				m.reading = ""
 			}
-			if err != nil {
+			if err != nil && planes == 0 {
 				m.fail(err)
 				m.changed()
 				return
 			}
-			m.take(cat)
+			m.take(path, cat, planes)
 			if then != nil {
 				then()
 			}
@@ -154,8 +166,8 @@ func (m *Model) openThen(path string, then func()) {
 	})
 }
 
-// take makes a catalogue the one that is worked on.
-func (m *Model) take(cat *lens.Catalogue) {
+// take makes a catalogue, or maps if cat is nil, what is worked on.
+func (m *Model) take(path string, cat *lens.Catalogue, planes int) {
 	if old := m.cat; old != nil {
 		m.run.Go(func(context.Context) func() {
 			m.io.Lock()
@@ -164,15 +176,18 @@ func (m *Model) take(cat *lens.Catalogue) {
 			return nil
 		})
 	}
-	m.cat = cat
-	g := cat.Guess
+	m.path, m.cat, m.plane = path, cat, planes
+	var g lens.Columns
+	if cat != nil {
+		g = cat.Guess
+	}
 	for id, name := range map[form.ID]string{RA: g.RA, Dec: g.Dec, E1: g.E1, E2: g.E2, Weight: orNone(g.Weight), Z: orNone(g.Z)} {
 		m.form.Set(id, name)
 	}
 	m.entry, m.peak = nil, -1
 	m.undo, m.redo = nil, nil
 	if m.o.Opened != nil {
-		m.o.Opened(cat.Path)
+		m.o.Opened(path)
 	}
 	m.open[StepShear] = g.RA == "" || g.Dec == "" || g.E1 == "" || g.E2 == ""
 	m.rebin(0)
@@ -186,26 +201,21 @@ func orNone(s string) string {
 	return s
 }
 
-// Path is the catalogue's; "": none is open.
-func (m *Model) Path() string {
-	if m.cat == nil {
-		return ""
-	}
-	return m.cat.Path
-}
+// Path is the catalogue's or the map's; "": none is open.
+func (m *Model) Path() string { return m.path }
 
 // Name is the catalogue's file.
 func (m *Model) Name() string {
-	if m.cat == nil {
+	if m.path == "" {
 		return ""
 	}
-	return filepath.Base(m.cat.Path)
+	return filepath.Base(m.path)
 }
 
 // Reading is the file being opened; "": none.
 func (m *Model) Reading() string { return filepath.Base(m.reading) }
 
-// Rows of the catalogue.
+// Rows of the catalogue; 0 of maps.
 func (m *Model) Rows() int {
 	if m.cat == nil {
 		return 0
@@ -289,6 +299,9 @@ func (m *Model) Peak() int { return m.peak }
 func (m *Model) SelectPeak(i int) {
 	if i != m.peak && i >= -1 && i < len(m.Peaks()) {
 		m.peak = i
+		if p := m.Peaks(); i >= 0 {
+			m.ProfileAt(p[i].X, p[i].Y)
+		}
 		m.changed()
 	}
 }

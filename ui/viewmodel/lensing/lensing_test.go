@@ -188,7 +188,7 @@ func (b *bench) exported(e *Entry) {
 	}
 	b.Export(e, p)
 	b.until("the files", func() bool { return !b.Exporting().Busy })
-	if x := b.Exporting(); x.Problem != nil || len(x.Written) != 4 {
+	if x := b.Exporting(); x.Problem != nil || len(x.Written) != 5 {
 		b.t.Fatalf("export: %+v", x)
 	}
 	f, err := fitsio.Open(p.Path("fits"))
@@ -245,7 +245,7 @@ func TestUndo_OfTheForm_BringsValuesBack(t *testing.T) {
 	b.Set(Method, "ks")
 	b.Undo()
 	b.Undo()
-	if b.form.Get(Pixel) != "" || b.method() != "lognormal" || b.CanUndo() {
+	if b.form.Get(Pixel) != "" || b.method() != "auto" || b.CanUndo() {
 		t.Errorf("pixel %q, method %s", b.form.Get(Pixel), b.method())
 	}
 	b.Redo()

@@ -10,7 +10,6 @@ import (
 
 	"limpid/app/session"
 	"limpid/app/session/lens"
-	"limpid/priors/gaussian/theory"
 	"limpid/solvers/massmap"
 	"limpid/solvers/massmap/measure"
 	"limpid/ui/viewmodel/work"
@@ -31,16 +30,23 @@ func (m *Model) rebin(rest time.Duration) {
 		return
 	}
 	m.form.Check()
-	cols, opt := m.options()
-	if m.cat == nil || m.form.First() != "" {
+	r := m.recipe()
+	if m.path == "" || m.form.First() != "" {
 		return
 	}
-	if _, err := m.cat.Fill(cols); err != nil {
-		m.bin = binned{err: err}
-		m.show()
-		return
+	cat := m.cat
+	if cat != nil {
+		if _, err := cat.Fill(r.Columns); err != nil {
+			m.bin = binned{err: err}
+			m.show()
+			return
+		}
 	}
-	key := fmt.Sprintf("%s %v %+v", m.cat.Path, cols, opt)
+	learned := r.Method == lens.Auto || r.Method == massmap.Score // they ask for a pixel
+	key := fmt.Sprintf("%s %v %+v %+v %v", m.path, r.Columns, r.Binning, r.Maps, learned)
+	if r.Maps != nil {
+		key = fmt.Sprintf("%s %+v %v %v", m.path, *r.Maps, r.Binning.Flip1, r.Binning.Flip2)
+	}
 	if key == m.bin.key {
 		return
 	}
@@ -49,7 +55,6 @@ func (m *Model) rebin(rest time.Duration) {
 	}
 	was := m.bin.field
 	m.bin = binned{key: key, busy: true, field: was}
-	cat := m.cat
 	m.changed()
 	m.run.Go(func(ctx context.Context) func() {
 		ctx, cancel := context.WithCancel(ctx)
@@ -62,7 +67,14 @@ func (m *Model) rebin(rest time.Duration) {
 			}
 		})
 		m.io.Lock()
-		field, used, err := cat.Bin(ctx, cols, opt)
+		var field *massmap.Field
+		var used lens.Columns
+		var err error
+		if cat != nil {
+			field, used, err = r.Bin(ctx, cat)
+		} else {
+			field, used, err = r.Field(ctx)
+		}
 		m.io.Unlock()
 		mine := func(f func()) func() {
 			return func() {
@@ -72,8 +84,9 @@ func (m *Model) rebin(rest time.Duration) {
 			}
 		}
 		m.run.Answer(mine(func() {
-			m.bin.busy, m.bin.field, m.bin.cols, m.bin.err = false, field, used, err
+			m.bin.busy, m.bin.field, m.bin.cols, m.bin.err, m.bin.pixel = false, field, used, err, r.Binning.Arcmin
 			m.show()
+			m.rebeside(0)
 			if m.wantRun {
 				m.wantRun = false
 				m.Run()
@@ -97,12 +110,11 @@ func (m *Model) rebin(rest time.Duration) {
 
 // CanRun says whether Run would start, and if not, why.
 func (m *Model) CanRun() (ok bool, why string) {
-	if m.cat == nil {
+	if m.path == "" {
 		return false, "open a shear catalogue first"
 	}
 	m.form.Check()
-	m.options()
-	m.job()
+	m.recipe()
 	switch {
 	case m.active != nil:
 		return false, "a run is under way"
@@ -121,18 +133,24 @@ func (m *Model) Run() {
 	if ok, _ := m.CanRun(); !ok {
 		return
 	}
-	set, samples, seed, z := m.job()
+	m.form.Check()
+	r := m.recipe()
+	r.Binning.Arcmin = m.bin.pixel
 	field := *m.bin.field // its findings grow
 	field.Findings = append(field.Findings[:0:0], m.bin.field.Findings...)
+	if err := r.Choose(&field); err != nil {
+		m.fail(err)
+		return
+	}
 	m.nextID++
-	e := &Entry{Method: set.Method, Field: &field}
+	e := &Entry{Method: r.Method, Field: &field, Recipe: r}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	e.Entry = work.Entry{
-		ID: m.nextID, Name: shortName(set.Method) + " " + time.Now().Format("15:04:05"), Running: true,
+		ID: m.nextID, Name: shortName(r.Method) + " " + time.Now().Format("15:04:05"), Running: true,
 		Phase: "preparing", Unit: "samples", Began: time.Now(),
 	}
-	if !set.Method.Samples() {
+	if !r.Method.Samples() {
 		e.Unit = "iterations"
 	}
 	m.entries = append(m.entries, e)
@@ -144,7 +162,7 @@ func (m *Model) Run() {
 		var res *lens.Result
 		moved, err := m.o.Session.OnDevice(ctx, func(dev session.Device) (err error) {
 			e.Field.Findings = found
-			res, err = m.mapIt(ctx, dev, e, set, samples, seed, z)
+			res, err = m.mapIt(ctx, dev, e)
 			return err
 		})
 		if res != nil {
@@ -155,38 +173,17 @@ func (m *Model) Run() {
 }
 
 // mapIt runs on a goroutine of its own.
-func (m *Model) mapIt(ctx context.Context, dev session.Device, e *Entry, set massmap.Settings, samples int, seed uint64, z float64) (*lens.Result, error) {
-	var prior *lens.LearnedPrior
-	var err error
-	if set.Method == massmap.Score {
-		if prior, err = lens.OpenPrior(dev, lens.DefaultPrior, e.Field.Arcmin); err != nil {
-			return nil, err
-		}
-		defer prior.Close()
-		set.Learned, set.Spectrum = prior.Learned, prior.Spectrum
-		e.Field.Findings = append(e.Field.Findings, prior.Findings...)
-	} else {
-		src, err := theory.SinglePlane(z)
-		if err != nil {
-			return nil, err
-		}
-		if set.Spectrum, err = lens.Theory(theory.Cosmology{}, src, e.Field.Arcmin); err != nil {
-			return nil, err
-		}
-	}
+func (m *Model) mapIt(ctx context.Context, dev session.Device, e *Entry) (*lens.Result, error) {
 	var last time.Time
 	phase := ""
-	res, err := lens.Map(ctx, dev, lens.Job{Field: e.Field, Settings: set, Samples: samples, Seed: seed, Smoothing: set.Smoothing}, func(p lens.Progress) {
+	r := e.Recipe
+	return r.Carry(ctx, dev, e.Field, func(p lens.Progress) {
 		if p.Phase == phase && time.Since(last) < 250*time.Millisecond {
 			return
 		}
 		last, phase = time.Now(), p.Phase
 		m.run.Answer(func() { m.follow(e, p) })
 	})
-	if err == nil && prior != nil {
-		err = prior.Err()
-	}
-	return res, err
 }
 
 // follow shows how far a run is.
@@ -249,6 +246,7 @@ func (m *Model) Plan(e *Entry) work.Plan {
 			{ID: "png", Label: "Figure (PNG)", Suffix: ".png", On: true},
 			{ID: "pdf", Label: "Figure (PDF)", Suffix: ".pdf"},
 			{ID: "json", Label: "Numbers (JSON)", Tip: "tests, peaks and settings", Suffix: ".json", On: true},
+			{ID: "recipe", Label: "Recipe (JSON)", Tip: "limpid-cli run makes the same map of it again", Suffix: ".recipe.json", On: true},
 			{ID: "bib", Label: "References (.bib)", Tip: "what to cite for the method used", Suffix: ".bib", On: true},
 		},
 	}
@@ -265,6 +263,11 @@ func (m *Model) Export(e *Entry, p work.Plan) {
 		written, err := e.Result.Export(lens.ExportOptions{
 			FITS: p.Path("fits"), NoSamples: !p.On("samples"), Figure: p.Path("png"), Summary: p.Path("json"), References: p.Path("bib"),
 		})
+		if recipe := p.Path("recipe"); err == nil && recipe != "" {
+			if err = e.Recipe.Publish(recipe); err == nil {
+				written = append(written, recipe)
+			}
+		}
 		if pdf := p.Path("pdf"); err == nil && pdf != "" {
 			var more []string
 			more, err = e.Result.Export(lens.ExportOptions{Figure: pdf})

@@ -64,6 +64,9 @@ func (m *Model) show() {
 	}
 	add("e", "E mode", "Kaiser–Squires E mode, smoothed", "", board.Signed, "modes", e).Message = missing
 	add("b", "B mode", "B mode: lensing makes none", "", board.Signed, "modes", b).Message = missing
+	if a := m.beside; a.aperture != nil && a.of == m.bin.field && len(a.sn) == f.H*f.W {
+		add("aperture", "Aperture", "Aperture mass over its noise, straight from the shear", "σ", board.Signed, "", a.sn)
+	}
 	m.images = kept
 	frame := ""
 	var sky figure.Sky
@@ -235,11 +238,19 @@ func (e *Entry) Summary() (sentence string, level viewmodel.Level, rows []viewmo
 		}
 		found = append(found, viewmodel.Finding{Finding: limpid.Finding{
 			Severity: limpid.Info, Code: "mass.peaks",
-			What:   "the error bar at a peak is a lower bound with this method",
+			What:   "where the truth is highest the intervals hold about half of it: most such pixels cannot be seen in the noise",
 			Advice: "docs/massmap.md has the coverage that was measured",
 		}})
 	}
 	row("Peaks", fmt.Sprint(len(r.Peaks)))
+	if o := r.Overlay; o != nil && o.Stack != nil {
+		row(fmt.Sprintf("Map at %d marks", o.Stack.Used), fmt.Sprintf("%.1f σ above random places", o.Stack.Sigma))
+	}
+	if q := r.Recovery; q != nil {
+		for _, p := range q.Points {
+			row(fmt.Sprintf("Test halo, κ within %g′", p.Radius), fmt.Sprintf("%.4f put in, %.4f ± %.4f found", p.Injected, p.Recovered, p.Std))
+		}
+	}
 	if sentence != "" {
 		sentence = form.Plain(sentence)
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -190,6 +192,17 @@ func (f *Form) Text(id form.ID, label, blank, unit, help string) form.Field {
 // Choice makes a list.
 func (f *Form) Choice(id form.ID, label, help string, options ...form.Option) form.Field {
 	return form.Field{ID: id, Label: label, Kind: form.Choice, Value: f.Get(id), Options: options, Help: help, Error: f.errs[id]}
+}
+
+// File makes a list of what is known, with a button that looks for a file; a file that was
+// chosen is in the list. empty is what an empty value means.
+func (f *Form) File(id form.ID, label, empty, help string, options ...form.Option) form.Field {
+	options = append([]form.Option{{Value: "", Label: empty}}, options...)
+	v := f.Get(id)
+	if !slices.ContainsFunc(options, func(o form.Option) bool { return o.Value == v }) {
+		options = append(options, form.Option{Value: v, Label: filepath.Base(v)})
+	}
+	return form.Field{ID: id, Label: label, Kind: form.File, Value: v, Options: options, Help: help, Error: f.errs[id]}
 }
 
 // Toggle makes a check box; its label is what stands beside the box.
