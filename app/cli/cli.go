@@ -41,7 +41,7 @@ func commands() []command {
 		{"deblend", "FILE... [options] -o OUT.fits", "separate overlapping sources, with fluxes and their errors", deblendCommand},
 		{"run", "RECIPE.json -o OUT.fits", "carry out a recipe, as written beside every result", runRecipe},
 		{"batch", "MANIFEST.csv|FOLDER RECIPE.json -o DIR [options]", "a recipe on many images: resumable, by many processes at once", runBatch},
-		{"export", "RESULT.fits --figure OUT.png|pdf|svg", "draw the figure of a result file again", export},
+		{"export", "RESULT.fits --figure OUT.png|pdf|svg|tif|gif", "draw a result file: panel, 16-bit mean, film of samples", export},
 		{"sample", "[--out DIR]", "deconvolve the sample image that ships with Limpid", sample},
 		{"calibrate", "[--prior P] [--psf P] [options]", "whether error bars hold, by simulation", calibrateCommand},
 		{"train", "--sims S|--data FOLDER [options]", "learn a prior from simulations or images", trainPrior},

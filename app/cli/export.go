@@ -17,7 +17,7 @@ func export(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	if *fig == "" {
-		return usageError{"name the figure: --figure OUT.png, .pdf or .svg"}
+		return usageError{"name the figure: --figure OUT.png, .pdf or .svg, OUT.tif (the mean in 16 bits) or OUT.gif (the samples)"}
 	}
 	if err := session.FigureOf(ctx, f.operands[0], *band, *fig); err != nil {
 		return err

@@ -22,6 +22,8 @@ type ExportOptions struct {
 	Figure     string // .png, .pdf or .svg; with several bands the band's name is put before the ending
 	Recipe     string // JSON
 	References string // BibTeX
+	TIFF       string // the mean in 16 bits of grey, for programs that edit pictures; by band as Figure
+	Film       string // .gif of the samples; by band as Figure
 	NoSamples  bool   // leave the SAMPLES cube out of the FITS file
 }
 
@@ -77,14 +79,16 @@ func (s *Session) Export(ctx context.Context, r *Result, o ExportOptions) ([]str
 	if err := step(o.FITS, func() error { return r.writeFITS(o) }); err != nil {
 		return written, err
 	}
-	for c, band := range r.Bands {
-		path := o.Figure
-		if path != "" && len(r.Bands) > 1 {
-			ext := filepath.Ext(path)
-			path = strings.TrimSuffix(path, ext) + "." + safeName(band) + ext
-		}
-		if err := step(path, func() error { return r.writeFigure(path, c) }); err != nil {
-			return written, err
+	for _, drawing := range []string{o.Figure, o.TIFF, o.Film} {
+		for c, band := range r.Bands {
+			path := drawing
+			if path != "" && len(r.Bands) > 1 {
+				ext := filepath.Ext(path)
+				path = strings.TrimSuffix(path, ext) + "." + safeName(band) + ext
+			}
+			if err := step(path, func() error { return writePosterior(path, r.drawing(c)) }); err != nil {
+				return written, err
+			}
 		}
 	}
 	if err := step(o.Recipe, func() error {
@@ -175,18 +179,12 @@ func (r *Result) archivedRecipe() recipe.Recipe {
 	return out
 }
 
-// writeFigure draws band c as PNG, PDF or SVG.
-func (r *Result) writeFigure(path string, c int) error {
-	fig, err := r.Figure(c)
-	if err != nil {
-		return err
-	}
-	return writeDrawing(path, fig)
-}
-
 // Figure is the panel of band c: data, mean, std, two samples, residual in units
 // of the noise. Masked pixels are blank in data and residual.
-func (r *Result) Figure(c int) (panel.Figure, error) {
+func (r *Result) Figure(c int) (panel.Figure, error) { return r.drawing(c).Figure() }
+
+// drawing is what pictures of band c are made of.
+func (r *Result) drawing(c int) panel.Posterior {
 	plane := func(im solvers.Image) *figure.Plane {
 		if im.Empty() {
 			return nil
@@ -205,7 +203,7 @@ func (r *Result) Figure(c int) (panel.Figure, error) {
 		Data: plane(data), Mean: plane(r.Mean), Std: plane(r.Std), Residual: plane(residual), InSigma: true,
 		Unit: r.Unit, Title: fileName(r.Recipe.Input.File), Caption: r.Sentence(),
 	}
-	for _, s := range r.Samples[:min(2, len(r.Samples))] {
+	for _, s := range r.Samples {
 		p.Samples = append(p.Samples, *plane(s))
 	}
 	if r.WCS != nil {
@@ -217,5 +215,5 @@ func (r *Result) Figure(c int) (panel.Figure, error) {
 	if n := r.Report.Masked[c]; n > 0 {
 		p.Caption += fmt.Sprintf("; %d pixels masked", n)
 	}
-	return p.Figure()
+	return p
 }

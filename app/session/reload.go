@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -26,7 +27,8 @@ func DefaultPSF(ctx context.Context, file string) (recipe.PSF, error) {
 	return recipe.PSF{Kind: observe.PSFMeasure}, nil
 }
 
-// FigureOf draws the figure of a result file that Limpid wrote, for one band.
+// FigureOf draws the figure of a result file that Limpid wrote, for one band: the
+// panel as .png, .pdf or .svg, the mean in 16 bits as .tif, the samples as .gif.
 func FigureOf(ctx context.Context, path string, band int, out string) error {
 	doc, err := New(nil).Open(ctx, path)
 	if err != nil {
@@ -68,7 +70,11 @@ func FigureOf(ctx context.Context, path string, band int, out string) error {
 			return err
 		}
 	}
-	for i := range 2 {
+	samples := 2
+	if strings.EqualFold(filepath.Ext(out), ".gif") {
+		samples = byName["SAMPLES"].Planes() / bands
+	}
+	for i := range samples {
 		s, err := read("SAMPLES", i*bands+band)
 		if err != nil {
 			return err
@@ -77,14 +83,29 @@ func FigureOf(ctx context.Context, path string, band int, out string) error {
 			p.Samples = append(p.Samples, *s)
 		}
 	}
-	fig, err := p.Figure()
-	if err == nil {
-		err = writeDrawing(out, fig)
-	}
-	if err != nil {
+	if err := writePosterior(out, p); err != nil {
 		return fmt.Errorf("session: %w: %s: %w", ErrOutput, out, err)
 	}
 	return nil
+}
+
+// writePosterior draws a posterior in the format of the file's ending.
+func writePosterior(path string, p panel.Posterior) error {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".gif":
+		frames, err := p.Film()
+		if err != nil {
+			return err
+		}
+		return writeFile(path, func(w io.Writer) error { return panel.WriteGIF(w, frames) })
+	case ".tif", ".tiff":
+		return writeFile(path, p.WriteTIFF)
+	}
+	fig, err := p.Figure()
+	if err != nil {
+		return err
+	}
+	return writeDrawing(path, fig)
 }
 
 // writeDrawing writes a figure in the format of its ending.
@@ -97,6 +118,6 @@ func writeDrawing(path string, fig panel.Figure) error {
 	case ".svg":
 		return writeFile(path, fig.WriteSVG)
 	default:
-		return fmt.Errorf("a figure is .png, .pdf or .svg, not %q", ext)
+		return fmt.Errorf("a figure is .png, .pdf, .svg, of a posterior also .tif or .gif, not %q", ext)
 	}
 }

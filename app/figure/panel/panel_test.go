@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/png"
 	"io"
 	"math"
@@ -313,5 +314,54 @@ func TestTypesetter_UnusualText_KeepsItsMeasure(t *testing.T) {
 	}
 	if p, w := ts.set("", 7, regular); len(p) != 0 || w != 0 {
 		t.Error("empty text has an outline")
+	}
+}
+
+func TestWriteGIF_Samples_AreItsFrames(t *testing.T) {
+	p := scene(24)
+	for len(p.Samples) < 3 {
+		p.Samples = append(p.Samples, *p.Mean)
+	}
+	frames, err := p.Film()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b bytes.Buffer
+	if err := WriteGIF(&a, frames); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteGIF(&b, frames); err != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
+		t.Errorf("the same film has other bytes: %v", err)
+	}
+	film, err := gif.DecodeAll(&a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(film.Image) != len(p.Samples) || film.LoopCount != 0 {
+		t.Errorf("%d frames of %d samples, loop %d", len(film.Image), len(p.Samples), film.LoopCount)
+	}
+	// Within half a step of a palette of greys the frames are the figures.
+	for i, im := range film.Image {
+		want, err := frames[i].Image()
+		if err != nil {
+			t.Fatal(err)
+		}
+		far := 0
+		for y := range want.Rect.Dy() {
+			for x := range want.Rect.Dx() {
+				r0, g0, b0, _ := want.At(x, y).RGBA()
+				r1, g1, b1, _ := im.At(x, y).RGBA()
+				d := math.Abs(float64(r0)-float64(r1)) + math.Abs(float64(g0)-float64(g1)) + math.Abs(float64(b0)-float64(b1))
+				if d > 12*257 {
+					far++
+				}
+			}
+		}
+		if share := float64(far) / float64(want.Rect.Dx()*want.Rect.Dy()); share > 0.001 {
+			t.Errorf("frame %d: %.2f %% of the pixels have another colour", i, 100*share)
+		}
+	}
+	if _, err := (Posterior{Data: p.Data, Mean: p.Mean}).Film(); err == nil {
+		t.Error("a film without samples")
 	}
 }

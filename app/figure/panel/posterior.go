@@ -27,15 +27,10 @@ func (p Posterior) Figure() (Figure, error) {
 	if p.Data == nil || p.Mean == nil {
 		return f, fmt.Errorf("panel: a posterior figure needs data and mean")
 	}
-	data, err := figure.NewImage(*p.Data)
+	data, mean, shared, err := p.signal()
 	if err != nil {
 		return f, err
 	}
-	mean, err := figure.NewImage(*p.Mean)
-	if err != nil {
-		return f, err
-	}
-	shared := figure.Style{Limits: SignalLimits(data, mean), Stretch: figure.Asinh, Map: figure.Gray}
 	add := func(title string, im *figure.Image, st figure.Style, unit string) {
 		f.Tiles = append(f.Tiles, Tile{Title: title, Image: im, Style: st, Unit: unit})
 	}
@@ -76,6 +71,17 @@ func (p Posterior) Figure() (Figure, error) {
 		}, unit)
 	}
 	return f, err
+}
+
+// signal are data and mean, and the style that they and the samples have in common.
+func (p Posterior) signal() (data, mean *figure.Image, shared figure.Style, err error) {
+	if data, err = figure.NewImage(*p.Data); err != nil {
+		return nil, nil, shared, err
+	}
+	if mean, err = figure.NewImage(*p.Mean); err != nil {
+		return nil, nil, shared, err
+	}
+	return data, mean, figure.Style{Limits: SignalLimits(data, mean), Stretch: figure.Asinh, Map: figure.Gray}, nil
 }
 
 // SignalLimits are limits for showing data and an estimate of the signal in it

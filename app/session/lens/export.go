@@ -22,6 +22,7 @@ import (
 type ExportOptions struct {
 	FITS       string // KAPPA, STD, SN, SAMPLES, EMODE, BMODE, SHEAR, WEIGHT, COUNT, MASK, PEAKS, SPECTRUM, ONEPOINT
 	Figure     string // .png, .pdf or .svg
+	Film       string // .gif of the samples
 	Summary    string // JSON
 	References string // BibTeX
 	NoSamples  bool
@@ -59,6 +60,7 @@ func (r *Result) Export(o ExportOptions) ([]string, error) {
 	}{
 		{o.FITS, func(path string) error { return r.writeFITS(path, o.NoSamples) }},
 		{o.Figure, r.writeFigure},
+		{o.Film, r.writeFilm},
 		{o.Summary, r.writeSummary},
 		{o.References, func(path string) error { return atomically(path, assets.References(r.References)) }},
 	} {
@@ -253,6 +255,34 @@ func (r *Result) writeFigure(path string) error {
 		return fmt.Errorf("a figure ends in .png, .pdf or .svg: %w", massmap.ErrSetting)
 	}
 	if err != nil {
+		return err
+	}
+	return atomically(path, b.Bytes())
+}
+
+// writeFilm writes the samples as an animation, on the scale of the mean.
+func (r *Result) writeFilm(path string) error {
+	fig, err := r.Figure()
+	if err != nil {
+		return err
+	}
+	f := r.Job.Field
+	im, err := figure.NewImage(figure.Plane{Data: r.Mean, W: f.W, H: f.H})
+	if err != nil {
+		return err
+	}
+	var planes []figure.Plane
+	for _, s := range r.Samples {
+		planes = append(planes, figure.Plane{Data: s, W: f.W, H: f.H})
+	}
+	q := im.Quantiles(0.01, 0.999)
+	style := figure.Style{Map: figure.Magma, Limits: figure.Limits{Lo: q[0], Hi: math.Max(q[1], q[0]+1e-6)}}
+	frames, err := panel.Frames(planes, panel.Figure{Title: fig.Title, Sky: fig.Sky}, panel.Tile{Title: "Sample", Style: style, Label: "κ"})
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := panel.WriteGIF(&b, frames); err != nil {
 		return err
 	}
 	return atomically(path, b.Bytes())
