@@ -21,7 +21,8 @@ type Colour struct {
 
 // AutoColour finds black points and scales in the bands (red first): black is the
 // median, scales make the bright pixels of all bands alike, and white is their
-// 99.7th percentile.
+// 99.7th percentile, or as far above the noise of the noisiest band that the sky stays
+// dark; the softening is as strong as that noise allows.
 func AutoColour(bands [3]*Image) Colour {
 	c := Colour{Soften: 8}
 	var top [3]float64
@@ -33,8 +34,17 @@ func AutoColour(bands [3]*Image) Colour {
 		}
 	}
 	c.Range = (top[0] + top[1] + top[2]) / 3
+	noise := 0.0
 	for i := range top {
 		c.Scale[i] = c.Range / top[i]
+		if _, s := bands[i].Robust(); s > 0 && !math.IsInf(s, 0) {
+			noise = math.Max(noise, s*c.Scale[i])
+		}
+	}
+	const deep, dark, least = 16, 0.12, 1 // white in units of the noise; brightness of 1 σ; Q
+	c.Range = math.Max(c.Range, deep*noise)
+	for c.Soften > least && math.Asinh(c.Soften*noise/c.Range)/math.Asinh(c.Soften) > dark {
+		c.Soften--
 	}
 	return c
 }
