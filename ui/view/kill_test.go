@@ -60,7 +60,10 @@ func TestKillChild(t *testing.T) {
 		if b.m.Active() == nil {
 			if e := b.m.Entry(); e != nil && e.Result != nil && !b.m.Exporting().Busy {
 				p := b.m.Plan(e)
-				p.Dir, p.PDF, p.SVG = dir, true, true
+				p.Dir = dir
+				for _, id := range []string{"pdf", "svg", "tiff", "film"} {
+					p.Switch(id, true)
+				}
 				b.m.Export(e, p)
 			}
 			b.m.Run()

@@ -12,8 +12,8 @@ import (
 	"limpid"
 	"limpid/app/session"
 	"limpid/ui/viewmodel"
+	"limpid/ui/viewmodel/plan"
 	"limpid/ui/viewmodel/project"
-	"limpid/ui/viewmodel/work"
 	"limpid/ui/widget/browse"
 	"limpid/ui/widget/control"
 )
@@ -233,5 +233,5 @@ func (w *Window) projectPath(p project.Project) string {
 	default:
 		first = p.Deblend.Files[0]
 	}
-	return filepath.Join(work.FolderFor(first), filepath.Base(session.Stem(first))+ProjectSuffix)
+	return filepath.Join(plan.FolderFor(first), filepath.Base(session.Stem(first))+ProjectSuffix)
 }

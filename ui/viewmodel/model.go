@@ -19,6 +19,8 @@ import (
 	"limpid/app/recipe"
 	"limpid/app/session"
 	"limpid/ui/viewmodel/form"
+	"limpid/ui/viewmodel/plan"
+	"limpid/ui/viewmodel/pump"
 	"limpid/ui/viewmodel/store"
 )
 
@@ -64,7 +66,7 @@ type Model struct {
 	ctx  context.Context
 	stop context.CancelFunc
 	wg   sync.WaitGroup
-	pump *pump
+	pump *pump.Pump
 	unsb func()
 
 	files   []*File
@@ -89,7 +91,7 @@ type Model struct {
 	notices []Notice
 	active  *Entry // running
 	queue   []queued
-	export  ExportState
+	export  plan.State
 	closed  bool
 }
 
@@ -116,8 +118,8 @@ func New(o Options) *Model {
 	m := &Model{o: o, ses: o.Session, open: map[form.Step]bool{}, stars: true, rgb: ColourLook{Bright: 50, Soften: 8}}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.panes = newPanes()
-	m.pump = newPump(o.Interval, o.Post, m.follow)
-	m.unsb = m.ses.Subscribe(func(session.Event) { m.pump.notify() })
+	m.pump = pump.New(o.Interval, o.Post, m.follow)
+	m.unsb = m.ses.Subscribe(func(session.Event) { m.pump.Notify() })
 	return m
 }
 
@@ -136,7 +138,7 @@ func (m *Model) Close() {
 	for _, f := range m.files {
 		f.stopMeasuring()
 	}
-	m.pump.stop()
+	m.pump.Stop()
 	m.wg.Wait()
 	for _, f := range m.files {
 		f.doc.Close()

@@ -256,7 +256,7 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 		Row{"Flux of the data", number(f.FluxData, "%.6g") + " " + r.Unit},
 		Row{"Flux of the scene", flux + " " + r.Unit})
 	if r.Convergence.RHat == r.Convergence.RHat { // known from some draws on
-		rows = append(rows, Row{"R-hat, ESS", number(r.Convergence.RHat, "%.3f") + ", " + number(r.Convergence.ESS, "%.0f")})
+		rows = append(rows, Row{"R-hat, ESS", number(r.Convergence.RHat, "%.3f") + ", " + number(min(r.Convergence.ESS, float64(r.Draws)), "%.0f")})
 	}
 	level = Fine
 	for _, x := range e.Findings() {

@@ -231,16 +231,20 @@ func TestExport_WritesWhatWasPlanned(t *testing.T) {
 		t.Errorf("%d results are not exported", b.Unsaved())
 	}
 	p := b.Plan(e)
-	p.Dir, p.PDF, p.SVG, p.Samples = t.TempDir(), true, true, false
+	p.Dir = t.TempDir()
+	for _, id := range []string{"pdf", "svg", "tiff", "film"} {
+		p.Switch(id, true)
+	}
+	p.Switch("samples", false)
 	if err := p.Check(); err != nil {
 		t.Fatal(err)
 	}
 	b.Export(e, p)
 	b.until("the export", func() bool { return !b.Exporting().Busy })
-	if b.Exporting().Problem != nil || len(b.Exporting().Written) != 6 || b.Unsaved() != 0 {
+	if b.Exporting().Problem != nil || len(b.Exporting().Written) != 8 || b.Unsaved() != 0 {
 		t.Fatalf("wrote %v, problem %v", b.Exporting().Written, b.Exporting().Problem)
 	}
-	if len(p.Existing()) != 6 {
+	if len(p.Existing()) != 8 {
 		t.Errorf("there are %v", p.Existing())
 	}
 	doc, err := b.ses.Open(context.Background(), filepath.Join(p.Dir, p.Name))

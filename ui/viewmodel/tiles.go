@@ -86,6 +86,9 @@ func (m *Model) rawTile(t *Tile) {
 	}
 	t.want = slot{file: m.file, hdu: m.hdu, source: Data, band: m.band}
 	t.Title = form.Label(h)
+	if len(m.files) > 1 {
+		t.Title = m.file.Name + ": " + t.Title
+	}
 	if n := h.Planes(); n > 1 {
 		t.Title += fmt.Sprintf(", plane %d", m.band)
 	}

@@ -16,6 +16,7 @@ import (
 	"limpid/solvers/deblend"
 	"limpid/ui/viewmodel/board"
 	"limpid/ui/viewmodel/form"
+	"limpid/ui/viewmodel/plan"
 	"limpid/ui/viewmodel/work"
 )
 
@@ -76,7 +77,7 @@ type Model struct {
 	band   int
 	board  *board.Board
 	seen   derived
-	export work.ExportState
+	export plan.State
 }
 
 // edit is the list of sources and the form as they were.

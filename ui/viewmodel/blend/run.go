@@ -13,6 +13,7 @@ import (
 	"limpid/solvers/deblend"
 	"limpid/ui/viewmodel"
 	"limpid/ui/viewmodel/form"
+	"limpid/ui/viewmodel/plan"
 	"limpid/ui/viewmodel/work"
 )
 
@@ -214,29 +215,39 @@ func (e *Entry) Summary() (sentence string, level viewmodel.Level, rows []viewmo
 }
 
 // Plan is what an export would write.
-func (m *Model) Plan(*Entry) work.Plan {
-	return work.Plan{
-		Dir: work.FolderFor(m.files[0]), Name: filepath.Base(session.Stem(m.files[0])) + "-sources.fits",
-		Parts: []work.Part{
+func (m *Model) Plan(*Entry) plan.Plan {
+	return plan.Plan{
+		Dir: plan.FolderFor(m.files[0]), Name: filepath.Base(session.Stem(m.files[0])) + "-sources.fits",
+		Parts: []plan.Part{
 			{ID: "fits", Label: "FITS: model, residual, data, PSF, sources, covariance, draws", Tip: "with WCS; HISTORY says what was done", Suffix: ".fits", On: true},
 			{ID: "images", Label: "with an image of every source", On: true},
 			{ID: "csv", Label: "Table (CSV): fluxes, errors, colours, shapes", Suffix: ".csv", On: true},
+			{ID: "png", Row: "Figure", Label: "PNG", Tip: "for screens and slides", Suffix: ".png", On: true},
+			{ID: "pdf", Row: "Figure", Label: "PDF", Tip: "for papers", Suffix: ".pdf"},
+			{ID: "svg", Row: "Figure", Label: "SVG", Tip: "to edit", Suffix: ".svg"},
 		},
 	}
 }
 
 // Export writes a result in the background.
-func (m *Model) Export(e *Entry, p work.Plan) {
+func (m *Model) Export(e *Entry, p plan.Plan) {
 	if e.D.Result == nil || m.export.Busy {
 		return
 	}
-	m.export = work.ExportState{Busy: true}
+	m.export = plan.State{Busy: true}
 	m.changed()
 	d := e.D
 	m.run.Go(func(ctx context.Context) func() {
-		written, err := m.o.Session.ExportDeblend(ctx, d, session.DeblendFiles{FITS: p.Path("fits"), Catalogue: p.Path("csv"), NoImages: !p.On("images")})
+		written, err := m.o.Session.ExportDeblend(ctx, d, session.DeblendFiles{FITS: p.Path("fits"), Catalogue: p.Path("csv"), Figure: p.Path("png"), NoImages: !p.On("images")})
+		for _, id := range []string{"pdf", "svg"} {
+			if path := p.Path(id); err == nil && path != "" {
+				var more []string
+				more, err = m.o.Session.ExportDeblend(ctx, d, session.DeblendFiles{Figure: path})
+				written = append(written, more...)
+			}
+		}
 		return func() {
-			m.export = work.ExportState{Written: written}
+			m.export = plan.State{Written: written}
 			if err != nil {
 				x := session.Problem(err)
 				m.export.Problem = &x
@@ -248,7 +259,7 @@ func (m *Model) Export(e *Entry, p work.Plan) {
 }
 
 // Exporting is how the export stands.
-func (m *Model) Exporting() work.ExportState { return m.export }
+func (m *Model) Exporting() plan.State { return m.export }
 
 // ForgetExport makes ready for another.
-func (m *Model) ForgetExport() { m.export = work.ExportState{Busy: m.export.Busy} }
+func (m *Model) ForgetExport() { m.export = plan.State{Busy: m.export.Busy} }

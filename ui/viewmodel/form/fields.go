@@ -2,8 +2,10 @@ package form
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
+	"limpid/app/figure"
 	"limpid/app/recipe"
 	"limpid/app/session"
 	"limpid/solvers/deconv"
@@ -141,6 +143,20 @@ func Label(h session.HDUInfo) string {
 		text += " " + h.Name
 	}
 	return text + " " + Size(h)
+}
+
+// UnitText writes a unit of FITS with raised powers: "adu-2" and "adu**-2" as "adu⁻²".
+func UnitText(unit string) string {
+	plain := strings.NewReplacer("**", "^", "(", "", ")", "").Replace(unit)
+	at := strings.IndexAny(plain, "^-0123456789")
+	if at < 1 {
+		return unit
+	}
+	power, err := strconv.Atoi(strings.TrimPrefix(plain[at:], "^"))
+	if err != nil {
+		return unit
+	}
+	return plain[:at] + figure.Superscript(power)
 }
 
 // Size is an HDU's axes as NAXIS1 × NAXIS2 …, or its rows.

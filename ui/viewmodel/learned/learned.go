@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,9 +69,16 @@ func (m *Model) changed() {
 	}
 }
 
+// usual is the prior that is looked at first.
+const usual = "galaxies"
+
 // Reload looks for priors again.
 func (m *Model) Reload() {
+	first := len(m.list) == 0
 	m.list = training.List()
+	if i := slices.IndexFunc(m.list, func(e training.Entry) bool { return e.Name == usual }); first && i >= 0 {
+		m.at = i
+	}
 	m.at = min(m.at, max(0, len(m.list)-1))
 }
 

@@ -18,6 +18,7 @@ import (
 	"limpid/solvers/massmap/measure"
 	"limpid/ui/viewmodel/board"
 	"limpid/ui/viewmodel/form"
+	"limpid/ui/viewmodel/plan"
 	"limpid/ui/viewmodel/work"
 )
 
@@ -71,7 +72,7 @@ type Model struct {
 	sample  int
 	playing bool
 	player  *time.Timer
-	export  work.ExportState
+	export  plan.State
 	beside  beside
 	wantRun bool   // once the catalogue is on pixels
 	reading string // the file being opened

@@ -12,6 +12,7 @@ import (
 	"limpid/app/session/lens"
 	"limpid/solvers/massmap"
 	"limpid/solvers/massmap/measure"
+	"limpid/ui/viewmodel/plan"
 	"limpid/ui/viewmodel/work"
 )
 
@@ -237,44 +238,51 @@ func (m *Model) Cancel() bool {
 }
 
 // Plan is what an export would write.
-func (m *Model) Plan(e *Entry) work.Plan {
-	return work.Plan{
-		Dir: work.FolderFor(m.Path()), Name: filepath.Base(session.Stem(m.Path())) + "-mass.fits",
-		Parts: []work.Part{
+func (m *Model) Plan(e *Entry) plan.Plan {
+	p := plan.Plan{
+		Dir: plan.FolderFor(m.Path()), Name: filepath.Base(session.Stem(m.Path())) + "-mass.fits",
+		Parts: []plan.Part{
 			{ID: "fits", Label: "FITS: κ, std, S/N, E and B modes, shear, counts, peaks, spectrum", Tip: "with WCS; HISTORY says what was done", Suffix: ".fits", On: true},
 			{ID: "samples", Label: "with the samples", Tip: "a cube of every sample", On: true},
-			{ID: "png", Label: "Figure (PNG)", Suffix: ".png", On: true},
-			{ID: "pdf", Label: "Figure (PDF)", Suffix: ".pdf"},
+			{ID: "png", Row: "Figure", Label: "PNG", Tip: "for screens and slides", Suffix: ".png", On: true},
+			{ID: "pdf", Row: "Figure", Label: "PDF", Tip: "for papers", Suffix: ".pdf"},
+			{ID: "svg", Row: "Figure", Label: "SVG", Tip: "to edit", Suffix: ".svg"},
 			{ID: "json", Label: "Numbers (JSON)", Tip: "tests, peaks and settings", Suffix: ".json", On: true},
 			{ID: "recipe", Label: "Recipe (JSON)", Tip: "limpid-cli run makes the same map of it again", Suffix: ".recipe.json", On: true},
 			{ID: "bib", Label: "References (.bib)", Tip: "what to cite for the method used", Suffix: ".bib", On: true},
 		},
 	}
+	if e.Result != nil && len(e.Result.Samples) > 0 {
+		p.Parts = append(p.Parts, plan.Part{ID: "film", Label: "Film of the samples (GIF)", Tip: "each sample in turn, for talks", Suffix: ".gif"})
+	}
+	return p
 }
 
 // Export writes a map in the background.
-func (m *Model) Export(e *Entry, p work.Plan) {
+func (m *Model) Export(e *Entry, p plan.Plan) {
 	if e.Result == nil || m.export.Busy {
 		return
 	}
-	m.export = work.ExportState{Busy: true}
+	m.export = plan.State{Busy: true}
 	m.changed()
 	m.run.Go(func(context.Context) func() {
 		written, err := e.Result.Export(lens.ExportOptions{
-			FITS: p.Path("fits"), NoSamples: !p.On("samples"), Figure: p.Path("png"), Summary: p.Path("json"), References: p.Path("bib"),
+			FITS: p.Path("fits"), NoSamples: !p.On("samples"), Figure: p.Path("png"), Summary: p.Path("json"), References: p.Path("bib"), Film: p.Path("film"),
 		})
 		if recipe := p.Path("recipe"); err == nil && recipe != "" {
 			if err = e.Recipe.Publish(recipe); err == nil {
 				written = append(written, recipe)
 			}
 		}
-		if pdf := p.Path("pdf"); err == nil && pdf != "" {
-			var more []string
-			more, err = e.Result.Export(lens.ExportOptions{Figure: pdf})
-			written = append(written, more...)
+		for _, id := range []string{"pdf", "svg"} {
+			if path := p.Path(id); err == nil && path != "" {
+				var more []string
+				more, err = e.Result.Export(lens.ExportOptions{Figure: path})
+				written = append(written, more...)
+			}
 		}
 		return func() {
-			m.export = work.ExportState{Written: written}
+			m.export = plan.State{Written: written}
 			if err != nil {
 				x := session.Problem(fmt.Errorf("%w: %w", session.ErrOutput, err))
 				m.export.Problem = &x
@@ -286,7 +294,7 @@ func (m *Model) Export(e *Entry, p work.Plan) {
 }
 
 // Exporting is how the export stands.
-func (m *Model) Exporting() work.ExportState { return m.export }
+func (m *Model) Exporting() plan.State { return m.export }
 
 // ForgetExport makes ready for another.
-func (m *Model) ForgetExport() { m.export = work.ExportState{Busy: m.export.Busy} }
+func (m *Model) ForgetExport() { m.export = plan.State{Busy: m.export.Busy} }

@@ -232,7 +232,7 @@ func (e *Entry) Summary() (sentence string, level viewmodel.Level, rows []viewmo
 	row("χ² per component of the mean", number("%.3f", r.Chi2))
 	if len(r.Samples) > 0 {
 		row("χ² of samples (expect 1)", number("%.3f", r.Chi2Draws))
-		row("R-hat, ESS", number("%.3f", r.Convergence.RHat)+", "+number("%.0f", r.Convergence.ESS))
+		row("R-hat, ESS", number("%.3f", r.Convergence.RHat)+", "+number("%.0f", min(r.Convergence.ESS, float64(len(r.Samples)))))
 		if r.Acceptance > 0 {
 			row("Acceptance", fmt.Sprintf("%.2f", r.Acceptance))
 		}

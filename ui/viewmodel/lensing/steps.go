@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"limpid"
+	"limpid/app/figure"
 	"limpid/app/session"
 	"limpid/app/session/lens"
 	"limpid/solvers/massmap"
@@ -151,7 +152,7 @@ func (m *Model) gridStep() work.Step {
 		s.Level = viewmodel.Fine
 		s.Verdict = gridVerdict(b.field)
 		if c := b.signs; c != nil {
-			s.Verdict += fmt.Sprintf("; E mode %.1f σ, B mode %.1f σ", c.SigmaE, c.SigmaB)
+			s.Verdict += figure.Minus(fmt.Sprintf("; E mode %.1f σ, B mode %.1f σ", c.SigmaE, c.SigmaB))
 		}
 		for _, x := range b.field.Findings {
 			s.Findings = append(s.Findings, viewmodel.Finding{Finding: inWords(x)})

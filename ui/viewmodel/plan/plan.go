@@ -1,9 +1,12 @@
-package work
+// Package plan is what an export of any workspace writes, and where: parts that can be
+// switched on and off, under one stem.
+package plan
 
 import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"limpid"
@@ -16,6 +19,7 @@ type Part struct {
 	Label  string
 	Tip    string
 	Suffix string // of its file, after the stem; "": it is an option of the FITS file
+	Row    string // parts with the same word here stand in one row after it
 	On     bool
 }
 
@@ -36,6 +40,11 @@ func (p Plan) On(id string) bool {
 	return false
 }
 
+// Has says whether there is such a part.
+func (p Plan) Has(id string) bool {
+	return slices.ContainsFunc(p.Parts, func(x Part) bool { return x.ID == id })
+}
+
 // Path is a part's file; "": it is not to be written.
 func (p Plan) Path(id string) string {
 	for _, x := range p.Parts {
@@ -44,6 +53,15 @@ func (p Plan) Path(id string) string {
 		}
 	}
 	return ""
+}
+
+// Switch puts a part on or off.
+func (p Plan) Switch(id string, on bool) {
+	for i := range p.Parts {
+		if p.Parts[i].ID == id {
+			p.Parts[i].On = on
+		}
+	}
 }
 
 // Paths are the files that it names.
@@ -100,8 +118,8 @@ func FolderFor(path string) string {
 	return dir
 }
 
-// ExportState is how an export stands.
-type ExportState struct {
+// State is how an export stands.
+type State struct {
 	Busy    bool
 	Written []string
 	Problem *limpid.Finding

@@ -1,4 +1,4 @@
-package viewmodel
+package pump
 
 import (
 	"sync"
@@ -12,19 +12,19 @@ func TestPump_ManyNotifications_FewCallsAndOneAfterTheLast(t *testing.T) {
 	posted := make(chan func(), 100)
 	var calls int
 	var seen, sent atomic.Int64
-	p := newPump(every, func(f func()) { posted <- f }, func() { calls++; seen.Store(sent.Load()) })
+	p := New(every, func(f func()) { posted <- f }, func() { calls++; seen.Store(sent.Load()) })
 	var wg sync.WaitGroup
 	start := time.Now()
 	for range 4 {
 		wg.Go(func() {
 			for time.Since(start) < 10*every {
 				sent.Add(1)
-				p.notify()
+				p.Notify()
 				time.Sleep(50 * time.Microsecond)
 			}
 		})
 	}
-	end := time.After(patience)
+	end := time.After(time.Minute)
 	go func() { wg.Wait(); posted <- nil }()
 	done := false
 	for !done || seen.Load() != sent.Load() {
@@ -46,10 +46,10 @@ func TestPump_ManyNotifications_FewCallsAndOneAfterTheLast(t *testing.T) {
 
 func TestPump_Stopped_CallsNothing(t *testing.T) {
 	posted := make(chan func(), 10)
-	p := newPump(time.Hour, func(f func()) { posted <- f }, func() { t.Error("called after stop") })
-	p.notify()
-	p.stop()
-	p.notify()
+	p := New(time.Hour, func(f func()) { posted <- f }, func() { t.Error("called after stop") })
+	p.Notify()
+	p.Stop()
+	p.Notify()
 	for len(posted) > 0 {
 		(<-posted)()
 	}

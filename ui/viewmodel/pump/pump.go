@@ -1,15 +1,16 @@
-package viewmodel
+// Package pump turns many notifications into few calls.
+package pump
 
 import (
 	"sync"
 	"time"
 )
 
-// pump turns any number of notifications, from any goroutine, into calls of one
-// function on the Model's goroutine: at most one per interval, none while one is
+// Pump turns any number of notifications, from any goroutine, into calls of one
+// function on one goroutine: at most one per interval, none while one is
 // waiting, and always one after the last notification. It is the one place where
 // the events of runs become work for the window.
-type pump struct {
+type Pump struct {
 	every time.Duration
 	post  func(func())
 	f     func()
@@ -21,11 +22,13 @@ type pump struct {
 	done    bool
 }
 
-func newPump(every time.Duration, post func(func()), f func()) *pump {
-	return &pump{every: every, post: post, f: f}
+// New makes a pump: f is called by way of post, at most once in every.
+func New(every time.Duration, post func(func()), f func()) *Pump {
+	return &Pump{every: every, post: post, f: f}
 }
 
-func (p *pump) notify() {
+// Notify has the function called soon.
+func (p *Pump) Notify() {
 	p.mu.Lock()
 	if p.waiting || p.done {
 		p.mu.Unlock()
@@ -42,7 +45,7 @@ func (p *pump) notify() {
 	p.send()
 }
 
-func (p *pump) send() {
+func (p *Pump) send() {
 	p.mu.Lock()
 	done := p.done
 	p.mu.Unlock()
@@ -60,8 +63,8 @@ func (p *pump) send() {
 	})
 }
 
-// stop ends it; a call that is posted already does nothing.
-func (p *pump) stop() {
+// Stop ends it; a call that is posted already does nothing.
+func (p *Pump) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done = true
