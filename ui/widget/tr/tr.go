@@ -1,12 +1,21 @@
 // Package tr puts the words of the window into the user's language. The key of a text
-// is the English text itself; a text without a translation stays English.
+// is the English text itself; a text without a translation stays English. CODE.json has
+// the texts of the window, sentences.CODE.json those of what is measured and found, and
+// patterns.CODE.json those with places, "{}", for names and numbers.
 package tr
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
+	"maps"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 //go:embed *.json
@@ -21,13 +30,20 @@ func Languages() []Language {
 }
 
 var (
-	current = "en"
-	words   map[string]string
+	current   = "en"
+	words     map[string]string // texts of the window
+	sentences map[string]string // texts of what is measured and found
+	patterns  []form            // those with places for names and numbers
+
+	mu    sync.Mutex
+	known map[string]string
 )
 
 // Table is a language's words; nil for English, whose keys are its words.
-func Table(code string) map[string]string {
-	text, err := files.ReadFile(code + ".json")
+func Table(code string) map[string]string { return read(code) }
+
+func read(name string) map[string]string {
+	text, err := files.ReadFile(name + ".json")
 	if err != nil {
 		return nil
 	}
@@ -49,36 +65,152 @@ func Use(code string) {
 			}
 		}
 	}
-	current, words = "en", nil
+	current, words, sentences, patterns, known = "en", nil, nil, nil, nil
 	for _, l := range Languages() {
 		if strings.HasPrefix(strings.ToLower(code), l.Code) {
 			current = l.Code
 		}
 	}
 	if current != "en" {
-		words = Table(current)
+		words, sentences, patterns = Table(current), read("sentences."+current), forms(current)
+		known = map[string]string{}
 	}
 }
 
 // Current is the code of the language in use.
 func Current() string { return current }
 
-// T is a text in the language in use. "A | B" is translated by its parts, and of
-// "Sample 3/64" the words before the number.
+// T is a text in the language in use. A text that is not in its table is looked for
+// among its sentences: as it is, without its full stop, with places for names and
+// numbers, or part by part ("64 samples, seed 1").
 func T(text string) string {
-	if words == nil {
+	if words == nil || text == "" {
 		return text
 	}
-	if w, ok := words[text]; ok && w != "" {
+	mu.Lock()
+	defer mu.Unlock()
+	if w, ok := known[text]; ok {
 		return w
 	}
-	if a, b, ok := strings.Cut(text, " | "); ok {
-		return T(a) + " | " + T(b)
+	const most = 5000 // texts with numbers are many
+	if len(known) >= most {
+		clear(known)
 	}
-	if i := strings.IndexAny(text, "0123456789"); i > 1 && text[i-1] == ' ' {
-		if w, ok := words[text[:i-1]]; ok && w != "" {
-			return w + text[i-1:]
+	w := translate(text)
+	known[text] = w
+	return w
+}
+
+func translate(text string) string {
+	for _, try := range []func(string) (string, bool){whole, pattern, numbered, sentence, parts} {
+		if w, ok := try(text); ok {
+			return w
 		}
 	}
 	return text
+}
+
+// whole finds a text as it is.
+func whole(text string) (string, bool) {
+	w := words[text]
+	if w == "" {
+		w = sentences[text]
+	}
+	return w, w != ""
+}
+
+// numbered finds the words before a number: "Sample 3/64".
+func numbered(text string) (string, bool) {
+	if i := strings.IndexAny(text, "0123456789"); i > 1 && text[i-1] == ' ' {
+		if w, ok := whole(text[:i-1]); ok {
+			return w + text[i-1:], true
+		}
+	}
+	return text, false
+}
+
+// sentence finds a text that was given a full stop or a capital letter.
+func sentence(text string) (string, bool) {
+	plain, stop := strings.CutSuffix(text, ".")
+	w, ok := either(plain)
+	if !ok {
+		first, n := utf8.DecodeRuneInString(plain)
+		low := unicode.ToLower(first)
+		if low == first {
+			return text, false
+		}
+		if w, ok = either(string(low) + plain[n:]); !ok {
+			return text, false
+		}
+		r, n := utf8.DecodeRuneInString(w)
+		if unicode.Is(unicode.Latin, r) { // not σ and χ
+			w = string(unicode.ToUpper(r)) + w[n:]
+		}
+	}
+	if stop {
+		w += "."
+	}
+	return w, true
+}
+
+func either(text string) (string, bool) {
+	if w, ok := whole(text); ok {
+		return w, true
+	}
+	return pattern(text)
+}
+
+// pattern finds a text with places for others.
+func pattern(text string) (string, bool) {
+	for _, p := range patterns {
+		m := p.find.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		out := p.give[0]
+		for i, piece := range p.give[1:] {
+			out += translate(m[i+1]) + piece
+		}
+		return out, true
+	}
+	return text, false
+}
+
+// parts takes a list apart.
+func parts(text string) (string, bool) {
+	for _, sep := range []string{" | ", " · ", "; ", ", ", ": "} {
+		list := strings.Split(text, sep)
+		if len(list) == 1 {
+			continue
+		}
+		changed := false
+		for i, x := range list {
+			list[i] = translate(x)
+			changed = changed || list[i] != x
+		}
+		if changed {
+			return strings.Join(list, sep), true
+		}
+	}
+	return text, false
+}
+
+// form is a sentence with places.
+type form struct {
+	find *regexp.Regexp
+	give []string // around the places, which keep their order
+}
+
+// forms are the sentences with places of a language, those with the most words first.
+func forms(code string) []form {
+	table := read("patterns." + code)
+	keys := slices.SortedFunc(maps.Keys(table), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
+	var out []form
+	for _, k := range keys {
+		find := strings.ReplaceAll(regexp.QuoteMeta(k), `\{\}`, `(.+?)`)
+		out = append(out, form{regexp.MustCompile(`(?s)^` + find + `$`), strings.Split(table[k], "{}")})
+	}
+	return out
 }

@@ -24,7 +24,7 @@ var calls = map[string][]int{
 }
 
 // fields are those of composite literals that hold a text.
-var fields = map[string]bool{"Title": true, "About": true, "Label": true, "XLabel": true, "Tip": true, "Blank": true, "Help": true, "Unit": true}
+var fields = map[string]bool{"Title": true, "About": true, "Label": true, "XLabel": true, "Tip": true, "Blank": true, "Help": true, "Unit": true, "Row": true}
 
 // tables are variables that are lists of texts.
 var tables = map[string]bool{"keysHelp": true, "spaceNames": true, "Names": true, "helpPages": true, "tourSteps": true, "columns": true, "names": true, "pageNames": true}
@@ -190,5 +190,47 @@ func TestUse_German_TranslatesAndUnknownStaysEnglish(t *testing.T) {
 	Use("xx")
 	if Current() != "en" || T("Close") != "Close" {
 		t.Errorf("%s: %q", Current(), T("Close"))
+	}
+}
+
+func TestT_ComposedTexts_AreTranslated(t *testing.T) {
+	defer Use("en")
+	Use("de")
+	for text, want := range map[string]string{
+		"64 samples, seed 1":                                           "64 Ziehungen, Startzahl 1",
+		"Finished: 64 samples in 21 s.":                                "Fertig: 64 Ziehungen in 21 s.",
+		"finished: 64 samples in 1 min 02 s":                           "fertig: 64 Ziehungen in 1 min 02 s",
+		"exact posterior, Gaussian prior, spectrum fitted to the data": "exakter Posterior, Gauß-Prior, Spektrum an die Daten angepasst",
+		"The model explains the data within the noise (χ²/pixel of the samples 0.99); 64 posterior samples.": "Das Modell erklärt die Daten im Rahmen des Rauschens (χ²/Pixel der Ziehungen 0.99); 64 Ziehungen des Posteriors.",
+		"σ 4.6 adu from HDU 1 (weights)":       "σ 4.6 adu aus HDU 1 (Gewichte)",
+		"Cannot run yet: there are no sources": "Noch kein Lauf möglich: es gibt keine Quellen",
+		"Data | Mean":                          "Daten | Mittel",
+		"Sample 3/64":                          "Ziehung 3/64",
+		"image · adu":                          "Bild · adu",
+		"SCI 192×192 px, 0.2″/px, adu":         "SCI 192×192 px, 0.2″/px, adu",
+		"m31.fits":                             "m31.fits",
+		"Its error bars hold on average over the image; they are too wide in empty sky and too narrow in bright cores.": "Seine Fehlerbalken stimmen im Mittel über das Bild; am leeren Himmel sind sie zu weit, in hellen Kernen zu eng.",
+	} {
+		if got := T(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A pattern keeps its places, and a text made of it is found again.
+func TestPatterns_EveryOne_KeepsItsPlaces(t *testing.T) {
+	defer Use("en")
+	Use("de")
+	if len(patterns) < 100 || len(sentences) < 60 {
+		t.Fatalf("%d patterns, %d sentences", len(patterns), len(sentences))
+	}
+	for k, v := range read("patterns.de") {
+		if n := strings.Count(k, "{}"); n == 0 || n != strings.Count(v, "{}") {
+			t.Errorf("%q has other places than %q", v, k)
+		}
+		text := strings.ReplaceAll(k, "{}", "7")
+		if got, want := T(text), strings.ReplaceAll(v, "{}", "7"); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
 	}
 }
