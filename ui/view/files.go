@@ -201,7 +201,7 @@ func (l *fileList) fillRow(i fynewidget.ListItemID, o fyne.CanvasObject) {
 func describe(h session.HDUInfo) string {
 	parts := []string{string(h.Role)}
 	if h.Unit != "" {
-		parts = append(parts, h.Unit)
+		parts = append(parts, form.UnitText(h.Unit))
 	}
 	if h.Packed != "" {
 		parts = append(parts, h.Packed)

@@ -126,13 +126,15 @@ func (p *priorsPage) update() {
 	p.pane.SetImage(im)
 	p.pane.SetStyle(figure.Style{Limits: limits, Stretch: figure.Asinh, Map: figure.Gray})
 	p.said.SetText(p.m.Said())
-	p.draw.SetText("Draw images")
+	text, icon := "Draw images", theme.MediaPlayIcon()
 	if p.m.Drawing() {
-		p.draw.SetText("Cancel")
+		text, icon = "Cancel", theme.MediaStopIcon()
 	}
+	p.draw.SetText(text)
+	p.draw.SetIcon(icon)
 	p.draw.SetEnabled(len(list) > 0)
-	done, total, text, steps, loss, held := p.m.Progress()
-	p.bar.SetStep(done, total, text)
+	done, total, stand, steps, loss, held := p.m.Progress()
+	p.bar.SetStep(done, total, stand)
 	data := widget.ChartData{XLabel: "step", YLabel: "loss", LogY: true}
 	if len(steps) > 1 {
 		data.Series = []widget.Series{{Name: "loss", X: steps, Y: loss}, {Name: "held out", X: steps, Y: held, Points: true, Colour: theme.ColorNameWarning}}

@@ -24,7 +24,7 @@ type startPage struct {
 	box    *fyne.Container
 }
 
-const startWidth = 520
+const startWidth = 600
 
 func newStartPage(w *Window) *startPage {
 	s := &startPage{w: w}
@@ -41,13 +41,13 @@ func newStartPage(w *Window) *startPage {
 	tour := control.NewButton("Take the tour", "five steps with a sample, half a minute", nil, w.tourDialog)
 	target := container.NewStack(dashes(), control.Inset(20, 26, 20, 22, control.NewColumn(8, 0, drop, kinds, container.NewCenter(container.NewHBox(open, tour)))))
 
-	samples := control.NewColumn(6, 0, heading("Try it"))
+	samples := control.NewColumn(14, 0, heading("Try it"))
 	for _, x := range w.m.Samples() {
 		run := control.NewButton("Open and run", sampleTip(x), theme.MediaPlayIcon(), func() { w.openSample(x, true) })
 		look := control.NewButton("Open", "look at it first", nil, func() { w.openSample(x, false) })
 		name := control.NewText(x.Name, "", "")
 		name.Bold = true
-		samples.Add(control.NewColumn(4, 0, name, control.NewText(x.About, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder), container.NewHBox(run, look)))
+		samples.Add(control.NewTopRow(18, []float32{-1, 0}, control.NewColumn(2, 0, name, control.NewText(x.About, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)), container.NewHBox(run, look)))
 	}
 	s.recent = control.NewColumn(0, 0)
 	col := control.NewColumn(20, startWidth, control.NewColumn(4, 0, title, about), target, s.recent, samples)

@@ -20,6 +20,7 @@ type status struct {
 	bar                     *widget.StepProgress
 	idle                    *control.Text
 	barBox                  *fyne.Container
+	row                     *fyne.Container
 	box                     fyne.CanvasObject
 }
 
@@ -35,8 +36,8 @@ func newStatus(w *Window) *status {
 	s.idle.Colour, s.idle.Align = theme.ColorNamePlaceHolder, fyne.TextAlignTrailing
 	s.bar = widget.NewStepProgress()
 	s.barBox = control.Inset(0, 5, 0, 0, container.New(layout.NewGridWrapLayout(fyne.NewSize(130, 6)), s.bar))
-	row := control.NewRow(14, []float32{140, 250, 250, 64, -1, 0}, s.place, s.value, s.sky, s.zoom, s.idle, s.barBox)
-	s.box = control.Ground(theme.ColorNameHeaderBackground, 0, control.Inset(10, 4, 10, 3, row))
+	s.row = control.NewRow(14, []float32{140, 250, 250, 64, -1, 0}, s.place, s.value, s.sky, s.zoom, s.idle, s.barBox)
+	s.box = control.Ground(theme.ColorNameHeaderBackground, 0, control.Inset(10, 4, 10, 3, s.row))
 	return s
 }
 
@@ -51,7 +52,7 @@ func (s *status) update() {
 		return
 	}
 	e := s.w.m.Active()
-	show(s.barBox, e != nil)
+	s.showBar(e != nil)
 	if e == nil {
 		s.idle.Set(s.w.idleText(), theme.ColorNamePlaceHolder)
 		return
@@ -67,10 +68,18 @@ func (s *status) update() {
 	s.bar.SetStep(done, total, "")
 }
 
+// showBar has the progress bar in the row, or its place given to the text.
+func (s *status) showBar(on bool) {
+	if s.barBox.Visible() != on {
+		show(s.barBox, on)
+		s.row.Refresh()
+	}
+}
+
 // showSpace shows how a run of another workspace goes.
 func (s *status) showSpace() {
 	e := s.w.spaces.active()
-	show(s.barBox, e != nil)
+	s.showBar(e != nil)
 	if e == nil {
 		s.idle.Set(s.w.m.Device(), theme.ColorNamePlaceHolder)
 		return

@@ -346,11 +346,18 @@ func TestSides_Toggled_ComeBackAsWide(t *testing.T) {
 func TestCutout_WhatIsInView_BecomesTheRecipes(t *testing.T) {
 	b := opened(t)
 	drawn := func(what string) { // panes have a size once they are drawn
-		b.until(what, func() bool {
+		for end := time.Now().Add(patience); ; {
 			b.win.Canvas().Capture()
 			x0, x1, _, _, ok := b.view.Region()
-			return ok && (what == "all" || x1-x0 < 192)
-		})
+			if ok && (what == "all" || x1-x0 < 192) {
+				return
+			}
+			if time.Now().After(end) {
+				p := b.view.Active()
+				t.Fatalf("%s is not drawn: region %d to %d (%v), pane %v of %v, shown %v, message %q, tiles %d", what, x0, x1, ok, p.Size(), b.win.Canvas().Size(), p.Visible(), p.Message(), len(b.m.Tiles()))
+			}
+			b.until("more", func() bool { return len(b.posted) == 0 })
+		}
 	}
 	drawn("all")
 	b.view.Active().ZoomBy(1)

@@ -1,9 +1,11 @@
 package widget
 
 import (
+	"cmp"
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	"fyne.io/fyne/v2"
@@ -35,8 +37,9 @@ type ChartData struct {
 
 // Mark is a vertical line at a value.
 type Mark struct {
-	X    float64
-	Name string
+	X      float64
+	Name   string
+	Colour fyne.ThemeColorName // "": that of warnings
 }
 
 // Chart draws curves with axes. It is empty until SetData.
@@ -239,12 +242,30 @@ func (c *Chart) draw() {
 	for _, s := range c.data.Series {
 		c.series(q, s)
 	}
-	for i, m := range c.data.Marks {
-		x := q.px(m.X)
-		p.Stroke(x, q.t, x, q.b, 1.2, c.colour(theme.ColorNameWarning))
-		p.Text(m.Name, min(max(x, q.l+30), q.r-30), q.t-4+13*float64(i), 10, c.colour(theme.ColorNameWarning))
-	}
+	c.marks(q)
 	c.legend(q, soft)
+}
+
+// marks are lines with their names above the plot: side by side where lines are near
+// each other, from the least value on.
+func (c *Chart) marks(q plot) {
+	p := &c.pen
+	list := slices.SortedFunc(slices.Values(c.data.Marks), func(a, b Mark) int { return cmp.Compare(a.X, b.X) })
+	const size, gap = 10, 6
+	wide := 0.0 // of this name and those after it
+	for _, m := range list {
+		wide += p.Width(tr.T(m.Name), size) + gap
+	}
+	free := math.Inf(-1)
+	for _, m := range list {
+		ink := c.colour(cmp.Or(m.Colour, theme.ColorNameWarning))
+		x, name := q.px(m.X), tr.T(m.Name)
+		p.Stroke(x, q.t, x, q.b, 1.4, ink)
+		left := min(max(x-p.Width(name, size)/2, free), q.r-wide+gap)
+		p.TextLeft(name, left, q.t-4, size, ink)
+		step := p.Width(name, size) + gap
+		free, wide = left+step, wide-step
+	}
 }
 
 func (c *Chart) axes(q plot, ink, soft color.RGBA) {

@@ -186,6 +186,9 @@ func (v *ImageView) SetMessage(s string) {
 	}
 }
 
+// Message is what an empty pane says.
+func (v *ImageView) Message() string { return v.message }
+
 // SetBusy shows a quiet line in the lower left corner ("sample 12 of 64");
 // empty takes it away. What is shown stays visible.
 func (v *ImageView) SetBusy(s string) {

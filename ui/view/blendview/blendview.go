@@ -56,7 +56,7 @@ func New(m *blend.Model, act Actions) *View {
 	v.tools = newSourceTools(m)
 	v.Board = boardview.New(boardview.Options{
 		Board: m.Board(), Overlays: v.overlays, Tapped: v.tapped, Grab: &drag{m: m, v: v}, Key: act.Key, Rune: act.Rune, Shortcut: act.Short,
-		Hover: act.Hover, View: act.View, Above: v.tools.box, Zoom1: 2,
+		Hover: act.Hover, View: act.View, Above: v.tools.box, Zoom1: 2, Empty: func() string { _, why := m.CanRun(); return part.Sentence(why) },
 	})
 	v.list = newSourceList(m, v.Board.Look)
 	v.Panel = workpanel.New(workpanel.Source{

@@ -32,6 +32,8 @@ type Options struct {
 	View  func()
 	// Above stands between tabs and panes; nil: nothing.
 	Above fyne.CanvasObject
+	// Empty says why there is no picture; nil: nothing is said.
+	Empty func() string
 	// Zoom1 is the least zoom of Look.
 	Zoom1 float64
 }
@@ -160,6 +162,9 @@ func (v *View) Update() {
 		if i >= len(tiles) {
 			if i == 0 {
 				v.panes[0].SetImage(nil)
+				if v.o.Empty != nil {
+					v.panes[0].SetMessage(v.o.Empty())
+				}
 				v.showBar(0, false)
 				continue
 			}

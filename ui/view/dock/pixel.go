@@ -38,7 +38,7 @@ func newPixel(m *viewmodel.Model) *pixel {
 	p.where = caption()
 	middle := container.NewVScroll(control.NewColumn(6, 0, p.rows.box, p.text))
 	right := container.NewBorder(p.where, nil, nil, nil, container.NewScroll(p.grid))
-	p.box = control.NewTopRow(14, []float32{-2, 300, -4}, tall{p.chart}.wrap(), tall{middle}.wrap(), tall{right}.wrap())
+	p.box = control.NewTopRow(14, []float32{-3, 300, -4}, tall{p.chart}.wrap(), tall{middle}.wrap(), tall{right}.wrap())
 	return p
 }
 
@@ -128,7 +128,7 @@ func samplesChart(w viewmodel.Why) widget.ChartData {
 		Marks:  []widget.Mark{{X: w.Mean, Name: "mean"}},
 	}
 	if w.Noise > 0 && w.Data > lo-2*(hi-lo) && w.Data < hi+2*(hi-lo) {
-		d.Marks = append(d.Marks, widget.Mark{X: w.Data, Name: "data"})
+		d.Marks = append(d.Marks, widget.Mark{X: w.Data, Name: "data", Colour: theme.ColorNameSuccess})
 	}
 	return d
 }

@@ -57,7 +57,7 @@ func New(m *lensing.Model, act Actions) *View {
 	v.steps = newStepper(m)
 	v.Board = boardview.New(boardview.Options{
 		Board: m.Board(), Overlays: v.overlays, Tapped: v.tapped, Key: act.Key, Rune: act.Rune, Shortcut: act.Short, Hover: act.Hover, View: act.View,
-		Above: v.steps.box, Zoom1: 4,
+		Above: v.steps.box, Zoom1: 4, Empty: func() string { _, why := m.CanRun(); return part.Sentence(why) },
 	})
 	v.Panel = workpanel.New(workpanel.Source{
 		About: lensing.About(), Name: v.name, Steps: m.Steps, Set: m.Set, SetOpen: m.SetOpen, Apply: m.Apply,
