@@ -2,7 +2,6 @@ package window
 
 import (
 	"context"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,8 +14,6 @@ import (
 	"limpid/ui/viewmodel/form"
 	"limpid/ui/viewmodel/project"
 )
-
-var spaces = flag.Bool("spaces", false, "run every workspace in a window")
 
 // sampleOf writes the sample of a task.
 func sampleOf(t *testing.T, dir, task string) string {
@@ -65,9 +62,6 @@ func exported(t *testing.T, a *xwin.App, last string) {
 // Each workspace by real drops and keys: measure, run, export; then the project is
 // saved, opened in another window, and shows the same.
 func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
-	if !*spaces {
-		t.Skip("takes minutes on a busy machine: -args -spaces")
-	}
 	needWindow(t)
 	dir := t.TempDir()
 	shear, blend := sampleOf(t, dir, "massmap"), sampleOf(t, dir, "deblend")
@@ -87,6 +81,7 @@ func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
 	must(t, a.Drop(700, 500, stars))
 	must(t, a.WaitTitle("the stars", names("field.fits")))
 	must(t, a.Key("ctrl+m", "plus", "plus", "ctrl+u", "ctrl+z", "ctrl+shift+z"))
+	keep(t, d, "spaces-1-stars")
 
 	must(t, a.Key("F4"))
 	must(t, a.Drop(700, 500, shear))
@@ -94,6 +89,7 @@ func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
 	must(t, a.Key("p")) // no samples yet: nothing happens
 	ran(t, a)
 	must(t, a.Key("period", "comma"))
+	keep(t, d, "spaces-2-massmap")
 	exported(t, a, filepath.Join(dir, "shear-mass.bib"))
 
 	// A project opens in its own workspace; this one asks for no samples, which take long.
@@ -103,6 +99,7 @@ func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
 	must(t, a.WaitTitle("the blend", names("blend.fits.gz")))
 	ran(t, a)
 	must(t, a.Key("greater", "less", "a", "Escape"))
+	keep(t, d, "spaces-3-deblend")
 	exported(t, a, filepath.Join(dir, "blend-sources.csv"))
 
 	must(t, a.Key("ctrl+shift+s", "Return"))
@@ -123,6 +120,7 @@ func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
 	must(t, b.WaitTitle("its catalogue", names("shear.fits.gz")))
 	must(t, b.Key("F2"))
 	must(t, b.WaitTitle("its image", names("field.fits")))
+	keep(t, d, "spaces-4-reopened")
 	must(t, b.Key("ctrl+q"))
 	if err := b.Exited(); err != nil {
 		t.Errorf("ended with %v", err)

@@ -99,12 +99,16 @@ func TestWindow_DropRunCancelExportQuit(t *testing.T) {
 	must(t, a.WaitTitle("the dropped file", func(s string) bool { return strings.Contains(s, "galaxy.fits.gz") }))
 	shot := waitShot(t, a, d, "the image", func(im *image.NRGBA) bool { return xwin.Colours(im, middle) > 40 })
 
+	keep(t, d, "1-opened")
+
 	// Run by its button; Escape keeps what is there.
 	must(t, a.Click(1420, 950))
 	must(t, a.WaitTitle("samples", func(s string) bool { return strings.Contains(s, "%") && !strings.HasPrefix(s, "0 %") }))
 	must(t, a.Key("Escape"))
 	must(t, a.WaitTitle("the run to be cancelled", func(s string) bool { return !strings.Contains(s, "%") }))
 	waitShot(t, a, d, "data and mean", func(im *image.NRGBA) bool { return xwin.Differ(im, shot, middle) > 0.2 })
+
+	keep(t, d, "2-cancelled")
 
 	// A dropped recipe is run and exported by keys.
 	must(t, a.Drop(700, 500, small))
@@ -114,8 +118,10 @@ func TestWindow_DropRunCancelExportQuit(t *testing.T) {
 	walk(t, a, d, middle)
 	must(t, a.Key("ctrl+e"))
 	waitShot(t, a, d, "the dialog", func(im *image.NRGBA) bool { return xwin.Colours(im, image.Rect(640, 330, 960, 640)) > 12 })
+	keep(t, d, "3-export")
 	must(t, a.Key("Return"))
 	must(t, a.WaitFile(filepath.Join(dir, "galaxy-posterior.bib")))
+	keep(t, d, "4-exported")
 	compareWithCommandLine(t, small, filepath.Join(dir, "galaxy-posterior.fits"))
 	must(t, a.Key("Escape"))
 
@@ -125,6 +131,15 @@ func TestWindow_DropRunCancelExportQuit(t *testing.T) {
 		text, _ := os.ReadFile(a.Log)
 		t.Errorf("ended with %v: %s", err, text)
 	}
+}
+
+// keep saves what the screen shows in build/window, to be looked at after a failure or
+// a run of continuous integration.
+func keep(t *testing.T, d *xwin.Display, name string) {
+	t.Helper()
+	im, err := d.Shot()
+	must(t, err)
+	must(t, xwin.Save(filepath.Join("..", "..", "build", "window", name+".png"), im))
 }
 
 // waitShot takes pictures until one is as expected.
@@ -138,7 +153,7 @@ func waitShot(t *testing.T, a *xwin.App, d *xwin.Display, what string, cond func
 	})
 	if err != nil {
 		if im != nil {
-			path := filepath.Join(os.TempDir(), "limpid-window-test.png")
+			path := filepath.Join("..", "..", "build", "window", "failed.png")
 			_ = xwin.Save(path, im)
 			err = fmt.Errorf("%w; the screen is in %s", err, path)
 		}

@@ -6,54 +6,70 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"limpid/assets"
 	"limpid/tests/window/xwin"
 )
 
 func main() {
-	binary := flag.String("binary", "bin/limpid", "the window to show")
-	out := flag.String("out", "docs/screens", "where the pictures go")
+	c := config{}
+	flag.StringVar(&c.binary, "binary", "bin/limpid", "the window to show")
+	flag.StringVar(&c.out, "out", "docs/screens", "where the pictures go")
 	size := flag.String("size", "1600x1000", "of the screen")
-	only := flag.String("only", "", "screens whose names begin with this")
+	flag.IntVar(&c.scale, "scale", 1, "of letters and lines: 2 on a screen of twice the pixels")
+	only := flag.String("only", "", "screens whose names begin with one of these, comma-separated")
 	themes := flag.String("themes", "dark,light", "")
 	flag.Parse()
-	if err := run(*binary, *out, *size, *only, strings.Split(*themes, ",")); err != nil {
+	c.only = strings.Split(*only, ",")
+	if err := run(c, *size, strings.Split(*themes, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "screens:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary, out, size, only string, themes []string) error {
+type config struct {
+	binary, out string
+	w, h, scale int
+	only        []string
+}
+
+// wants says whether a screen was asked for.
+func (c config) wants(name string) bool {
+	return slices.ContainsFunc(c.only, func(x string) bool { return strings.HasPrefix(name, x) })
+}
+
+func run(c config, size string, themes []string) error {
 	if missing := xwin.Missing(); len(missing) > 0 {
 		return fmt.Errorf("needs %s", strings.Join(missing, ", "))
 	}
-	binary, err := filepath.Abs(binary)
-	if err != nil {
+	var err error
+	if c.binary, err = filepath.Abs(c.binary); err != nil {
 		return err
 	}
-	var w, h int
-	if _, err := fmt.Sscanf(size, "%dx%d", &w, &h); err != nil {
+	if _, err := fmt.Sscanf(size, "%dx%d", &c.w, &c.h); err != nil {
 		return fmt.Errorf("-size %s: %w", size, err)
 	}
-	for _, theme := range themes {
-		for _, s := range screens() {
-			if !strings.HasPrefix(s.name, only) {
-				continue
+	failed := make([]error, len(themes))
+	var wg sync.WaitGroup
+	for i, theme := range themes { // side by side
+		wg.Go(func() {
+			for _, s := range scenes() {
+				if err := c.take(theme, s); err != nil {
+					failed[i] = errors.Join(failed[i], err)
+				}
 			}
-			path := filepath.Join(out, s.name+"-"+theme+".png")
-			if err := take(binary, path, theme, w, h, s); err != nil {
-				return fmt.Errorf("%s (%s): %w", s.name, theme, err)
-			}
-			fmt.Println(path)
-		}
+		})
 	}
-	return nil
+	wg.Wait()
+	return errors.Join(failed...)
 }
 
 // stage is what a screen's script works with.
@@ -61,6 +77,8 @@ type stage struct {
 	*xwin.App
 	d     *xwin.Display
 	dir   string
+	data  string // folder of what is opened
+	unit  int    // pixels of the screen for one of the window's
 	stars string // a field of stars
 	gal   string // the sample, cut loose from the program
 	bands string // five bands of one field
@@ -82,52 +100,89 @@ func do(steps ...func() error) error {
 	return nil
 }
 
-// take plays one screen's script and saves what it shows.
-func take(binary, path, theme string, w, h int, s screen) error {
+// take plays a scene in a window of its own and saves the screens that were asked for.
+func (c config) take(theme string, s scene) error {
+	last := -1
+	for i, x := range s.shots {
+		if c.wants(x.name) {
+			last = i
+		}
+	}
+	if last < 0 {
+		return nil
+	}
+	st, err := newStage(c, s, theme)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(st.dir)
+	defer st.d.Close()
+	st.binary, st.args = c.binary, []string{"--theme", theme}
+	if s.args != nil {
+		st.args = append(st.args, s.args(st)...)
+	}
+	if st.App, err = st.d.Launch(c.binary, st.args...); err != nil {
+		return err
+	}
+	defer func() { st.Kill() }() // the script may have started another
+	for _, x := range s.shots[:last+1] {
+		if x.play != nil {
+			if err := x.play(st); err != nil {
+				return fmt.Errorf("%s (%s): %w", x.name, theme, err)
+			}
+		}
+		if c.wants(x.name) {
+			im, err := st.d.Shot()
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(c.out, x.name+"-"+theme+".png")
+			if err := xwin.Save(path, im); err != nil {
+				return err
+			}
+			fmt.Println(path)
+		}
+		if x.after != nil {
+			if err := x.after(st); err != nil {
+				return fmt.Errorf("after %s (%s): %w", x.name, theme, err)
+			}
+		}
+	}
+	return nil
+}
+
+// newStage makes a screen and the files that scenes open.
+func newStage(c config, s scene, theme string) (*stage, error) {
 	dir, err := os.MkdirTemp("", "limpid-screens-*")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	d, err := xwin.Start(dir, w, h)
+	d, err := xwin.Start(dir, c.w, c.h)
 	if err != nil {
-		return err
+		os.RemoveAll(dir)
+		return nil, err
 	}
-	defer d.Close()
-	st := &stage{
-		d: d, dir: dir, stars: filepath.Join(dir, "field.fits"), gal: filepath.Join(dir, "galaxy.fits.gz"),
-		bands: filepath.Join(dir, "grizy.fits"), cube: filepath.Join(dir, "cube.fits"),
-		shear: filepath.Join(dir, "shear.fits.gz"), blend: filepath.Join(dir, "blend.fits.gz"),
-	}
-	if err := st.files(); err != nil {
-		return err
+	data := filepath.Join(dir, "data", "2026-11")
+	in := func(name string) string { return filepath.Join(data, name) }
+	st := &stage{d: d, dir: dir, data: data, unit: max(1, c.scale), stars: in("field.fits"), gal: in("galaxy.fits.gz"), bands: in("grizy.fits"), cube: in("cube.fits"), shear: in("shear.fits.gz"), blend: in("blend.fits.gz")}
+	d.Scale, d.Work = c.scale, data
+	err = os.MkdirAll(data, 0o755)
+	if err == nil {
+		err = st.files()
 	}
 	more := s.more
 	if s.recent {
 		more += fmt.Sprintf(`,"files":[%q,%q]`, st.gal, st.stars)
 	}
-	if err := d.Remember(more); err != nil {
-		return err
+	if err == nil {
+		err = d.Remember(more)
 	}
-	args := []string{"--theme", theme}
-	if s.args != nil {
-		args = append(args, s.args(st)...)
-	}
-	st.binary, st.args = binary, args
-	if st.App, err = d.Launch(binary, args...); err != nil {
-		return err
-	}
-	defer func() { st.Kill() }() // the script may have started another
-	if s.play != nil {
-		if err := s.play(st); err != nil {
-			return err
-		}
-	}
-	im, err := d.Shot()
 	if err != nil {
-		return err
+		d.Close()
+		os.RemoveAll(dir)
+		return nil, err
 	}
-	return xwin.Save(path, im)
+	return st, nil
 }
 
 // files writes what the screens open.

@@ -3,69 +3,101 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"limpid/assets"
+	"limpid/tests/window/xwin"
 )
 
-// screen is one picture: how the window is started and what is done to it.
-type screen struct {
-	name   string
+// scene is a window: how it is started, and the pictures that are taken of it one after
+// another.
+type scene struct {
 	recent bool   // files used before are listed
 	more   string // of what the window remembers, as JSON
 	args   func(*stage) []string
-	play   func(*stage) error
+	shots  []shot
 }
 
-func screens() []screen {
+// shot is one picture: what is done before it and, to go on, after it.
+type shot struct {
+	name        string
+	play, after func(*stage) error
+}
+
+const german = `,"language":"de"`
+
+// keys presses keys and lets the window come to rest.
+func keys(names ...string) func(*stage) error {
+	return func(s *stage) error { return do(s.key(names...), s.rest) }
+}
+
+func one(name string, play func(*stage) error) []shot { return []shot{{name: name, play: play}} }
+
+func scenes() []scene {
 	galaxy := func(s *stage) []string { return []string{s.gal} }
-	stars := func(s *stage) []string { return []string{s.stars} }
 	sample := func(*stage) []string { return []string{"--sample"} }
-	return []screen{
-		{name: "01-empty"},
-		{name: "02-recent", recent: true},
-		{name: "03-open", args: galaxy, play: (*stage).measured},
-		{name: "04-psf-from-stars", args: stars, play: (*stage).openPSF},
-		{name: "05-running", args: sample, play: (*stage).halfway},
-		{name: "06-finished", args: sample, play: (*stage).finished},
-		{name: "07-mean-std", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+7"), s.zoomIn, s.rest) }},
-		{name: "08-sample", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+4", "period", "period"), s.rest) }},
-		{name: "09-residual", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+5"), s.rest) }},
-		{name: "10-failed", args: galaxy, play: (*stage).badFiles},
-		{name: "11-cannot-run", args: galaxy, play: (*stage).cannotRun},
-		{name: "12-export", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e"), s.rest) }},
-		{name: "13-exported", args: sample, play: func(s *stage) error { return do(s.finished, s.key("ctrl+e", "Return"), s.exported, s.rest) }},
-		{name: "14-browser", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+o"), s.rest) }},
-		{name: "15-keys", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("F1"), s.rest) }},
-		{name: "17-why-uncertain", args: sample, play: (*stage).why},
-		{name: "18-regions", args: sample, play: (*stage).regions},
-		{name: "19-split-grid-magnifier", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+6", "d", "g", "c", "m"), s.rest) }},
-		{name: "37-difference", args: sample, play: func(s *stage) error { return do(s.finished, s.key("alt+6", "d", "d", "d"), s.rest) }},
-		{name: "20-rgb", args: func(s *stage) []string { return []string{s.bands} }, play: func(s *stage) error { return do(s.measured, s.key("alt+8"), s.rest) }},
-		{name: "21-cube", args: func(s *stage) []string { return []string{s.cube} }, play: func(s *stage) error { return do(s.measured, s.key("greater", "greater", "c", "ctrl+5"), s.rest) }},
-		{name: "22-catalogue", args: func(s *stage) []string { return []string{s.gal} }, play: (*stage).catalogue},
-		{name: "23-header", args: galaxy, play: func(s *stage) error {
-			return do(s.measured, s.key("ctrl+h"), func() error { return s.Type("c") }, s.rest)
+	esc := keys("Escape")
+	return []scene{
+		{shots: []shot{{name: "01-empty"}, {name: "38-tour", play: (*stage).tour}}},
+		{recent: true, shots: []shot{{name: "02-recent"}}},
+		{args: galaxy, shots: []shot{
+			{name: "03-open", play: (*stage).measured},
+			{name: "14-browser", play: func(s *stage) error { return do(s.key("ctrl+o"), s.rest, s.key("Down", "Down", "Down"), s.rest) }, after: esc},
+			{name: "15-keys", play: keys("F1"), after: esc},
+			{name: "23-header", play: func(s *stage) error { return do(s.key("ctrl+h"), func() error { return s.Type("c") }, s.rest) }, after: keys("Escape", "Escape")},
+			{name: "31-settings", play: keys("ctrl+comma"), after: esc},
+			{name: "32-priors", play: (*stage).priors, after: esc},
+			{name: "22-catalogue", play: (*stage).catalogue},
 		}},
-		{name: "24-massmap-open", args: space("massmap"), play: func(s *stage) error {
-			return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.shear) }, s.measured, s.key("Right", "Right", "Right"), s.rest)
+		{args: galaxy, shots: one("10-failed", (*stage).badFiles)},
+		{args: galaxy, shots: one("11-cannot-run", (*stage).cannotRun)},
+		{args: func(s *stage) []string { return []string{s.stars} }, shots: one("04-psf-from-stars", (*stage).openPSF)},
+		{args: sample, shots: []shot{
+			{name: "05-running", play: (*stage).halfway},
+			{name: "06-finished", play: (*stage).finished},
+			{name: "07-mean-std", play: keys("alt+7", "plus", "plus"), after: keys("f")},
+			{name: "08-sample", play: keys("alt+4", "period", "period")},
+			{name: "09-residual", play: keys("alt+5")},
+			{name: "19-split-grid-magnifier", play: keys("alt+6", "d", "g", "c", "m"), after: keys("g", "c", "m")},
+			{name: "37-difference", play: keys("d", "d"), after: keys("d")},
+			{name: "12-export", play: keys("ctrl+e")},
+			{name: "13-exported", play: func(s *stage) error { return do(s.key("Return"), s.exported, s.rest) }, after: esc},
+			{name: "17-why-uncertain", play: (*stage).why, after: keys("F8")},
+			{name: "18-regions", play: (*stage).regions, after: keys("F8")},
+			{name: "16-cancelled", play: func(s *stage) error { return do(s.key("ctrl+r"), s.halfway, s.key("Escape"), s.rest) }},
 		}},
-		{name: "25-massmap", args: space("massmap", "--sample"), play: (*stage).finished},
-		{name: "27-deblend-open", args: space("deblend"), play: func(s *stage) error {
-			return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.blend) }, s.measured, s.rest)
+		{args: func(s *stage) []string { return []string{s.bands} }, shots: one("20-rgb", func(s *stage) error { return do(s.measured, s.key("alt+8"), s.rest, s.rest) })},
+		{args: func(s *stage) []string { return []string{s.cube} }, shots: one("21-cube", func(s *stage) error { return do(s.measured, s.key("greater", "greater", "c", "ctrl+5"), s.rest) })},
+		{args: space("massmap"), shots: []shot{
+			{name: "29-massmap-empty", play: (*stage).rest},
+			{name: "33-help-massmap", play: keys("F1"), after: esc},
+			{name: "24-massmap-open", play: func(s *stage) error {
+				return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.shear) }, s.measured, s.key("Right", "Right", "Right"), s.rest)
+			}},
+			{name: "25-massmap", play: func(s *stage) error { return do(s.key("ctrl+r"), s.finished) }},
+			{name: "26-massmap-export", play: keys("ctrl+e"), after: esc},
 		}},
-		{name: "28-deblend", args: space("deblend", "--sample"), play: (*stage).finished},
-		{name: "29-massmap-empty", args: space("massmap"), play: (*stage).rest},
-		{name: "30-deblend-empty", args: space("deblend"), play: (*stage).rest},
-		{name: "31-settings", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+comma"), s.rest) }},
-		{name: "32-priors", args: galaxy, play: func(s *stage) error { return do(s.measured, s.key("ctrl+l"), s.rest) }},
-		{name: "33-help-massmap", args: space("massmap"), play: func(s *stage) error { return do(s.rest, s.key("F1"), s.rest) }},
-		{name: "34-recover", play: (*stage).crashed},
-		{name: "35-german", args: sample, more: `,"language":"de"`, play: (*stage).finished},
-		{name: "36-deblend-german-empty", args: space("deblend"), more: `,"language":"de"`, play: (*stage).rest},
-		{name: "16-cancelled", args: sample, play: func(s *stage) error { return do(s.halfway, s.key("Escape"), s.rest) }},
+		{args: space("deblend"), shots: []shot{
+			{name: "30-deblend-empty", play: (*stage).rest},
+			{name: "27-deblend-open", play: func(s *stage) error {
+				return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.blend) }, s.measured, s.rest)
+			}},
+			{name: "28-deblend", play: func(s *stage) error { return do(s.key("ctrl+r"), s.finished) }},
+			{name: "39-corner", play: (*stage).corner},
+		}},
+		{shots: one("34-recover", (*stage).crashed)},
+		{args: sample, more: german, shots: []shot{
+			{name: "35-german", play: (*stage).finished},
+			{name: "40-german-export", play: keys("ctrl+e"), after: esc},
+			{name: "41-german-settings", play: keys("ctrl+comma"), after: esc},
+			{name: "42-german-pixel", play: (*stage).why},
+			{name: "36-deblend-german-empty", play: keys("F3")},
+		}},
+		{args: galaxy, shots: one("43-calibration", (*stage).calibration)},
+		{shots: one("44-unlike", (*stage).unlike)},
 	}
 }
 
@@ -89,7 +121,7 @@ func (s *stage) measured() error {
 // openPSF opens the step of the PSF. Its header lies below that of the data, both
 // closed and without findings of weight.
 func (s *stage) openPSF() error {
-	return do(s.measured, func() error { return s.Click(s.d.W-200, 163) }, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
+	return do(s.measured, func() error { return s.Click(s.d.W-200*s.unit, 163*s.unit) }, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
 }
 
 func (s *stage) running() error {
@@ -114,7 +146,7 @@ func (s *stage) finished() error {
 
 // why explains a pixel of a finished result.
 func (s *stage) why() error {
-	return do(s.finished, s.key("alt+2", "ctrl+1"), s.rest,
+	return do(s.key("alt+2", "ctrl+1"), s.rest,
 		func() error { return s.Click(s.d.W*46/100, s.d.H*34/100) }, s.rest)
 }
 
@@ -124,27 +156,63 @@ func (s *stage) regions() error {
 	drag := func(dx, dy int) func() error {
 		return func() error { return s.Drag(x, y, x+dx, y+dy, 6, 30*time.Millisecond) }
 	}
-	return do(s.finished, s.key("ctrl+3"), s.rest, s.key("r", "r", "r", "r", "r", "r"), drag(90, -60), s.rest,
+	return do(s.key("alt+6", "ctrl+3"), s.rest, s.key("r", "r", "r", "r", "r", "r"), drag(90, -60), s.rest,
 		s.key("r"), drag(70, 40), s.rest)
 }
 
 // catalogue drops a table of sources and chooses one.
 func (s *stage) catalogue() error {
-	path := filepath.Join(s.dir, "sources.csv")
+	path := filepath.Join(s.data, "sources.csv")
 	text := "name,x,y,mag,flux\n"
-	for i, p := range [][2]float64{{156, 24}, {73, 25}, {153, 46}, {80, 90}, {30, 30}, {112, 70}, {99, 96}, {170, 40}} {
+	for i, p := range [][2]float64{{29, 168}, {86, 168}, {157, 145}, {157, 122}, {99, 94}, {138, 107}, {130, 79}, {69, 44}} {
 		text += fmt.Sprintf("src-%d,%g,%g,%.2f,%.1f\n", i+1, p[0]+1, p[1]+1, 18+0.37*float64(i), 1e4/float64(i+1))
 	}
-	return do(s.measured, func() error { return os.WriteFile(path, []byte(text), 0o644) },
+	return do(func() error { return os.WriteFile(path, []byte(text), 0o644) },
 		func() error { return s.Drop(s.d.W/2, s.d.H/2, path) }, s.rest, s.key("ctrl+4"), s.rest,
-		func() error { return s.Click(s.d.W*30/100, s.d.H*80/100) }, s.rest)
+		func() error { return s.Click(s.d.W*30/100, s.d.H-150*s.unit) }, s.rest)
 }
 
-func (s *stage) zoomIn() error { return s.Key("plus", "plus") }
+// tour begins the tour and goes to its third step.
+func (s *stage) tour() error {
+	return do(s.key("Alt_L", "Left", "Down", "Down", "Return"), s.measured, s.key("Return"), s.finished, s.key("Return"), s.rest)
+}
+
+// priors draws images from the prior that is looked at.
+func (s *stage) priors() error {
+	return do(s.key("ctrl+l"), s.rest, s.key("shift+Tab"), s.rest, func() error { return s.Click(s.d.W/2-352*s.unit, s.d.H/2+138*s.unit) }, func() error { time.Sleep(40 * time.Second); return nil })
+}
+
+// corner shows the fluxes of the brightest source over the samples.
+func (s *stage) corner() error {
+	return do(func() error { return s.Click(s.d.W*29/100, s.d.H-180*s.unit) }, s.rest, func() error { return s.Click(s.d.W/2-440*s.unit, s.d.H-257*s.unit) }, s.rest)
+}
+
+// calibration opens a report of limpid-cli calibrate.
+func (s *stage) calibration() error {
+	path := filepath.Join(s.data, "calibration.json")
+	cli := filepath.Join(filepath.Dir(s.binary), "limpid-cli")
+	return do(func() error {
+		out, err := exec.Command(cli, "calibrate", "--prior", "galaxies-small", "--single", "--side", "32", "--pairs", "16", "--draws", "9", "--levels", "8", "--quiet", "-o", path).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s calibrate: %w: %s", cli, err, out)
+		}
+		return nil
+	}, s.measured, func() error { return s.Drop(s.d.W/2, s.d.H/2, path) }, s.rest)
+}
+
+// unlike runs a learned prior on an image of squares, which it was not trained on.
+func (s *stage) unlike() error {
+	path := filepath.Join(s.data, "squares.fits")
+	recipe := filepath.Join(s.data, "squares.recipe.json")
+	text := `{"version":1,"task":"deconvolve","input":{"file":"squares.fits"},"psf":{"kind":"gaussian","fwhm":2.5},
+"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"},"mask":{},"method":{"kind":"learned"},"prior":{"kind":"galaxies"},"draw":{"samples":2,"seed":1}}`
+	return do(func() error { return xwin.WriteSquares(path, 64) }, func() error { return os.WriteFile(recipe, []byte(text), 0o644) },
+		func() error { return s.Drop(s.d.W/2, s.d.H/2, recipe) }, s.measured, s.key("ctrl+r"), s.finished)
+}
 
 // badFiles drops what cannot be opened.
 func (s *stage) badFiles() error {
-	html, cut := filepath.Join(s.dir, "page.fits"), filepath.Join(s.dir, "truncated.fits.gz")
+	html, cut := filepath.Join(s.data, "page.fits"), filepath.Join(s.data, "truncated.fits.gz")
 	data, err := assets.ReadSample(assets.Samples()[0].File)
 	if err != nil {
 		return err
@@ -155,13 +223,13 @@ func (s *stage) badFiles() error {
 		},
 		func() error { return os.WriteFile(cut, data[:len(data)/2], 0o644) },
 		s.measured,
-		func() error { return s.Drop(s.d.W/2, s.d.H/2, html, cut, filepath.Join(s.dir, "missing.fits")) },
-		s.rest)
+		func() error { return s.Drop(s.d.W/2, s.d.H/2, html, cut, filepath.Join(s.data, "missing.fits")) },
+		s.rest, s.rest, s.rest)
 }
 
 // cannotRun asks for a cut-out beyond the image.
 func (s *stage) cannotRun() error {
-	return do(s.measured, func() error { return s.Click(s.d.W-200, 105) }, func() error { return s.Click(s.d.W-180, 186) },
+	return do(s.measured, func() error { return s.Click(s.d.W-200*s.unit, 105*s.unit) }, func() error { return s.Click(s.d.W-180*s.unit, 186*s.unit) },
 		func() error { return s.Type("0:500,0:120") }, s.key("Return"), s.rest)
 }
 
@@ -180,4 +248,4 @@ func (s *stage) crashed() error {
 }
 
 // exported waits for the last file of an export.
-func (s *stage) exported() error { return s.WaitFile(filepath.Join(s.dir, "galaxy-posterior.bib")) }
+func (s *stage) exported() error { return s.WaitFile(filepath.Join(s.data, "galaxy-posterior.bib")) }

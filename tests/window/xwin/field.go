@@ -113,3 +113,28 @@ func WriteCube(path string, n, w, h int) error {
 	}
 	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
 }
+
+// WriteSquares writes bright squares of random places and sizes in noise of 1: nothing
+// that a telescope sees.
+func WriteSquares(path string, n int) error {
+	rnd := rand.New(rand.NewPCG(5, 9))
+	data := make([]float32, n*n)
+	for i := range data {
+		data[i] = float32(rnd.NormFloat64())
+	}
+	for range n * n / 120 {
+		x0, y0, side, v := rnd.IntN(n-8), rnd.IntN(n-8), 2+rnd.IntN(6), float32(20+80*rnd.Float64())
+		for y := y0; y < y0+side; y++ {
+			for x := x0; x < x0+side; x++ {
+				data[y*n+x] += v
+			}
+		}
+	}
+	head := &fitsio.Header{}
+	head.Set("BUNIT", "adu", "")
+	hdu, err := fitsio.NewImage("SCI", []int{n, n}, data, head)
+	if err != nil {
+		return err
+	}
+	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
+}

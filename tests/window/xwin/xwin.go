@@ -6,6 +6,7 @@ package xwin
 
 import (
 	"bufio"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -33,9 +34,13 @@ func Missing() []string {
 type Display struct {
 	Name string // ":99"
 	W, H int
-	dir  string // of helpers and of what the window remembers
-	xvfb *exec.Cmd
-	drop string // the drag-and-drop helper
+	// Scale is that of the window's letters and lines; 0: 1. Work is the folder that
+	// programs run in; "": that of the helpers.
+	Scale int
+	Work  string
+	dir   string // of helpers and of what the window remembers
+	xvfb  *exec.Cmd
+	drop  string // the drag-and-drop helper
 }
 
 //go:embed xdnd/xdnd.c
@@ -121,6 +126,9 @@ func (d *Display) env() []string {
 			out = append(out, e)
 		}
 	}
+	if d.Scale > 1 {
+		out = append(out, fmt.Sprintf("FYNE_SCALE=%d", d.Scale))
+	}
 	return append(out, "DISPLAY="+d.Name, "LANG=C.UTF-8",
 		"XDG_CONFIG_HOME="+filepath.Join(d.dir, "config"), "XDG_CACHE_HOME="+filepath.Join(d.dir, "cache"), "XDG_RUNTIME_DIR="+d.dir)
 }
@@ -135,7 +143,8 @@ func (d *Display) Remember(more string) error {
 	if err := os.MkdirAll(filepath.Join(d.dir, "cache"), 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf(`{"width":%d,"height":%d%s}`, d.W, d.H, more)
+	scale := max(1, d.Scale)
+	text := fmt.Sprintf(`{"width":%d,"height":%d%s}`, d.W/scale, d.H/scale, more)
 	return os.WriteFile(filepath.Join(dir, "window.json"), []byte(text), 0o644)
 }
 
@@ -181,7 +190,7 @@ func (d *Display) Start(binary string, args ...string) (*App, error) {
 	}
 	defer log.Close()
 	a.cmd = exec.Command(binary, args...)
-	a.cmd.Env, a.cmd.Stdout, a.cmd.Stderr, a.cmd.Dir = d.env(), log, log, d.dir
+	a.cmd.Env, a.cmd.Stdout, a.cmd.Stderr, a.cmd.Dir = d.env(), log, log, cmp.Or(d.Work, d.dir)
 	if err := a.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -243,7 +252,6 @@ func (a *App) Title() string {
 }
 
 // WaitTitle waits until the title satisfies a condition.
-// Wait waits until a condition holds, or the program ends.
 func (a *App) WaitTitle(what string, cond func(string) bool) error {
 	err := a.Wait(what, func() bool { return cond(a.Title()) })
 	time.Sleep(settle)
@@ -251,7 +259,6 @@ func (a *App) WaitTitle(what string, cond func(string) bool) error {
 }
 
 // WaitFile waits until a file is there.
-// Wait waits until a condition holds, or the program ends.
 func (a *App) WaitFile(path string) error {
 	err := a.Wait(path, func() bool { _, err := os.Stat(path); return err == nil })
 	time.Sleep(settle)
