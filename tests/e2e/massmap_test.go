@@ -111,19 +111,72 @@ func TestMassMap_Troubles_AreSaidWithAdvice(t *testing.T) {
 	}
 }
 
+// Fields that are unusual and right: across RA = 0, RA in hours once that is said, rows
+// that are not numbers among good ones, 20° wide. The lens stays where it is.
+func TestMassMap_UnusualFields_GiveTheRightMap(t *testing.T) {
+	n := 0
+	for name, c := range map[string]struct {
+		cat  string
+		args []string
+		says []string
+	}{
+		"across RA = 0": {shapes(t, plainHead, 0.05, 2, nil), nil, []string{"RA 0.0", "Dec +2.0"}},
+		"RA in hours":   {shapes(t, plainHead, 150, 2, func(r *[4]float64) { r[0] /= 15 }), []string{"--ra-unit", "hours"}, []string{"RA 150.0", "Dec +2.0"}},
+		"some NaN": {shapes(t, plainHead, 150, 2, func(r *[4]float64) {
+			if n++; n%10 == 0 {
+				r[3] = math.NaN()
+			}
+		}), nil, []string{"7200 galaxies", "800", "RA 150.0"}},
+		"20 degrees": {
+			shapes(t, plainHead, 150, 2, func(r *[4]float64) { r[0], r[1] = 150+(r[0]-150)*30, 2+(r[1]-2)*30 }),
+			[]string{"--pixel", "30"},
+			[]string{"flat", "Dec +2."},
+		},
+	} {
+		args := append([]string{"massmap", c.cat, "--method", "ks", "--pixel", "1", "-o", filepath.Join(t.TempDir(), "m.fits")}, c.args...)
+		if name == "20 degrees" {
+			args = append(args, "--smooth", "30")
+		}
+		code, text, errText := limpid(t, args...)
+		if code != 0 {
+			t.Errorf("%s: exit %d, %s", name, code, errText)
+			continue
+		}
+		for _, want := range c.says {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: does not say %q: %s", name, want, text)
+			}
+		}
+	}
+}
+
+// The method that is taken where none is named follows the pixels, and is said.
+func TestMassMap_NoMethod_IsChosenAndSaid(t *testing.T) {
+	cat := shapes(t, plainHead, 150, 2, nil)
+	code, text, errText := limpid(t, "massmap", cat, "--pixel", "2", "--samples", "4", "--fits-only", "-o", filepath.Join(t.TempDir(), "m.fits"))
+	if code != 0 || !strings.Contains(text, "method lognormal") || !strings.Contains(text, "it knows pixels of 0.29") {
+		t.Errorf("exit %d: %s%s", code, text, errText)
+	}
+}
+
 // A recipe beside a result makes the same bytes again; a catalogue that has changed since
 // is refused.
 func TestMassMap_Recipe_RunsAgain(t *testing.T) {
 	cat := shapes(t, plainHead, 150, 2, nil)
 	nz := mustWrite(t, filepath.Join(t.TempDir(), "nz.txt"), []byte("# z n\n0.4 1\n0.8 3\n1.2 1\n"))
+	groups := mustWrite(t, filepath.Join(t.TempDir(), "groups.csv"), []byte("id,ra,dec\n1,150,2\n2,20,2\n"))
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "a.fits"), filepath.Join(dir, "b.fits")
+	over := filepath.Join(dir, "over.fits")
+	if code, text, errText := limpid(t, "massmap", cat, "--pixel", "1", "--method", "ks", "--fits-only", "-o", over); code != 0 {
+		t.Fatalf("exit %d: %s%s", code, text, errText)
+	}
 	code, text, errText := limpid(t, "massmap", cat, "--pixel", "1", "--method", "wiener", "--samples", "8", "--nz", nz, "--spectrum", "fit",
-		"--aperture", "schneider:5", "--profile", "150,2,1,6", "--inject", "150.1,2.1,1e15,4,0.3", "-o", first)
+		"--marks", groups, "--contours", over+"[EMODE]", "--aperture", "schneider:5", "--profile", "150,2,1,6", "--inject", "150.1,2.1,1e15,4,0.3", "-o", first)
 	if code != 0 {
 		t.Fatalf("exit %d: %s%s", code, text, errText)
 	}
-	for _, want := range []string{"halo within 1′", "profile, radius", "a.recipe.json"} {
+	for _, want := range []string{"halo within 1′", "profile, radius", "a.recipe.json", "mean map at 1 marks"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("does not say %q: %s", want, text)
 		}
@@ -189,6 +242,8 @@ func TestMassMap_Maps_SameMapAsTheCatalogue(t *testing.T) {
 		"and a table":  {[]string{cat, "--g1", first + "[SHEAR]"}, "at once"},
 		"off the map":  {[]string{cat, "--pixel", "1", "--method", "ks", "--profile", "10,10"}, "not on the map"},
 		"bad aperture": {[]string{cat, "--pixel", "1", "--method", "ks", "--aperture", "schneider"}, "--aperture"},
+		"no marks":     {[]string{cat, "--pixel", "1", "--method", "ks", "--marks", cat + ".not"}, "no such file"},
+		"no contours":  {[]string{cat, "--pixel", "1", "--method", "ks", "--contours", cat}, "FITS"},
 		"bad n(z)":     {[]string{cat, "--pixel", "1", "--method", "wiener", "--nz", first}, "two numbers"},
 	} {
 		code, _, errText := limpid(t, append(append([]string{"massmap"}, c.args...), "-o", second)...)

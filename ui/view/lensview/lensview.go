@@ -183,6 +183,9 @@ func (v *View) overlays(l *board.Layer) []widget.Overlay {
 	if l.Key == "shear" {
 		return out
 	}
+	if v.m.Sticks() && v.m.Field() != nil {
+		out = append(out, sticks{v.m})
+	}
 	peaks := v.m.Peaks()
 	if len(peaks) == 0 {
 		return out

@@ -122,6 +122,9 @@ func (m *Model) Overlay() *lens.Overlay {
 	return m.beside.overlay
 }
 
+// Sticks says whether the shear is drawn over the maps of κ.
+func (m *Model) Sticks() bool { return m.form.On(Sticks) }
+
 // ProfileAt shows κ in rings about a pixel of the map shown; it needs a result.
 func (m *Model) ProfileAt(x, y float64) {
 	if m.entry == nil || m.entry.Result == nil {

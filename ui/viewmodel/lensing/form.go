@@ -64,6 +64,7 @@ const (
 
 	Filter   form.ID = "lens.filter" // aperture mass
 	Radius   form.ID = "lens.radius"
+	Sticks   form.ID = "lens.sticks"
 	Marks    form.ID = "lens.marks"
 	Contours form.ID = "lens.contours"
 	Halo     form.ID = "lens.halo"
@@ -154,7 +155,7 @@ func stepFor(id form.ID) form.Step {
 		return StepShear
 	case Pixel, Sky, Frame, Flip1, Flip2, Noise, Fewest, Pad:
 		return StepGrid
-	case Filter, Radius, Marks, Contours, Halo:
+	case Filter, Radius, Sticks, Marks, Contours, Halo:
 		return StepMore
 	case Samples, Seed:
 		return StepDraw

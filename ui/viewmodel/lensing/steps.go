@@ -310,6 +310,7 @@ func (m *Model) moreStep(r lens.Recipe) work.Step {
 		has = append(has, "aperture mass")
 	}
 	s.Fields = append(s.Fields,
+		f.Toggle(Sticks, "sticks over κ", "the shear, averaged over cells, along its direction"),
 		f.File(Marks, "Marks", "none", "circles at the RA and Dec of a catalogue, and the mean of the map there"),
 		f.File(Contours, "Contours", "none", "of an image with a sky, X-ray or optical"),
 		f.Text(Halo, "Test halo", "none", "", "RA, Dec, mass (Msun/h), concentration, redshift: put in, mapped, and compared"),
