@@ -320,8 +320,11 @@ func (r *Result) Summary() map[string]any {
 		"rhat": number(r.Convergence.RHat), "ess": number(r.Convergence.ESS),
 		"peaks": peaks, "findings": r.Findings, "seconds": r.Seconds,
 	}
-	if r.Null != nil {
-		out["null_tests"] = r.Null
+	if n := r.Null; n != nil {
+		out["null_tests"] = map[string]any{
+			"Rotations": n.Rotations, "E": n.E, "B": n.B, "Mean": n.Mean, "Std": n.Std, "SigmaE": number(n.SigmaE), "SigmaB": number(n.SigmaB),
+			"Skewness": number(n.Skewness), "SkewStd": number(n.SkewStd), "Peak": number(n.Peak), "PeakStd": number(n.PeakStd),
+		}
 	}
 	if o := r.Overlay; o != nil && o.Stack != nil {
 		out["stack"] = o.Stack

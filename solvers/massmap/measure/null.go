@@ -26,7 +26,8 @@ type Null struct {
 	// makes it positive, a field with both signs wrong negative.
 	Skewness, SkewStd float64
 	// Peak is the tangential shear within PeakRadius about the highest point of the
-	// smoothed E mode, the mean over 8 arcmin, and its error.
+	// smoothed E mode, the mean over 8 arcmin or 3 pixels, and its error; NaN where there
+	// are no data about it.
 	Peak, PeakStd float64
 }
 
@@ -89,7 +90,8 @@ func meanSquare(f *massmap.Field, m []float32) (square, skewness float64) {
 	return m2 / n, m3 / n / math.Pow(m2/n, 1.5)
 }
 
-// tangentialAtPeak is the weighted mean tangential shear within 8′ of the highest point.
+// tangentialAtPeak is the weighted mean tangential shear within 8′, or 3 pixels, of the
+// highest point.
 func tangentialAtPeak(f *massmap.Field, e []float32) (mean, std float64) {
 	top := -1
 	for i, v := range e {
@@ -98,7 +100,7 @@ func tangentialAtPeak(f *massmap.Field, e []float32) (mean, std float64) {
 		}
 	}
 	var sum, norm float64
-	n, r := f.H*f.W, 8/f.Arcmin
+	n, r := f.H*f.W, math.Max(8/f.Arcmin, 3)
 	for i := range n {
 		dx, dy := float64(i%f.W-top%f.W), float64(i/f.W-top/f.W)
 		if f.Masked(i) || (dx == 0 && dy == 0) || math.Hypot(dx, dy) > r {
