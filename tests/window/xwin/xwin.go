@@ -179,7 +179,7 @@ type App struct {
 const settle = 250 * time.Millisecond
 
 // patience is how long anything may take on a busy machine.
-const patience = 120 * time.Second
+const patience = 240 * time.Second
 
 // Start starts the binary and waits for nothing.
 func (d *Display) Start(binary string, args ...string) (*App, error) {

@@ -239,7 +239,7 @@ func (b *bench) exported(e *Entry) {
 	p.Dir = b.t.TempDir()
 	b.Export(e, p)
 	b.until("the files", func() bool { return !b.Exporting().Busy })
-	if x := b.Exporting(); x.Problem != nil || len(x.Written) != 2 || b.Unsaved() != 0 {
+	if x := b.Exporting(); x.Problem != nil || len(x.Written) != 3 || b.Unsaved() != 0 {
 		b.t.Fatalf("export: %+v", x)
 	}
 }
