@@ -7,6 +7,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	goimage "image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,15 +21,16 @@ import (
 func main() {
 	binary := flag.String("binary", "bin/limpid", "")
 	side := flag.Int("side", 512, "of the image, in pixels")
+	large := flag.Bool("open", false, "only open an image of that side: how long, how much memory")
 	marks := flag.Bool("marks", false, "pan with regions and sources instead of during a run")
 	flag.Parse()
-	if err := measure(*binary, *side, *marks); err != nil {
+	if err := measure(*binary, *side, *marks, *large); err != nil {
 		fmt.Fprintln(os.Stderr, "frames:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(binary string, side int, marks bool) error {
+func measure(binary string, side int, marks, large bool) error {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return err
@@ -46,6 +48,9 @@ func measure(binary string, side int, marks bool) error {
 	if err := d.Remember(""); err != nil {
 		return err
 	}
+	if large {
+		return opening(d, binary, dir, side)
+	}
 	for range 3 {
 		if err := firstPicture(d, binary); err != nil {
 			return err
@@ -56,6 +61,35 @@ func measure(binary string, side int, marks bool) error {
 		return err
 	}
 	return panning(d, binary, dir, image, side, marks)
+}
+
+// opening times from start to the picture of a large image, and measures memory.
+func opening(d *xwin.Display, binary, dir string, side int) error {
+	image := filepath.Join(dir, "large.fits")
+	if err := xwin.WriteLarge(image, side); err != nil {
+		return err
+	}
+	began := time.Now()
+	a, err := d.Start(binary, image)
+	if err != nil {
+		return err
+	}
+	defer a.Kill()
+	middle := goimage.Rect(500, 200, 1000, 700)
+	for time.Since(began) < 2*time.Minute {
+		im, err := d.Shot()
+		if err != nil {
+			return err
+		}
+		if xwin.Colours(im, middle) > 60 {
+			fmt.Printf("%d² pixels, %.2f GB of values: picture after %.1f s, at most %.2f GB of memory\n", side, 4e-9*float64(side)*float64(side), time.Since(began).Seconds(), 1e-9*float64(a.Peak()))
+			time.Sleep(5 * time.Second)
+			fmt.Printf("5 s later: at most %.2f GB\n", 1e-9*float64(a.Peak()))
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("no picture of %d² in two minutes", side)
 }
 
 // firstPicture times a start until the screen shows the start page.

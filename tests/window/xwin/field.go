@@ -1,8 +1,13 @@
 package xwin
 
 import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 
 	"limpid/fitsio"
 )
@@ -137,4 +142,44 @@ func WriteSquares(path string, n int) error {
 		return err
 	}
 	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
+}
+
+// WriteLarge writes a float32 image of any size, row by row: uniform noise and a spot
+// every 256 pixels.
+func WriteLarge(path string, side int) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(f, 1<<20)
+	const block = 2880
+	cards := []string{"SIMPLE  =                    T", "BITPIX  =                  -32", "NAXIS   =                    2"}
+	cards = append(cards, fmt.Sprintf("NAXIS1  = %20d", side), fmt.Sprintf("NAXIS2  = %20d", side), "BUNIT   = 'adu'", "END")
+	head := ""
+	for _, c := range cards {
+		head += fmt.Sprintf("%-80s", c)
+	}
+	fmt.Fprintf(w, "%-*s", block, head)
+	row := make([]byte, 4*side)
+	rnd := uint32(1)
+	for y := range side {
+		for x := range side {
+			rnd = rnd*1664525 + 1013904223
+			v := float32(rnd>>8) / (1 << 22)
+			if x%256 < 8 && y%256 < 8 {
+				v += 50
+			}
+			binary.BigEndian.PutUint32(row[4*x:], math.Float32bits(v))
+		}
+		if _, err := w.Write(row); err != nil {
+			return err
+		}
+	}
+	if rest := 4 * side * side % block; rest > 0 {
+		if _, err := w.Write(make([]byte, block-rest)); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
 }

@@ -346,6 +346,18 @@ func (a *App) CPU() time.Duration {
 	return time.Duration(ticks) * time.Second / perSecond
 }
 
+// Peak is the most memory that the program has had, in bytes, from /proc.
+func (a *App) Peak() int64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.cmd.Process.Pid))
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kB, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kB << 10
+		}
+	}
+	return 0
+}
+
 // Exited waits for the program to end by itself and gives its error.
 func (a *App) Exited() error {
 	select {

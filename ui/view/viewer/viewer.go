@@ -262,7 +262,11 @@ func (v *Viewer) Magnifier() bool { return v.mag.box.Visible() }
 // SetMagnifier shows or hides it.
 func (v *Viewer) SetMagnifier(on bool) {
 	show(v.mag.box, on)
-	v.magnify(v.m.ActiveTile(), widget.Hover{X: v.Active().View().X, Y: v.Active().View().Y, Inside: true})
+	x, y, ok := v.port.Cursor()
+	if !ok {
+		x, y = v.Active().View().X, v.Active().View().Y
+	}
+	v.magnify(v.m.ActiveTile(), widget.Hover{X: x, Y: y, Inside: true})
 }
 
 func (v *Viewer) magnify(i int, h widget.Hover) {
