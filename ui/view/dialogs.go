@@ -1,6 +1,7 @@
 package view
 
 import (
+	"context"
 	"fmt"
 	"image/color"
 	"path/filepath"
@@ -14,8 +15,11 @@ import (
 	fynewidget "fyne.io/fyne/v2/widget"
 
 	"limpid"
+	"limpid/app/figure"
 	"limpid/app/session"
 	"limpid/ui/viewmodel/form"
+	"limpid/ui/viewmodel/preview"
+	"limpid/ui/widget"
 	"limpid/ui/widget/browse"
 	"limpid/ui/widget/control"
 )
@@ -101,10 +105,38 @@ func (w *Window) browse(dir string, f func([]string)) {
 		Dir: dir, Recent: w.m.Store().Dirs, Post: w.o.Post,
 		OnOpen:   func(paths []string) { done(); f(paths) },
 		OnCancel: done,
+		Preview:  w.preview,
 	}, w.win)
 	d.pop = fynewidget.NewModalPopUp(canvas.NewRectangle(color.Transparent), w.win.Canvas()) // never shown: the browser has its own
 	d.closed = b.Cancel
 	w.modal = d
+}
+
+// preview shows what is in a file before it is opened.
+func (w *Window) preview(path string, show func(fyne.CanvasObject)) {
+	go func() {
+		p, err := preview.Of(context.Background(), w.o.Session, path)
+		if err != nil && p == nil {
+			return // a recipe, regions, a catalogue in text: there is nothing to see
+		}
+		w.o.Post(func() {
+			const width, height = 244, 220
+			col := control.NewColumn(4, width)
+			if p.Image != nil {
+				pane := widget.NewImageView(nil)
+				pane.SetImage(p.Image)
+				pane.SetStyle(figure.Style{Limits: p.Limits, Stretch: figure.Asinh, Map: figure.Gray})
+				iw, ih := p.Image.Size()
+				pane.Viewport().SetReference(iw, ih, p.Turn)
+				pane.Viewport().Fit()
+				col.Add(container.NewGridWrap(fyne.NewSize(width, height), pane))
+			}
+			for _, line := range p.Lines {
+				col.Add(control.NewText(line, theme.SizeNameCaptionText, theme.ColorNamePlaceHolder))
+			}
+			show(control.Inset(8, 0, 0, 0, container.NewVScroll(col)))
+		})
+	}()
 }
 
 // browseField looks for a file for a field of the recipe.

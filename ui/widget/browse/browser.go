@@ -13,6 +13,8 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"limpid/ui/widget/tr"
 )
 
 // Options are what a browser needs to know.
@@ -113,12 +115,12 @@ func (b *Browser) build() {
 	}
 	b.status = widget.NewLabel("")
 	b.status.Truncation = fyne.TextTruncateEllipsis
-	b.open = widget.NewButton("Open", b.openChosen)
+	b.open = widget.NewButton(tr.T("Open"), b.openChosen)
 	b.open.Importance = widget.HighImportance
-	cancel := widget.NewButton("Cancel", b.cancel)
+	cancel := widget.NewButton(tr.T("Cancel"), b.cancel)
 	var names []string
 	for _, f := range Filters() {
-		names = append(names, f.Name)
+		names = append(names, tr.T(f.Name))
 	}
 	filter := widget.NewSelect(names, nil)
 	filter.SetSelectedIndex(0)
@@ -126,7 +128,7 @@ func (b *Browser) build() {
 		b.filter = Filters()[filter.SelectedIndex()]
 		b.rearrange()
 	}
-	hidden := widget.NewCheck("Hidden", func(on bool) {
+	hidden := widget.NewCheck(tr.T("Hidden"), func(on bool) {
 		b.hidden = on
 		b.rearrange()
 	})
@@ -146,13 +148,13 @@ func (b *Browser) places() fyne.CanvasObject {
 		box.Add(button)
 	}
 	if home, err := os.UserHomeDir(); err == nil {
-		add("Home", home, theme.HomeIcon())
+		add(tr.T("Home"), home, theme.HomeIcon())
 	}
 	if wd, err := os.Getwd(); err == nil {
-		add("Working folder", wd, theme.ComputerIcon())
+		add(tr.T("Working folder"), wd, theme.ComputerIcon())
 	}
 	if len(b.o.Recent) > 0 {
-		head := widget.NewLabel("Recent")
+		head := widget.NewLabel(tr.T("Recent"))
 		head.Importance = widget.LowImportance
 		box.Add(head)
 	}
@@ -165,6 +167,9 @@ func (b *Browser) places() fyne.CanvasObject {
 	wide := widget.NewLabel("")
 	return container.NewStack(fixedWidth{wide, 176}.object(), container.NewVScroll(box))
 }
+
+// say puts a text into the line below the list.
+func (b *Browser) say(text string) { b.status.SetText(tr.T(text)) }
 
 // side is the preview's place; without a preview there is none.
 func (b *Browser) side() fyne.CanvasObject {
@@ -197,7 +202,7 @@ func (b *Browser) Go(dir string) { b.goTo(dir, nil) }
 func (b *Browser) goTo(dir string, then func()) {
 	b.reading++
 	ticket := b.reading
-	b.status.SetText("Reading " + dir + " …")
+	b.say("Reading " + dir + " …")
 	b.spawn(func() {
 		entries, err := b.o.List(dir)
 		b.o.Post(func() {
@@ -205,7 +210,7 @@ func (b *Browser) goTo(dir string, then func()) {
 				return
 			}
 			if err != nil {
-				b.status.SetText(reason(dir, err))
+				b.say(reason(dir, err))
 				return
 			}
 			if dir != b.dir {
@@ -259,7 +264,7 @@ func (b *Browser) submit(typed string) {
 			switch {
 			case ticket != b.reading:
 			case err != nil:
-				b.status.SetText(reason(path, err))
+				b.say(reason(path, err))
 			case info.IsDir():
 				b.goTo(path, b.focusList)
 			default:
@@ -288,15 +293,15 @@ func (b *Browser) selected() {
 	}
 	switch {
 	case files == 1:
-		b.status.SetText("1 file, " + sizeText(size))
+		b.say("1 file, " + sizeText(size))
 	case files > 1:
-		b.status.SetText(fmt.Sprintf("%d files, %s", files, sizeText(size)))
+		b.say(fmt.Sprintf("%d files, %s", files, sizeText(size)))
 	case len(b.list.entries) == 0 && len(b.all) > 0:
-		b.status.SetText(fmt.Sprintf("None of the %d files here matches %q", len(b.all), b.filter.Name))
+		b.say(fmt.Sprintf("None of the %d files here matches %q", len(b.all), b.filter.Name))
 	case len(b.list.entries) == 0:
-		b.status.SetText("This folder is empty")
+		b.say("This folder is empty")
 	default:
-		b.status.SetText(fmt.Sprintf("%d entries", len(b.list.entries)))
+		b.say(fmt.Sprintf("%d entries", len(b.list.entries)))
 	}
 	if files > 0 || len(chosen) == 1 {
 		b.open.Enable()
@@ -388,7 +393,7 @@ func show(o Options, w fyne.Window, spawn func(func())) *Browser {
 		call(cancel)
 	}
 	b := newBrowser(o, spawn)
-	title := widget.NewLabel("Open")
+	title := widget.NewLabel(tr.T("Open"))
 	title.TextStyle.Bold = true
 	pop = widget.NewModalPopUp(container.NewPadded(container.NewBorder(title, nil, nil, nil, b)), w.Canvas())
 	size := w.Canvas().Size()

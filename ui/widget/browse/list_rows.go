@@ -6,6 +6,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
+
+	"limpid/ui/widget/tr"
 )
 
 // listRenderer draws the rows in sight with objects it keeps.
@@ -84,6 +86,7 @@ func (r *listRenderer) headings(width, h float32) {
 	}
 	w := width - barWidth
 	for i, s := range [3]string{"Name", "Size", "Modified"} {
+		s = tr.T(s)
 		t := r.heads[i]
 		if r.l.by == column(i) {
 			s += mark

@@ -20,7 +20,7 @@ var calls = map[string][]int{
 	"SetText": {0}, "Set": {0}, "SetPlaceHolder": {0}, "NewChart": {0}, "NewCorner": {0}, "SetMessage": {0}, "SetTitle": {0},
 	"NewList": {0, 1}, "heading": {0}, "open": {0}, "item": {0}, "entry": {0}, "menuOf": {0},
 	"row": {0}, "label": {0, 1}, "line": {0}, "small": {0}, "T": {0},
-	"Text": {1, 2, 3, 4}, "Choice": {1, 2}, "Toggle": {1, 2}, "File": {1, 2, 3}, "opt": {1}, "setRun": {0}, "set": {0},
+	"Text": {1, 2, 3, 4}, "Choice": {1, 2}, "Toggle": {1, 2}, "File": {1, 2, 3}, "opt": {1}, "setRun": {0}, "set": {0}, "say": {0},
 }
 
 // fields are those of composite literals that hold a text.
