@@ -106,7 +106,7 @@ func firstPicture(d *xwin.Display, binary string) error {
 			return err
 		}
 		if xwin.Colours(im, im.Rect) > 50 {
-			fmt.Printf("start to first picture: %d ms (the screen was looked at every %s)\n", time.Since(began).Milliseconds(), "30 ms or so")
+			fmt.Printf("start to first picture: %d ms, %d ms of processor (the screen was looked at every 30 ms or so)\n", time.Since(began).Milliseconds(), a.CPU().Milliseconds())
 			return nil
 		}
 		time.Sleep(5 * time.Millisecond)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"image"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -179,7 +180,17 @@ func (s *stage) tour() error {
 
 // priors draws images from the prior that is looked at.
 func (s *stage) priors() error {
-	return do(s.key("ctrl+l"), s.rest, s.key("shift+Tab"), s.rest, func() error { return s.Click(s.d.W/2-352*s.unit, s.d.H/2+138*s.unit) }, func() error { time.Sleep(40 * time.Second); return nil })
+	return do(s.key("ctrl+l"), s.rest, s.key("shift+Tab"), s.rest, func() error { return s.Click(s.d.W/2-352*s.unit, s.d.H/2+138*s.unit) }, s.drawn)
+}
+
+// drawn waits until the page of priors shows images.
+func (s *stage) drawn() error {
+	u := s.unit
+	pane := image.Rect(s.d.W/2-340*u, s.d.H/2-130*u, s.d.W/2-40*u, s.d.H/2+90*u)
+	return s.Wait("the images of the prior", func() bool {
+		im, err := s.d.Shot()
+		return err == nil && xwin.Colours(im, pane) > 80
+	})
 }
 
 // corner shows the fluxes of the brightest source over the samples.

@@ -11,17 +11,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // Shot is a picture of the whole screen.
 func (d *Display) Shot() (*image.NRGBA, error) {
-	c := exec.Command("xwd", "-root", "-silent")
-	c.Env = d.env()
-	raw, err := c.Output()
-	if err != nil {
-		return nil, fmt.Errorf("xwin: xwd: %w", err)
+	var raw []byte
+	var err error
+	for range 3 { // it fails while a window comes or goes
+		c := exec.Command("xwd", "-root", "-silent")
+		c.Env = d.env()
+		if raw, err = c.Output(); err == nil {
+			return decode(raw)
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	return decode(raw)
+	return nil, fmt.Errorf("xwin: xwd: %w", err)
 }
 
 // decode reads an X window dump (XWDFile.h, version 7) of 32 bits per pixel.
