@@ -424,6 +424,10 @@ func printMass(e *Env, r *lens.Result, written []string) {
 		if math.IsNaN(p.RA) || r.Job.Field.Projection.Kind == massmap.Pixels {
 			at = fmt.Sprintf("x %.1f y %.1f", p.X, p.Y)
 		}
+		if math.IsNaN(p.Std) {
+			fmt.Fprintf(e.Out, "  %s: κ %.3f, %.1f times the noise of the B mode\n", at, p.Kappa, p.SN)
+			continue
+		}
 		fmt.Fprintf(e.Out, "  %s: κ %.3f ± %.3f, S/N %.1f, probability %.2f\n", at, p.Kappa, p.Std, p.SN, p.Probability)
 	}
 	if o := r.Overlay; o != nil && o.Stack != nil {
