@@ -227,10 +227,6 @@ func (g *group) backProject(w *scratch, b int) (q []complex128, sum float64, see
 // project gives component k's part of the gradient of −½Σ w r².
 func (g *group) project(k int, back [][]complex128) (d [nShape]float64, amp []float64) {
 	p, e := g.p, g.elements[k]
-	n := nShape
-	if g.src[k].Kind == Star {
-		n = 2
-	}
 	amp = make([]float64, p.b)
 	total := make([]complex128, len(p.modes)) // Σ_b a_b conj(phase) q_b
 	for b, q := range back {
@@ -246,20 +242,26 @@ func (g *group) project(k int, back [][]complex128) (d [nShape]float64, amp []fl
 		}
 		amp[b] = s
 	}
+	return e.along(p, total), amp
+}
+
+// along gives Σ_i Re(total_i ∂f_i) by position and shape: total is a spectrum that the
+// phase has been taken off.
+func (e *element) along(p *problem, total []complex128) (d [nShape]float64) {
 	for i, v := range total {
 		// conj(−i k) q = i k q: its real part is −k Im q
 		f := e.f[i] * imag(v)
 		d[iX] -= p.kx[i] * f
 		d[iY] -= p.ky[i] * f
 	}
-	for j := 2; j < n; j++ {
+	for j, by := range e.d {
 		var s float64
 		for i, v := range total {
-			s += e.d[j-2][i] * real(v)
+			s += by[i] * real(v)
 		}
-		d[j] = s
+		d[j+2] = s
 	}
-	return d, amp
+	return d
 }
 
 func conj(v complex128) complex128 { return complex(real(v), -imag(v)) }

@@ -155,6 +155,11 @@ func BackSolve(l, b []float64, n int) {
 func Inverse(h []float64, n int) []float64 {
 	l := append([]float64(nil), h...)
 	Cholesky(l, n)
+	return InverseOf(l, n)
+}
+
+// InverseOf is (LLᵀ)⁻¹.
+func InverseOf(l []float64, n int) []float64 {
 	inv := make([]float64, n*n)
 	col := make([]float64, n)
 	for j := range n {
@@ -167,6 +172,26 @@ func Inverse(h []float64, n int) []float64 {
 		}
 	}
 	return inv
+}
+
+// Transposed gives Lᵀ x.
+func Transposed(l, x []float64, n int) []float64 {
+	out := make([]float64, n)
+	for i, v := range x {
+		for j, w := range l[i*n : i*n+i+1] {
+			out[j] += w * v
+		}
+	}
+	return out
+}
+
+// Lower gives L x.
+func Lower(l, x []float64, n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = dot(l[i*n:i*n+i+1], x)
+	}
+	return out
 }
 
 // LogDet is ln|H| of a positive definite matrix.
