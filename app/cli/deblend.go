@@ -40,6 +40,8 @@ Model
   --psf-error           fit a shift and a change of width of each band's PSF
   --fit-sky             fit a constant per band with the sources
   --profiles-only       no free departures of pixels from the profiles
+  --prior NAME          a learned prior of morphologies (galaxies, or a file of
+                        weights) instead of such departures
   --roughness R         1 sigma of these, relative to the profile (default .3)
   --monotone, --symmetric
                         constrain the morphologies
@@ -86,6 +88,7 @@ func (d *deblendFlags) register(f *flagSet) {
 		{&d.at, "at"},
 		{&d.stars, "stars"},
 		{&d.figure, "figure"},
+		{&d.opt.Prior, "prior"},
 	} {
 		f.StringVar(s.v, s.name, "", "")
 	}

@@ -361,9 +361,39 @@ func (d *Deblending) readCatalogue(ctx context.Context, file string, hdu int) er
 	return nil
 }
 
+// morphologyPrior finds a learned prior by name, or by the path of its weights; nil for
+// none.
+func (s *Session) morphologyPrior(name string) (*deblend.Learned, error) {
+	if name == "" {
+		return nil, nil
+	}
+	p := recipe.Prior{Kind: name}
+	if strings.HasSuffix(name, ".safetensors") {
+		p = recipe.Prior{Kind: recipe.PriorWeights, File: name}
+	}
+	load, _, err := learnedPrior(p)
+	if err != nil {
+		return nil, err
+	}
+	first, err := load(s.Device(), s.Device().NewStream())
+	if err != nil {
+		return nil, err
+	}
+	defer first.Close()
+	return &deblend.Learned{
+		Name: name, Align: first.Align(),
+		Open: func(dev engine.Device, stream engine.Stream) (deblend.MorphologyPrior, error) { return load(dev, stream) },
+	}, nil
+}
+
 // FitDeblend fits the sources as they are now; samples > 0 draws from the
 // posterior too. It may be called again after Sources was edited.
 func (s *Session) FitDeblend(ctx context.Context, d *Deblending, opt deblend.Options, sample *deblend.SampleOptions) error {
+	learned, err := s.morphologyPrior(opt.Prior)
+	if err != nil {
+		return err
+	}
+	opt.Learned = learned
 	moved, err := s.OnDevice(ctx, func(dev engine.Device) (err error) {
 		d.Result, err = deblend.Fit(ctx, dev, d.Obs, d.Sources, opt)
 		return err

@@ -69,6 +69,11 @@ type Options struct {
 	Complete    bool    // add sources where the residual shows some that nobody gave
 	threads     int     // of one group
 	Components  int     // the most profiles of one centre a galaxy may have, 1 or 2; default 1
+	Prior       string  `json:",omitempty"` // the learned prior of morphologies by name, for records; Learned opens it
+
+	// Learned, if not nil, is a prior of morphologies: it takes the place of departures
+	// of Roughness from the profile.
+	Learned *Learned `json:"-"`
 }
 
 func (o Options) withDefaults(obs *solvers.Observation) Options {

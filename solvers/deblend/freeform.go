@@ -292,6 +292,29 @@ func (d *departures) descend(ctx context.Context, z [][]float32) error {
 func (d *departures) settle(z [][]float32) error {
 	g := d.g
 	p := g.p
+	if err := d.show(z); err != nil {
+		return err
+	}
+	for k := range g.src {
+		m := &g.morph[k]
+		gain := float32(g.gain(k))
+		for i := range m.s {
+			m.s[i] /= gain
+		}
+		for i := range m.seen {
+			m.seen[i] /= gain
+		}
+		for b := range p.b {
+			g.flux[k*p.b+b] *= float64(gain)
+		}
+	}
+	g.linear()
+	return nil
+}
+
+// show makes every morphology m + s z, and its images of unit flux of the profile.
+func (d *departures) show(z [][]float32) error {
+	g, p := d.g, d.g.p
 	one := append([]float64(nil), g.flux...)
 	for k := range g.src {
 		m := &g.morph[k]
@@ -318,20 +341,6 @@ func (d *departures) settle(z [][]float32) error {
 		}
 	}
 	copy(g.flux, one)
-	for k := range g.src {
-		m := &g.morph[k]
-		gain := float32(g.gain(k))
-		for i := range m.s {
-			m.s[i] /= gain
-		}
-		for i := range m.seen {
-			m.seen[i] /= gain
-		}
-		for b := range p.b {
-			g.flux[k*p.b+b] *= float64(gain)
-		}
-	}
-	g.linear()
 	return nil
 }
 

@@ -46,6 +46,7 @@ type group struct {
 	iter      int
 	converged bool
 	draws     *draws
+	rough     []float64 // per component: the relative error that is allowed for
 }
 
 // param is one free number: a shape's, a flux, a sky level or a PSF's.

@@ -22,6 +22,12 @@ func (r *Result) images(ctx context.Context, dev engine.Device, out *Posterior, 
 		out.Images[d] = make([]solvers.Image, len(r.Sources))
 	}
 	for i, g := range r.fits {
+		if g.p.opt.Learned != nil && !g.p.opt.NoFreeForm {
+			if err := g.drawLearned(ctx, dev, out, engine.NewKey(seed^0x5bd1e995).Fold(uint64(i))); err != nil {
+				return err
+			}
+			continue
+		}
 		workers := max(g.p.opt.Workers, 1)
 		errs := make([]error, workers)
 		var wg sync.WaitGroup
@@ -117,22 +123,12 @@ func (g *group) drawImages(ctx context.Context, dev engine.Device, out *Posterio
 				return err
 			}
 		}
-		gains := c.depart(dep, z)
-		for _, parts := range c.owners() {
-			at := g.index[parts[0]]
+		for k, gain := range c.depart(dep, z) {
 			for b := range p.b {
-				if !p.live[b] {
-					continue
-				}
-				var sum float64
-				for _, k := range parts {
-					c.flux[k*p.b+b] *= gains[k]
-					sum += c.flux[k*p.b+b]
-				}
-				out.Flux[d][at][b] = sum
+				c.flux[k*p.b+b] *= gain
 			}
-			_, out.Images[d][at] = c.compose(parts, g.reference(parts), func(k int) []float32 { return c.morph[k].s })
 		}
+		g.record(c, out, d)
 	}
 	return nil
 }

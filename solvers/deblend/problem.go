@@ -43,6 +43,9 @@ func newProblem(dev engine.Device, obs *solvers.Observation, sources int, opt Op
 	p := &problem{dev: dev, b: d.C, h: d.H, w: d.W, data: append([]float32(nil), d.Pix...), weights: obs.Weights.Pix, opt: opt, pixelScale: opt.PixelScale, stamps: obs.PSF}
 	pad := max(obs.PSF.H, obs.PSF.W, 2*minPad)
 	p.grid = operator.NewGrid(d.C, d.H, d.W, pad, pad)
+	if opt.Learned != nil {
+		p.grid = p.grid.Aligned(opt.Learned.Align)
+	}
 	need := p.memory(sources)
 	if need > dev.Info().Memory && dev.Info().Memory > 0 {
 		return nil, fmt.Errorf("deblend: a group of %d×%d pixels: %w", d.W, d.H, &engine.MemoryError{Device: dev.Info().Name, Shape: p.grid.Domain(), Want: need, Left: dev.Info().Memory, Budget: dev.Info().Memory})

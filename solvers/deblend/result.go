@@ -37,6 +37,9 @@ func (g *group) finish(ctx context.Context) error {
 	if err := g.split(ctx); err != nil {
 		return err
 	}
+	if err := g.allowMisfit(ctx); err != nil {
+		return err
+	}
 	if err := g.render(true); err != nil {
 		return err
 	}
@@ -52,6 +55,9 @@ func (g *group) finish(ctx context.Context) error {
 	}
 	if g.p.opt.NoFreeForm {
 		return nil
+	}
+	if g.p.opt.Learned != nil {
+		return g.learnedForm(ctx)
 	}
 	return g.freeForm(ctx)
 }

@@ -148,7 +148,7 @@ func TestDeblend_OwnSimulations_ErrorBarsHold(t *testing.T) {
 	defer dev.Close()
 	var pulls, errs []float64
 	var rhat float64
-	for i := range *deblendOwn {
+	for i := *deblendFirst; i < *deblendOwn; i += *deblendEvery {
 		obs, src, flux := ownBlend(t, engine.NewKey(*deblendSeed).Fold(uint64(i)))
 		rng := rand.New(rand.NewPCG(uint64(i), 7))
 		for k := range src { // as a detection would give them

@@ -17,6 +17,7 @@ import (
 
 var (
 	deblendEvery = flag.Int("deblend-every", 1, "take every n-th blend")
+	deblendFirst = flag.Int("deblend-first", 0, "… from this one")
 	deblendDraws = flag.Int("deblend-draws", 64, "posterior draws; 0: none")
 
 	deblendComponents = flag.Int("deblend-components", 2, "profiles of a galaxy, at most")
@@ -39,7 +40,7 @@ func blendFiles(t *testing.T, folder string) []string {
 		t.Skipf("no blends in %s (%v)", folder, err)
 	}
 	var out []string
-	for i := 0; i < len(files); i += *deblendEvery {
+	for i := *deblendFirst; i < len(files); i += *deblendEvery {
 		out = append(out, files[i])
 	}
 	return out
@@ -130,7 +131,7 @@ func TestDeblend_SimulatedBlends_BeatPeersAndCover(t *testing.T) {
 	defer s.Close()
 	var b blendScore
 	for _, file := range blendFiles(t, "sim_blends_truth") {
-		d := deblendOne(t, s, file, false, *deblendDraws, deblend.Options{Components: *deblendComponents, PSFError: *deblendPSF})
+		d := deblendOne(t, s, file, false, *deblendDraws, deblend.Options{Components: *deblendComponents, PSFError: *deblendPSF, Prior: *deblendPrior})
 		truth, at := truthPlanes(t, file)
 		n := d.Obs.Data.H * d.Obs.Data.W
 		all := make([]float32, n)
