@@ -40,8 +40,7 @@ type group struct {
 
 	mode      []float64    // (K, B) fluxes of the profiles alone
 	boxes     []morphology // boxes to keep to; nil: chosen from the profiles
-	hess      []float64    // at the mode
-	cov       []float64    // its inverse
+	cov       []float64    // inverse of the curvature at the mode
 	morph     []morphology
 	iter      int
 	converged bool

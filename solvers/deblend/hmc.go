@@ -57,18 +57,23 @@ const agreed = 1.1
 // sample runs the chains until they agree or have used their rounds up, and keeps
 // keep draws of each.
 func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOptions) error {
-	w := &walk{g: g, mode: nil}
+	g.p.weigh(g.p.wide)
+	m, err := g.summit(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	w := &walk{g: m}
 	defer func() {
 		for _, c := range w.chains {
 			c.t.g.close()
 		}
 	}()
 	for i := range o.Chains {
-		copied, err := g.copy(g.p.b, true)
+		copied, err := m.copy(g.p.b, true)
 		if err != nil {
 			return err
 		}
-		copy(copied.flux, g.mode)
 		k := key.Fold(uint64(i))
 		c := &chain{t: newMarginal(copied), rng: rand.New(rand.NewPCG(k.Seed, k.Counter)), positive: o.Positive}
 		w.chains = append(w.chains, c)
@@ -96,6 +101,30 @@ func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOp
 	}
 	g.draws = w.collect(keep)
 	return nil
+}
+
+// summit is a copy of the group at the mode under the weights as they are now, with the
+// curvature there.
+func (g *group) summit(ctx context.Context) (*group, error) {
+	p := g.p
+	m, err := g.copy(max((nShape+1)*p.b, nSeeing), true)
+	if err != nil {
+		return nil, err
+	}
+	copy(m.flux, g.mode)
+	m.cols = make([]columns, len(m.src))
+	var h []float64
+	if err = m.gaussNewton(ctx); err == nil {
+		if err = m.render(true); err == nil {
+			h, err = m.normal(seenFine)
+		}
+	}
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	m.cov = dense.Inverse(h, len(m.free))
+	return m, nil
 }
 
 // start takes the curvature's covariance as metric.

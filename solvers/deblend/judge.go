@@ -195,3 +195,33 @@ func (r *Result) Image(i int) solvers.Image {
 	}
 	return out
 }
+
+// Rings is the largest mean of the residual over a ring of one pixel's width about
+// source k in band b, out to three FWHM, over the model's peak there, after taking off
+// three times what noise makes of such a mean: 0 where the residual shows no ring.
+func (r *Result) Rings(obs *solvers.Observation, k, b int) float64 {
+	f, d := r.Sources[k], obs.Data
+	n := int(math.Ceil(3 * skymap.PSFWidth(obs.PSF.Plane(b), obs.PSF.H, obs.PSF.W)))
+	sum, noise, count := make([]float64, n+1), make([]float64, n+1), make([]float64, n+1)
+	peak := 0.0
+	for y := range d.H {
+		for x := range d.W {
+			at := int(math.Round(math.Hypot(float64(x)-f.Shape.X, float64(y)-f.Shape.Y)))
+			w := float64(obs.Weights.Plane(b)[y*d.W+x])
+			if at > n || w <= 0 {
+				continue
+			}
+			sum[at], noise[at], count[at] = sum[at]+float64(r.Residual.Plane(b)[y*d.W+x]), noise[at]+1/w, count[at]+1
+			if at <= 1 {
+				peak = max(peak, float64(r.Model.Plane(b)[y*d.W+x]))
+			}
+		}
+	}
+	var worst float64
+	for i := 1; i <= n && peak > 0; i++ { // the centre pixel is no ring
+		if count[i] >= 8 {
+			worst = max(worst, (math.Abs(sum[i])-3*math.Sqrt(noise[i]))/(count[i]*peak))
+		}
+	}
+	return worst
+}

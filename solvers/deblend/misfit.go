@@ -1,7 +1,6 @@
 package deblend
 
 import (
-	"context"
 	"math"
 )
 
@@ -17,17 +16,20 @@ import (
 // irregulars and mergers, so that the errors of their fluxes are right (docs/deblend.md).
 const (
 	misfitGain   = 8.0
-	misfitRounds = 25
+	misfitRounds = 12
 	misfitMost   = 1.0
 )
 
 // allowMisfit estimates the f_k at the profiles' mode, none below the option
-// ModelError, makes the effective weights of them and finds the mode again.
-func (g *group) allowMisfit(ctx context.Context) error {
+// ModelError, and makes the weights of them that error bars and samples are for. The
+// mode itself keeps the weights that it was found with: it is the best fit.
+func (g *group) allowMisfit() error {
 	p := g.p
+	p.wide = p.eff
 	if p.opt.ModelError == 0 {
 		return nil
 	}
+	p.wide = append([]float32(nil), p.eff...)
 	if err := g.render(false); err != nil {
 		return err
 	}
@@ -58,11 +60,20 @@ func (g *group) allowMisfit(ctx context.Context) error {
 			e := g.rough[k] * float64(light[k][i])
 			v += e * e
 		}
-		p.eff[i] = float32(1 / v)
-		p.root[i] = root32(p.eff[i])
+		p.wide[i] = float32(1 / v)
 	}
 	g.fresh = false
-	return g.gaussNewton(ctx)
+	return nil
+}
+
+// weigh takes w as the effective weights, and gives those of before.
+func (p *problem) weigh(w []float32) []float32 {
+	old := p.eff
+	p.eff = w
+	for i, v := range w {
+		p.root[i] = root32(v)
+	}
+	return old
 }
 
 // misfits are the f_k by the fixed point of the likelihood's derivatives,

@@ -37,17 +37,18 @@ func (g *group) finish(ctx context.Context) error {
 	if err := g.split(ctx); err != nil {
 		return err
 	}
-	if err := g.allowMisfit(ctx); err != nil {
+	if err := g.allowMisfit(); err != nil {
 		return err
 	}
 	if err := g.render(true); err != nil {
 		return err
 	}
+	old := g.p.weigh(g.p.wide)
 	h, err := g.normal(seenFine)
+	g.p.weigh(old)
 	if err != nil {
 		return err
 	}
-	g.hess = h
 	g.cov = dense.Inverse(h, len(g.free))
 	g.mode = append([]float64(nil), g.flux...)
 	if err := g.makeMorphologies(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"sort"
+	"strings"
 	"testing"
 
 	"limpid/app/session"
@@ -22,6 +23,7 @@ var (
 
 	deblendComponents = flag.Int("deblend-components", 2, "profiles of a galaxy, at most")
 	deblendPSF        = flag.Bool("deblend-psf", true, "fit the PSF's error")
+	deblendFigures    = flag.String("deblend-figures", "", "folder for a figure of every real blend")
 	deblendComplete   = flag.Bool("deblend-complete", true, "add sources to the real blends")
 )
 
@@ -214,7 +216,7 @@ func TestDeblend_RealHSC_Chi2(t *testing.T) {
 	defer dev.Close()
 	s := session.New(dev)
 	defer s.Close()
-	var chi []float64
+	var chi, rings []float64
 	for _, file := range blendFiles(t, "hsc_cosmos_blends") {
 		d := deblendOne(t, s, file, false, 0, deblend.Options{Components: *deblendComponents, PSFError: *deblendPSF, Complete: *deblendComplete})
 		var mean float64
@@ -222,10 +224,28 @@ func TestDeblend_RealHSC_Chi2(t *testing.T) {
 			mean += c / float64(len(d.Result.Chi2))
 		}
 		chi = append(chi, mean)
-		t.Logf("%s: χ²/pixel %.3f, by band %s, %d iterations", filepath.Base(file), mean, fmt.Sprintf("%.2f", d.Result.Chi2), d.Result.Iter)
+		worst := 0.0
+		for k := range d.Result.Sources {
+			for c := range d.Result.Bands {
+				if r := d.Result.Rings(d.Obs, k, c); r > worst {
+					worst = r
+				}
+			}
+		}
+		rings = append(rings, worst)
+		if *deblendFigures != "" {
+			name := strings.TrimSuffix(filepath.Base(file), ".fits") + ".png"
+			if _, err := s.ExportDeblend(context.Background(), d, session.DeblendFiles{Figure: filepath.Join(*deblendFigures, name)}); err != nil {
+				t.Error(err)
+			}
+		}
+		t.Logf("%s: χ²/pixel %.3f, by band %s, %d iterations, rings %.3f of the peak", filepath.Base(file), mean, fmt.Sprintf("%.2f", d.Result.Chi2), d.Result.Iter, worst)
 	}
 	med, p90 := deblendQuantile(chi, .5), deblendQuantile(chi, .9)
-	t.Logf("%d blends: χ²/pixel median %.3f, p90 %.3f", len(chi), med, p90)
+	t.Logf("%d blends: χ²/pixel median %.3f, p90 %.3f; residual ring by ring over the model's peak, worst source and band of a blend: median %.3f, worst %.3f", len(chi), med, p90, deblendQuantile(rings, .5), deblendQuantile(rings, 1))
+	if r := deblendQuantile(rings, 1); r > 0.05 {
+		t.Errorf("rings of %.3f of a source's peak", r)
+	}
 	if med > 1.0 || p90 > 3 {
 		t.Error("worse than the acceptance: median 1.0, p90 3")
 	}

@@ -28,6 +28,8 @@ type Options struct {
 	Fail     func(limpid.Finding)
 	Opened   func(path string)
 	Debounce time.Duration
+	// Sampling is what samplers are told beside draws, seed and positivity.
+	Sampling deblend.SampleOptions
 }
 
 // Source is one of the list.

@@ -28,7 +28,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, posts: make(chan func(), 4096)}
 	dev := cpu.New(cpu.Options{})
 	ses := session.New(dev)
-	b.Model = New(Options{Session: ses, Post: func(f func()) { b.posts <- f }, Fail: func(f limpid.Finding) { b.told = append(b.told, f) }, Debounce: time.Millisecond})
+	b.Model = New(Options{Session: ses, Post: func(f func()) { b.posts <- f }, Fail: func(f limpid.Finding) { b.told = append(b.told, f) }, Debounce: time.Millisecond, Sampling: deblend.SampleOptions{Chains: 2, Warmup: 12, Thin: 1, Rounds: 1}})
 	t.Cleanup(func() {
 		b.Close()
 		ses.Close()
@@ -70,9 +70,14 @@ func sample(t *testing.T) string {
 }
 
 // The sample cut to its middle, so that tests are quick.
-func (b *bench) opened() {
+func (b *bench) opened() { b.openedAt("26:70,29:73") }
+
+// The brightest galaxy, at (12, 13), and what touches it.
+const small = "32:58,38:64"
+
+func (b *bench) openedAt(cut string) {
 	b.t.Helper()
-	b.Set(Cutout, "26:70,29:73")
+	b.Set(Cutout, cut)
 	b.Add(sample(b.t))
 	b.until("the sources", func() bool { return !b.busy })
 	if b.err != nil {
@@ -173,7 +178,7 @@ func TestSources_EditedAndUndone_AreAsBefore(t *testing.T) {
 
 func TestRun_Sample_FluxesPeelingAndFiles(t *testing.T) {
 	b := newBench(t)
-	b.opened()
+	b.openedAt(small)
 	b.Set(Samples, "8")
 	b.Run()
 	if b.Active() == nil {
@@ -186,7 +191,7 @@ func TestRun_Sample_FluxesPeelingAndFiles(t *testing.T) {
 	if e.D.Posterior == nil {
 		t.Fatalf("no samples: %v", e.Problem)
 	}
-	bright := b.Near(44-26, 51-29, 2)
+	bright := b.Near(12, 13, 2)
 	f := b.Fitted(bright)
 	if f == nil || f.FluxErr[2] <= 0 {
 		t.Fatalf("no flux of source %d", bright)
@@ -246,7 +251,7 @@ func (b *bench) exported(e *Entry) {
 
 func TestCancel_WhileSampling_KeepsTheFit(t *testing.T) {
 	b := newBench(t)
-	b.opened()
+	b.openedAt(small)
 	b.Set(Samples, "50000")
 	b.Run()
 	b.until("the fit", func() bool { return b.Entry().D.Result != nil })

@@ -39,6 +39,10 @@ const (
 	Roughness  form.ID = "blend.roughness"
 	Centre     form.ID = "blend.centre"
 	ModelError form.ID = "blend.modelerror"
+	Complete   form.ID = "blend.complete"
+	TwoParts   form.ID = "blend.twoparts"
+	PSFError   form.ID = "blend.psferror"
+	Prior      form.ID = "blend.prior"
 
 	Samples  form.ID = "blend.samples"
 	Seed     form.ID = "blend.seed"
@@ -117,6 +121,10 @@ func (m *Model) options() (deblend.Options, *deblend.SampleOptions) {
 	o := deblend.Options{
 		CentreError: f.Number(Centre, 1e-3, 100, 0), ModelError: f.Number(ModelError, 0, 1, 0), Sky: f.On(FitSky), NoFreeForm: !f.On(FreeForm),
 		Roughness: f.Number(Roughness, 1e-3, 100, 0), Monotone: f.On(Monotone), Symmetric: f.On(Symmetric), Workers: 1,
+		Complete: f.On(Complete), PSFError: f.On(PSFError), Prior: strings.TrimSpace(f.Get(Prior)),
+	}
+	if f.On(TwoParts) {
+		o.Components = 2
 	}
 	if f.Get(ModelError) == "0" {
 		o.ModelError = -1 // none
@@ -128,7 +136,9 @@ func (m *Model) options() (deblend.Options, *deblend.SampleOptions) {
 	if n == 0 {
 		return o, nil
 	}
-	return o, &deblend.SampleOptions{Draws: n, Seed: uint64(f.Whole(Seed, 0, math.MaxInt32, 1)), Positive: f.On(Positive)}
+	s := m.o.Sampling
+	s.Draws, s.Seed, s.Positive = n, uint64(f.Whole(Seed, 0, math.MaxInt32, 1)), f.On(Positive)
+	return o, &s
 }
 
 // Steps is the form as a window shows it; nil while no image is open.
@@ -239,12 +249,18 @@ func (m *Model) modelStep() work.Step {
 		f.Toggle(Monotone, "light falls outwards", ""),
 		f.Toggle(Symmetric, "equal to its half turn", ""),
 		f.Toggle(FitSky, "fit a sky level per band", ""),
+		f.Toggle(TwoParts, "bulge and disk where the data call for them", "two profiles of one centre, with colours of their own"),
+		f.Toggle(Complete, "add sources that the residual shows", ""),
+		f.Toggle(PSFError, "fit what the PSF is wrong by", "a shift and a change of width of each band's; bright stars show it"),
+		f.Text(Prior, "Learned prior", "none", "", "galaxies, or a file of weights: what galaxies look like, instead of departures from the profiles"),
 		f.Text(Roughness, "Departures", "0.3", "of the profile", "1 σ"),
 		f.Text(Centre, "Positions", "0.5", "px", "how well they are known, 1 σ"),
-		f.Text(ModelError, "Model error", "0.05", "", "relative error of profiles per pixel; 0: none"),
+		f.Text(ModelError, "Model error", "0.05", "", "least relative error of profiles per pixel; more where the residual shows it; 0: none"),
 	}
 	s.Verdict = "Spergel profiles"
-	if f.On(FreeForm) {
+	if p := strings.TrimSpace(f.Get(Prior)); f.On(FreeForm) && p != "" {
+		s.Verdict += " and the learned prior " + p
+	} else if f.On(FreeForm) {
 		s.Verdict += " and departures from them"
 	}
 	if f.On(FitSky) {
