@@ -225,3 +225,12 @@ func (r *Result) Rings(obs *solvers.Observation, k, b int) float64 {
 	}
 	return worst
 }
+
+// learnedFinding says what error bars of fluxes are worth under a learned prior.
+func learnedFinding() limpid.Finding {
+	return limpid.Finding{
+		Severity: limpid.Warning, Code: "deblend.learned", Where: "prior",
+		What:   "with a learned prior of morphologies the error bars of fluxes are not calibrated: on 22 simulated galaxies 90 % intervals about the best fit held 55 %",
+		Advice: "take fluxes and their errors from a run without the prior, and morphologies from this one",
+	}
+}

@@ -459,6 +459,9 @@ func (r *Result) judge(obs *solvers.Observation) []limpid.Finding {
 			Advice: "allow more iterations, or remove sources that the data do not show",
 		})
 	}
+	if len(r.fits) > 0 && r.fits[0].p.opt.Learned != nil {
+		out = append(out, learnedFinding())
+	}
 	out = append(out, r.judgeChi2()...)
 	out = append(out, r.judgeSources(obs)...)
 	return append(out, r.unmodelled(obs)...)

@@ -79,6 +79,9 @@ func (r *Result) Sample(ctx context.Context, dev engine.Device, o SampleOptions)
 	if err := r.images(ctx, dev, out, o.Seed); err != nil {
 		return nil, err
 	}
+	if len(r.fits) > 0 && r.fits[0].p.opt.Learned != nil {
+		out.Findings = append(out.Findings, learnedFinding())
+	}
 	if out.RHat > 1.2 {
 		out.Findings = append(out.Findings, limpid.Finding{
 			Severity: limpid.Warning, Code: "deblend.rhat", Where: "samples",
