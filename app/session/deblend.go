@@ -382,7 +382,9 @@ func (s *Session) morphologyPrior(name string) (*deblend.Learned, error) {
 	defer first.Close()
 	return &deblend.Learned{
 		Name: name, Align: first.Align(),
-		Open: func(dev engine.Device, stream engine.Stream) (deblend.MorphologyPrior, error) { return load(dev, stream) },
+		Open: func(dev engine.Device, stream engine.Stream) (deblend.MorphologyPrior, error) {
+			return load(dev, stream)
+		},
 	}, nil
 }
 
