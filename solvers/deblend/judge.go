@@ -197,8 +197,8 @@ func (r *Result) Image(i int) solvers.Image {
 }
 
 // Rings is the largest mean of the residual over a ring of one pixel's width about
-// source k in band b, out to three FWHM, over the model's peak there, after taking off
-// three times what noise makes of such a mean: 0 where the residual shows no ring.
+// source k in band b, out to three FWHM, over the brightest pixel of the model among
+// them, after taking off three times what noise makes of such a mean: 0 where the residual shows no ring.
 func (r *Result) Rings(obs *solvers.Observation, k, b int) float64 {
 	f, d := r.Sources[k], obs.Data
 	n := int(math.Ceil(3 * skymap.PSFWidth(obs.PSF.Plane(b), obs.PSF.H, obs.PSF.W)))
@@ -212,9 +212,7 @@ func (r *Result) Rings(obs *solvers.Observation, k, b int) float64 {
 				continue
 			}
 			sum[at], noise[at], count[at] = sum[at]+float64(r.Residual.Plane(b)[y*d.W+x]), noise[at]+1/w, count[at]+1
-			if at <= 1 {
-				peak = max(peak, float64(r.Model.Plane(b)[y*d.W+x]))
-			}
+			peak = max(peak, float64(r.Model.Plane(b)[y*d.W+x]))
 		}
 	}
 	var worst float64
