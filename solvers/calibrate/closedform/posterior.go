@@ -21,6 +21,7 @@ type Posterior struct {
 
 	values []float64 // eigenvalues of the covariance, ascending
 	vecs   mat.Dense
+	spread float64 // standard deviation of n Bias² of n exact draws
 }
 
 // Matrix is an operator as a dense matrix, column by column: for small problems.
@@ -102,7 +103,21 @@ func (m *Mixture) Given(a *mat.Dense, data, weights []float32) (Posterior, error
 	}
 	out.values = eig.Values(nil)
 	eig.VectorsTo(&out.vecs)
+	var r2 float64 // of the correlation matrix
+	for i := range n {
+		for j := range n {
+			r := cov.At(i, j) / (out.Sigma[i] * out.Sigma[j])
+			r2 += r * r
+		}
+	}
+	out.spread = math.Sqrt(2*r2) / float64(n)
 	return out, nil
+}
+
+// Floor is what Bias stays below for draws that are exact, but for three standard
+// deviations: n Bias² has mean 1 and, pixels being correlated, the variance 2 ΣR²/N².
+func (e Posterior) Floor(draws int) float64 {
+	return math.Sqrt((1 + 3*e.spread) / float64(draws))
 }
 
 // condition is the log evidence, mean and covariance of one component.

@@ -2,7 +2,7 @@
 // linear operator A and any prior known by its score at every noise level: they walk
 // from high noise to low.
 //
-//	Bridge    the default: some 20 to 32 levels, and Metropolised moves
+//	Bridge    the default: some 20 to 32 levels, and Metropolised moves or none
 //	Moments   the same with the denoiser's own Jacobian: slower, fewer assumptions
 //	HMC       annealed Hamiltonian Monte Carlo: the reference
 //	Langevin  annealed Langevin: what the literature uses; unadjusted
@@ -372,14 +372,17 @@ func (k *core) begin(ctx context.Context, key engine.Key, sigma float64) error {
 	return nil
 }
 
-// transition goes from x at σ towards x0, in dst: the Brownian bridge's step to σ′.
+// transition goes from x at σ towards x0 to σ′: the Brownian bridge's step, or Forget's.
 func (k *core) transition(x, x0 *engine.Tensor, sigma, next float64, key engine.Key) {
 	s := k.s
-	tau := 1 - (next/sigma)*(next/sigma)
-	s.Scale(x, float32(1-tau), x)
-	s.Axpy(x, float32(tau), x0)
+	keep := (next / sigma) * (next / sigma)
+	if k.cfg.Forget {
+		keep = 0
+	}
+	s.Scale(x, float32(keep), x)
+	s.Axpy(x, float32(1-keep), x0)
 	if next > 0 {
 		k.normals(k.t, k.n, key)
-		s.Axpy(x, float32(next*math.Sqrt(tau)), k.t)
+		s.Axpy(x, float32(math.Sqrt(next*next-keep*keep*sigma*sigma)), k.t)
 	}
 }

@@ -19,7 +19,7 @@ import (
 //	x ← x − τ (x − x0) + σ′ √τ ε,  τ = 1 − (σ′/σ)²,
 //
 // the last line being the transition of a Brownian bridge from x at σ to x0 at 0 (the
-// reverse process of Song+2021 given its end). Then moves of Hamiltonian Monte Carlo at
+// reverse process of Song+2021 given its end); or, with Forget, x ← x0 + σ′ ε. Then moves of Hamiltonian Monte Carlo at
 // σ_min (see mover), preconditioned by the batch's own spread, remove what the Gaussian
 // steps got wrong; the draw is D(x, σ_min) plus noise of the covariance C there.
 //
@@ -254,8 +254,14 @@ func (k *Bridge) finish(ctx context.Context, key engine.Key) error {
 // References are keys of assets/references.bib.
 func (k *Bridge) References() []string {
 	refs := []string{"Song2021", "Efron2011", "PapandreouYuille2010"}
+	if k.cfg.Forget {
+		refs = append(refs, "Zhang2024")
+	}
 	if k.local != nil {
 		refs = append(refs, "Hutchinson1990")
+		if k.local.patches != nil {
+			refs = append(refs, "Anderson2009")
+		}
 	}
 	if k.cfg.Moves > 0 {
 		refs = append(refs, "Betancourt2017", "Remy2023")

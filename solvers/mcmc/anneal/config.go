@@ -32,10 +32,14 @@ type Config struct {
 	// Stationary takes σ² P/(P + σ²) for the covariance of the scene given x, which is
 	// exact where the prior is Gaussian, instead of measuring it.
 	Stationary bool
-	// Patches gives sky, faint and bright light a spectrum of the local covariance each:
-	// see patches. It asks for twice the Fourier transforms, and no further call of the
+	// Patches gives sky, faint and bright light a spectrum of the local covariance each, and
+	// lets the data widen it: see patches and innovation. A must be a convolution, nearly. It asks for twice the Fourier transforms, and no further call of the
 	// prior.
-	Patches   bool
+	Patches bool
+	// Forget makes x at the next level x0 with fresh noise, and nothing of x before, where
+	// the bridge's own step keeps (σ′/σ)² of it: exact if the draws of x0 are (Zhang+2024,
+	// arXiv:2407.01521), and quicker to forget what was wrong with them.
+	Forget    bool
 	NoPreview bool          // no Gaussian mean to look at before the first draws
 	Stream    engine.Stream // the stream the prior works on; nil: a new one
 	// Start fills x, (Batch, domain), on the stream with draws of a posterior close to the

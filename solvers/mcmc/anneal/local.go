@@ -159,7 +159,7 @@ func (k *core) measure(ctx context.Context, l *local, x, m *engine.Tensor, sigma
 	k.setScale(l, l.xp, p)
 	k.sigma = sigma
 	if l.patches != nil {
-		return l.patches.measure(k, l, m)
+		return l.patches.measure(k, l, m, key.Fold(1))
 	}
 	s.Mul(l.xp, l.eps, k.scale)
 	s.Mul(l.je, l.je, k.scale)

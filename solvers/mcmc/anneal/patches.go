@@ -44,6 +44,7 @@ type patches struct {
 	means     []float32        // (n, domain)
 	scale     []float32        // (domain)
 	share     [classes]float64 // mean of (W_c S)²
+	data      *innovation
 }
 
 func (k *core) newPatches() (*patches, error) {
@@ -66,6 +67,9 @@ func (k *core) newPatches() (*patches, error) {
 	}
 	k.patchCG = p.cg
 	p.cg.MaxIter = solveIterations
+	if p.data = k.newInnovation(&err); err != nil {
+		return nil, err
+	}
 	p.host, p.modes = make([]float32, shape.Len()), make([]float32, half.Len())
 	p.means, p.scale = make([]float32, k.x.Len()), make([]float32, k.dom.Len())
 	p.unitHost = make([]float32, half.Len())
@@ -95,7 +99,7 @@ func classWeights(v float64) [classes]float64 {
 }
 
 // measure sets T: m holds the denoised scenes, k.scale S, and l products J ε.
-func (p *patches) measure(k *core, l *local, m *engine.Tensor) error {
+func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) error {
 	n := k.dom.Len()
 	k.s.Download(p.means, m)
 	k.s.Download(p.scale, k.scale)
@@ -112,6 +116,24 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor) error {
 	}
 	k.s.Upload(p.window, p.host)
 	p.setRoots(k, l)
+	return p.widen(k, m, key)
+}
+
+// widen takes what the data say of the covariance into the windows.
+func (p *patches) widen(k *core, m *engine.Tensor, key engine.Key) error {
+	p.noise(k, k.u, key)
+	if err := p.data.measure(k, m, k.u); err != nil {
+		return err
+	}
+	n := k.dom.Len()
+	p.share = [classes]float64{}
+	for i := range p.host {
+		scene, c := i/(classes*n), i/n%classes
+		a := float64(p.host[i]) * math.Sqrt(float64(p.data.found[scene*n+i%n]))
+		p.host[i] = float32(a)
+		p.share[c] += a * a / float64(len(p.means))
+	}
+	k.s.Upload(p.window, p.host)
 	return k.s.Err()
 }
 
