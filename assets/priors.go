@@ -47,3 +47,9 @@ func ReadPrior(name string) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("assets: no prior %q ships with this version: %s do", name, strings.Join(Priors(), ", "))
 }
+
+// ReadCalibrations are the calibrations of a prior that ships, as package calibration
+// stores them; fs.ErrNotExist where it has none.
+func ReadCalibrations(name string) ([]byte, error) {
+	return files.ReadFile("priors/" + name + ".calibrations.json")
+}

@@ -14,12 +14,14 @@ import (
 	"limpid/engine"
 	"limpid/priors"
 	"limpid/priors/card"
+	"limpid/priors/sample"
 	"limpid/priors/score"
 	"limpid/priors/sims"
 	"limpid/solvers"
 	"limpid/solvers/calibrate"
 	"limpid/solvers/deconv"
 	"limpid/solvers/mcmc/anneal"
+	"limpid/solvers/observe"
 	"limpid/solvers/operator"
 )
 
@@ -47,7 +49,24 @@ type Options struct {
 	SigmaMin float64
 	Seed     uint64
 	Single   bool // one galaxy in the middle, not a field
+	// Margin is how many pixels at the image's border do not count: what shines there from
+	// beyond it is not seen. Negative: default, the PSF's FWHM.
+	Margin int
+	// Truths says where truths come from; default Simulator.
+	Truths Truths
 }
+
+// Truths names a source of true scenes.
+type Truths string
+
+const (
+	// Simulator draws the scenes that the prior was trained on: prior and sampler are
+	// judged together.
+	Simulator Truths = "simulator"
+	// OfPrior draws them from the learned prior itself, by its reverse process in fine
+	// steps: then only the sampler can be wrong (Talts+2018).
+	OfPrior Truths = "prior"
+)
 
 func (o Options) withDefaults() (Options, error) {
 	def := func(v *int, d int) {
@@ -69,7 +88,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.HighSNR == 0 {
 		o.HighSNR = 300
 	}
+	if o.Truths == "" {
+		o.Truths = Simulator
+	}
 	switch {
+	case o.Truths != Simulator && o.Truths != OfPrior:
+		return o, fmt.Errorf("%w: truths from %q: %q or %q", ErrInvalid, o.Truths, Simulator, OfPrior)
+	case o.Truths == OfPrior && o.Single:
+		return o, fmt.Errorf("%w: the prior cannot be told to draw one galaxy in the middle", ErrInvalid)
 	case o.Side < 16 || o.Side > 1024:
 		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
 	case o.Draws < 8 || o.Draws > 10000:
@@ -82,6 +108,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: %g of the image masked", ErrInvalid, o.Masked)
 	case o.PSF.Empty():
 		return o, fmt.Errorf("%w: no PSF", ErrInvalid)
+	}
+	if o.Margin < 0 {
+		o.Margin = int(math.Ceil(observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W)))
+	}
+	if o.Side-2*o.Margin < 8 {
+		return o, fmt.Errorf("%w: a margin of %d of %d pixels leaves too few", ErrInvalid, o.Margin, o.Side)
 	}
 	return o, nil
 }
@@ -169,7 +201,7 @@ func (r *rig) open() error {
 	if r.modelY, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Range()...)); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
-	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: functionals(r.o.Side)})
+	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: functionals(r.o.Side - 2*r.o.Margin)})
 	r.out = newReport(r.o, entry)
 	return nil
 }
@@ -197,14 +229,10 @@ func (r *rig) close() {
 // pair simulates one truth and its data, and samples the posterior.
 func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	g, n := r.grid, r.o.Side
-	side := max(g.H, g.W)
-	patch := make([]float32, side*side)
-	r.sims.Patch(patch, side, key.Fold(1))
-	scene := make([]float32, g.H*g.W)
-	for y := range g.H {
-		copy(scene[y*g.W:(y+1)*g.W], patch[y*side:y*side+g.W])
+	scene, err := r.truth(ctx, key.Fold(1))
+	if err != nil {
+		return err
 	}
-	r.s.Upload(r.truthX, scene)
 	r.op.Forward(r.s, r.modelY, r.truthX)
 	data := solvers.NewImage(1, n, n)
 	r.s.Download(data.Pix, r.modelY)
@@ -241,8 +269,43 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	if err != nil {
 		return err
 	}
+	truth = inner(truth, n, r.o.Margin)
+	for i := range draws {
+		draws[i] = inner(draws[i], n, r.o.Margin)
+	}
 	r.out.add(truth, draws, chi2, snr)
 	return r.suite.Add(calibrate.Pair{Truth: truth, Draws: draws}, key.Fold(4))
+}
+
+// inner is an image of n² pixels without m at every border.
+func inner(im []float32, n, m int) []float32 {
+	out := make([]float32, 0, (n-2*m)*(n-2*m))
+	for y := m; y < n-m; y++ {
+		out = append(out, im[y*n+m:y*n+n-m]...)
+	}
+	return out
+}
+
+// truth leaves a scene in truthX, and returns it.
+func (r *rig) truth(ctx context.Context, key engine.Key) ([]float32, error) {
+	g := r.grid
+	scene := make([]float32, g.H*g.W)
+	if r.o.Truths == OfPrior {
+		c := sample.Config{Start: training.FreeStart, End: training.FreeEnd, Key: key}
+		if err := sample.Draw(ctx, r.dev, r.s, r.prior, r.truthX, c); err != nil {
+			return nil, fmt.Errorf("calibration: truth: %w", err)
+		}
+		r.s.Download(scene, r.truthX)
+		return scene, r.s.Err()
+	}
+	side := max(g.H, g.W)
+	patch := make([]float32, side*side)
+	r.sims.Patch(patch, side, key)
+	for y := range g.H {
+		copy(scene[y*g.W:(y+1)*g.W], patch[y*side:y*side+g.W])
+	}
+	r.s.Upload(r.truthX, scene)
+	return scene, r.s.Err()
 }
 
 // sample draws from the posterior, over the image.
@@ -255,10 +318,12 @@ func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.K
 		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
 		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
 		Batch: r.batch(), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
-		Patches: true,
+		Patches: true, Forget: true,
 	}
+	start, end := deconv.LearnedWalk(cfg.Power, obs.Weights)
+	cfg.SigmaMax = start
 	if cfg.SigmaMin == 0 {
-		cfg.SigmaMin = deconv.LearnedEnd(cfg.Power, obs.Weights)
+		cfg.SigmaMin = end
 	}
 	k, err := kernel(r.dev, r.o.Sampler, cfg)
 	if err != nil {

@@ -22,6 +22,8 @@ type Report struct {
 	LowSNR  float64 `json:"low_snr"`
 	HighSNR float64 `json:"high_snr"`
 	Masked  float64 `json:"masked,omitempty"`
+	Margin  int     `json:"margin"` // pixels at the border that do not count
+	Truths  Truths  `json:"truths"`
 	Seed    uint64  `json:"seed"`
 
 	Pairs      int       `json:"pairs"`
@@ -72,7 +74,7 @@ var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
 func newReport(o Options, e training.Entry) *Report {
 	r := &Report{
 		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, PSF: o.About, Side: o.Side, Draws: o.Draws,
-		LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Seed: o.Seed,
+		LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
 	for i, lo := range edges {
 		hi := math.MaxFloat32
@@ -186,8 +188,8 @@ func (r *Report) JSON() []byte {
 func (r *Report) Table() string {
 	var b strings.Builder
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
-	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels, peak S/N %g to %g, %d pairs of %d draws, seed %d",
-		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Seed)
+	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels less %d at the border, truths of the %s, peak S/N %g to %g, %d pairs of %d draws, seed %d",
+		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.Margin, r.Truths, r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Seed)
 	p("90 %% intervals hold %.1f %% of all pixels, %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
 		100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",

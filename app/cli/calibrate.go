@@ -11,6 +11,7 @@ import (
 	"limpid/app/calibration"
 	"limpid/app/recipe"
 	"limpid/app/session"
+	"limpid/app/training"
 	"limpid/engine"
 )
 
@@ -20,13 +21,19 @@ const calibrateHelp = `
   --psf P               gaussian:2.5px, moffat:3px,3, airy:3px, FILE or FILE[HDU]
                         (default moffat:3px,3); --psf-side N cuts a file's stamp
   --side N              pixels of the images (default 64)
+  --margin N            pixels at the border that do not count: what shines in from beyond
+                        is not seen (default: the PSF's FWHM)
   --pairs N             simulated truths (default 200)    --draws N   of each (default 20)
   --snr LO,HI           peak of the blurred scene over the noise (default 5,300)
   --masked SHARE        of the rows that are lost (default 0)
+  --truths T            simulator (default): prior and sampler are judged together;
+                        prior: scenes drawn from the prior, only the sampler is judged
   --single              one galaxy in the middle instead of a field
   --levels N, --moves N of the sampler (default: its own; --moves -1: none)
   --sigma-min S         where its walk ends, in sigma of a pixel (default: its own)
   --seed N              (default 1)
+  A finished calibration of your own weights is kept beside them, and said with every
+  result of theirs.
   -o OUT.json           the report; OUT.txt beside it is the table that is printed
 `
 
@@ -42,7 +49,9 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.IntVar(&o.Levels, "levels", 0, "")
 	f.IntVar(&o.Moves, "moves", 0, "")
 	f.Float64Var(&o.SigmaMin, "sigma-min", 0, "")
+	f.IntVar(&o.Margin, "margin", -1, "")
 	f.Float64Var(&o.Masked, "masked", 0, "")
+	f.StringVar((*string)(&o.Truths), "truths", "", "")
 	f.BoolVar(&o.Single, "single", false, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")
 	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
@@ -77,6 +86,13 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	fmt.Fprint(e.Out, rep.Table())
+	if entry, ferr := training.Find(o.Prior); ferr == nil && entry.Path != "" && err == nil {
+		path, serr := calibration.Store(entry, rep)
+		if serr != nil {
+			return fmt.Errorf("%w: %w", session.ErrOutput, serr)
+		}
+		fmt.Fprintln(e.Out, "kept in", path+": results of this prior say so")
+	}
 	if *out != "" {
 		if werr := os.WriteFile(*out, rep.JSON(), 0o644); werr != nil {
 			return fmt.Errorf("%w: %w", session.ErrOutput, werr)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,6 +43,8 @@ Inference
   --prior P             learned prior: galaxies, or a weights file; implies learned
   --budget B            of learned: quick, standard (default), publication
   --spectrum F          fit (default), or a file of k (cycles/px) and P columns
+  --resolution F        show mean, samples and errors at a Gaussian target PSF of FWHM F
+                        px (default: none, scenes without a PSF)
   --samples N           posterior samples (default 64)
   --seed N              random seed (default 1)
   --iterations N        of rl (default 50), starlet and tv (at most 200)
@@ -54,6 +57,8 @@ Output
   -o OUT.fits           MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, STARS (if
                         measured), RECIPE; beside it
                         OUT.png, OUT.recipe.json and OUT.bib unless --fits-only
+  --resume OUT.state    go on with a run that was cancelled: its samples are kept, and
+                        the others are those that it would have given
   --no-samples          leave the samples out of the FITS file
   --device D            auto (the fastest that passes its tests), cpu, gpu, cuda,
                         webgpu:N, cuda:N, or cuda:N-tf32x3 for tensor cores;
@@ -65,7 +70,7 @@ Output
 type outputFlags struct {
 	out                              string
 	fitsOnly, noSamples, json, quiet bool
-	device                           string
+	device, resume                   string
 }
 
 func (o *outputFlags) register(f *flagSet) {
@@ -76,6 +81,7 @@ func (o *outputFlags) register(f *flagSet) {
 	f.BoolVar(&o.json, "json", false, "")
 	f.BoolVar(&o.quiet, "quiet", false, "")
 	f.StringVar(&o.device, "device", "", "")
+	f.StringVar(&o.resume, "resume", "", "")
 }
 
 func deconvolve(ctx context.Context, e *Env, args []string) error {
@@ -90,6 +96,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	method, spectrum := f.String("method", "", ""), f.String("spectrum", "fit", "")
 	prior, budget, strength := f.String("prior", "", ""), f.String("budget", "", ""), f.Float64("strength", 0, "")
 	samples, seed := f.Int("samples", 64, ""), f.Uint64("seed", 1, "")
+	resolution := f.Float64("resolution", 0, "")
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
 	if err := f.parse(args, 1, "one image"); err != nil {
@@ -97,7 +104,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	}
 	r := recipe.Default(f.operands[0])
 	r.Input.HDU, r.Input.Plane = hdu.v, plane.v
-	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength}
+	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution}
 	if *budget != "standard" {
 		r.Method.Budget = deconv.Budget(*budget)
 	}
@@ -228,13 +235,13 @@ func carryOut(ctx context.Context, e *Env, r recipe.Recipe, o outputFlags) error
 	defer closeDevices(dev)
 	s := session.NewOn(dev)
 	defer s.Close()
-	run, err := s.Start(ctx, r)
+	run, err := startOrResume(ctx, s, r, o.resume)
 	if err != nil {
 		return err
 	}
 	watch(e, run, o.quiet || o.json)
 	if err := run.Wait(); err != nil {
-		return err
+		return keepState(e, run, o.out, err)
 	}
 	res := run.Result()
 	files := session.Beside(o.out)
@@ -251,6 +258,39 @@ func carryOut(ctx context.Context, e *Env, r recipe.Recipe, o outputFlags) error
 	}
 	printResult(e, res, run, written)
 	return nil
+}
+
+// stateFile is where a cancelled run is kept.
+func stateFile(out string) string { return session.Stem(out) + ".state" }
+
+// startOrResume starts a run, or goes on with the one in the file resume, which must be of
+// the same recipe.
+func startOrResume(ctx context.Context, s *session.Session, r recipe.Recipe, resume string) (*session.Run, error) {
+	if resume == "" {
+		return s.Start(ctx, r)
+	}
+	st, err := session.ReadState(resume)
+	if err != nil {
+		return nil, err
+	}
+	if what := st.Differs(r); what != "" {
+		return nil, fmt.Errorf("%w: %s is of another %s", session.ErrState, resume, what)
+	}
+	return s.Resume(ctx, st, r.Draw.Samples)
+}
+
+// keepState writes what a cancelled run has found and says so; err is what ended it.
+func keepState(e *Env, run *session.Run, out string, err error) error {
+	st := run.State()
+	if st == nil || !errors.Is(err, session.ErrCancelled) {
+		return err
+	}
+	path := stateFile(out)
+	if werr := st.Write(path); werr != nil {
+		return errors.Join(err, werr)
+	}
+	fmt.Fprintf(e.Err, "%d of %d samples are kept in %s: the same command with --resume %s goes on\n", st.Draws, st.Recipe.Draw.Samples, path, path)
+	return err
 }
 
 func printResult(e *Env, res *session.Result, run *session.Run, written []string) {

@@ -66,8 +66,11 @@ type Method struct {
 	StopAtNoise bool          `json:"stop_at_noise,omitempty"` // Richardson–Lucy
 	// Strength of the penalty: Richardson–Lucy's λ of total variation, the starlet
 	// threshold in σ, or λ of total variation in σ; 0: automatic, for rl none.
-	Strength float64       `json:"strength,omitempty"`
-	Budget   deconv.Budget `json:"budget,omitempty"` // learned: "quick", "" or "publication"
+	Strength float64 `json:"strength,omitempty"`
+	// Resolution is the FWHM in pixels of the Gaussian target PSF that mean, samples and
+	// errors are given at; 0: scenes as the prior has them, without a PSF.
+	Resolution float64       `json:"resolution,omitempty"`
+	Budget     deconv.Budget `json:"budget,omitempty"` // learned: "quick", "" or "publication"
 }
 
 // Prior of the scene.
@@ -100,6 +103,8 @@ type Draw struct {
 const (
 	MaxSamples    = 100000
 	MaxIterations = 100000
+	MinResolution = 1.0 // px; narrower Gaussians are undersampled
+	MaxResolution = 100.0
 )
 
 // Chains is how many chains draws are dealt to for R-hat.
@@ -210,6 +215,8 @@ func (r Recipe) Validate() error {
 		return bad("strength %g: total variation in Richardson–Lucy must stay below 1/8, as .002", r.Method.Strength)
 	case r.Method.Budget != deconv.Standard && r.Method.Budget != deconv.Quick && r.Method.Budget != deconv.Publication:
 		return bad("budget %q is not one of quick, standard, publication", r.Method.Budget)
+	case r.Method.Resolution != 0 && !(r.Method.Resolution >= MinResolution && r.Method.Resolution <= MaxResolution):
+		return bad("a target resolution of %g px: a FWHM from %g to %g px, or 0 for none", r.Method.Resolution, MinResolution, MaxResolution)
 	case r.Method.Iterations < 0 || r.Method.Iterations > MaxIterations:
 		return bad("%d iterations: between 1 and %d (0: the default)", r.Method.Iterations, MaxIterations)
 	case !(r.Method.Damping >= 0) || math.IsInf(r.Method.Damping, 0):

@@ -111,6 +111,7 @@ type progress struct {
 	next      int  // step
 	partial   int  // draws of step next that are in already
 	meanFirst bool // the kernel's first step computes a mean
+	batch     int  // of the kernel: steps from a batch of draws to the next; 0: any step may be the first
 	findings  []limpid.Finding
 }
 
@@ -119,7 +120,10 @@ type progress struct {
 // again.
 func (p *progress) start() solvers.Options {
 	first := p.next
-	if p.meanFirst && first > 0 {
+	switch {
+	case p.batch > 0 && first > 0: // a kernel of batches begins each with a preview, or in its place
+		first = (first - 1) / p.batch * p.batch
+	case p.meanFirst && first > 0:
 		first--
 	}
 	return solvers.Options{First: first}
@@ -129,19 +133,25 @@ func (p *progress) start() solvers.Options {
 func (w *work) take(step solvers.Step) error {
 	st := *step.State
 	step.State = &st
+	given, all, before := 0, st.Count, w.sum.Draws()
 	if w.draws && st.Kind == solvers.Draw {
 		if step.Index == w.next && w.partial > 0 {
 			n := min(w.partial, st.Count)
+			given = n
 			st.X, st.Count = st.X.Slice(n, st.X.Shape()[0]), st.Count-n
 		}
 		st.Count = min(st.Count, w.total-w.sum.Draws())
 	}
-	before := w.sum.Draws()
 	if err := w.sum.Add(step); err != nil {
 		w.partial += w.sum.Draws() - before
 		return err
 	}
-	w.next, w.partial = max(w.next, step.Index+1), 0
+	if step.Index >= w.next { // else a batch that is walked again
+		w.next, w.partial = step.Index+1, 0
+	}
+	if taken := given + w.sum.Draws() - before; w.draws && st.Kind == solvers.Draw && taken < all {
+		w.next, w.partial = step.Index, taken // the rest of the batch is for who goes on
+	}
 	w.meanFirst = w.meanFirst || w.draws && step.Index == 0 && st.Kind == solvers.Estimate
 	return w.problem.AddDraws(step)
 }

@@ -74,6 +74,9 @@ func classify(err error) (int, limpid.Finding) {
 	case is(ErrPartial):
 		f.Code, f.Advice = "batch", "the log says why, image by image; --retry tries the failed ones again"
 		return ExitPartial, f
+	case is(ErrState):
+		f.Code, f.Advice = "state", "run it again without --resume"
+		return ExitUsage, f
 	case is(ErrChanged):
 		f.Code, f.Advice = "changed", "take the sha256 out of the recipe to run it on the new file"
 		return ExitInput, f

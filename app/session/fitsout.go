@@ -116,6 +116,9 @@ func (r *Result) provenance(h *fitsio.Header) {
 	h.Set("LPINPUT", rec.Input.File, "input file")
 	h.Set("LPSHA256", rec.Input.SHA256, "of the input file")
 	h.Set("LPSEED", int64(rec.Draw.Seed), "random seed")
+	if f := rec.Method.Resolution; f > 0 {
+		h.Set("LPRESOL", f, "[pix] FWHM of the Gaussian PSF of the result")
+	}
 	h.Set("LPNDRAW", r.Draws, "posterior draws")
 	h.Set("LPDONE", r.Complete, "the run was not cancelled")
 	for c, f := range r.Fits {
@@ -150,10 +153,13 @@ func (r *Result) History() []string {
 		add("method: exact posterior of a Gaussian prior; mean by conjugate gradients, %d independent draws, seed %d", r.Draws, rec.Draw.Seed)
 		add("prior: Gaussian, power spectrum %s", map[string]string{"fit": "fitted to the data", "file": "from " + rec.Prior.File, "points": "given"}[rec.Prior.Spectrum])
 	case deconv.Learned:
-		add("method: posterior under a learned prior, annealed bridge with Metropolised moves, %d draws, seed %d", r.Draws, rec.Draw.Seed)
+		add("method: posterior under a learned prior, annealed bridge, %d draws, seed %d", r.Draws, rec.Draw.Seed)
 		add("prior: %s", strings.TrimSpace(rec.Prior.Kind+" "+rec.Prior.File))
 	default:
 		add("%s; no uncertainty", describeEstimate(rec.Method))
+	}
+	if f := rec.Method.Resolution; f > 0 {
+		add("resolution: mean, samples and errors are of the scene at a Gaussian PSF of FWHM %.4g px", f)
 	}
 	add("PSF: %s", r.describePSF())
 	add("noise: %s", r.describeNoise())

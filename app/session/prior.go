@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"limpid"
+	"limpid/app/calibration"
 	"limpid/app/recipe"
 	"limpid/app/training"
 	"limpid/engine"
@@ -17,17 +18,17 @@ import (
 
 // learnedPrior says how to load the recipe's learned prior, after reading its card, so
 // that a wrong file is refused before anything is computed.
-func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.LearnedPrior, error), card.Card, error) {
+func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.LearnedPrior, error), training.Entry, error) {
 	name := p.Kind
 	if p.Kind == recipe.PriorWeights {
 		name = p.File
 	}
 	entry, err := training.Find(name)
 	if err != nil {
-		return nil, card.Card{}, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
+		return nil, entry, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
 	}
 	if entry.Card.Kind != card.Score {
-		return nil, entry.Card, fmt.Errorf("%w: the prior %q is of the kind %q: it is not for images", recipe.ErrInvalid, name, entry.Card.Kind)
+		return nil, entry, fmt.Errorf("%w: the prior %q is of the kind %q: it is not for images", recipe.ErrInvalid, name, entry.Card.Kind)
 	}
 	return func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
 		f, done, err := entry.Open()
@@ -40,7 +41,41 @@ func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.Le
 			return nil, err
 		}
 		return prior, nil
-	}, entry.Card, nil
+	}, entry, nil
+}
+
+// calibrated says what is known of the error bars that a learned prior gives data like
+// these: of the stored calibration whose signal to noise is nearest.
+func calibrated(e training.Entry, o *solvers.Observation) limpid.Finding {
+	f := limpid.Finding{Severity: limpid.Warning, Code: "prior.calibration", Where: "prior"}
+	all, err := calibration.Stored(e)
+	near := calibration.Nearest(all, peakSNR(o))
+	switch {
+	case err != nil:
+		f.What, f.Advice = "its stored calibration cannot be read: "+plain(err.Error()), "remove the file, and calibrate it again"
+	case near == nil:
+		f.What = fmt.Sprintf("the error bars of the prior %s were never calibrated", e.Name)
+		f.Advice = "limpid-cli calibrate --prior NAME --psf PSF measures them on simulations and keeps the result"
+	case !near.Covers(peakSNR(o)):
+		f.What = fmt.Sprintf("this image has a peak of %.0f σ, for which error bars were not calibrated; %s", peakSNR(o), near.Sentence())
+		f.Advice = "limpid-cli calibrate --snr LO,HI measures them"
+	case !near.Right():
+		f.What = near.Sentence()
+		f.Advice = "where this is not 90 % do not rely on single intervals: compare with the Gaussian prior"
+	default:
+		f.Severity, f.What = limpid.Info, near.Sentence()
+		f.Advice = "limpid-cli calibrate measures them for your own PSF"
+	}
+	return f
+}
+
+// peakSNR is the largest value over its noise.
+func peakSNR(o *solvers.Observation) float64 {
+	var top float64
+	for i, w := range o.Weights.Pix {
+		top = math.Max(top, float64(o.Data.Pix[i])*math.Sqrt(float64(w)))
+	}
+	return top
 }
 
 // unlike says where bands are not of the kind that a learned prior was trained on, by the

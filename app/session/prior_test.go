@@ -39,18 +39,18 @@ func TestUnlike_NoiseSaidTooSmall_IsFoundInItsBand(t *testing.T) {
 		o.Data.Pix[i] = snr*scene[i%len(scene)]/peak + float32(rng.NormFloat64())
 		o.Weights.Pix[i] = float32(math.Pow(4, float64(i/len(scene)))) // the second band's noise is 1, not ½
 	}
-	got := unlike(dev, load, known, o)
+	got := unlike(dev, load, known.Card, o)
 	if len(got) != 1 || got[0].Code != "prior.unlike" || got[0].Where != "prior, band r" {
 		t.Fatalf("findings %+v, want one about band r", got)
 	}
 	none := func(engine.Device, engine.Stream) (deconv.LearnedPrior, error) { return nil, errors.New("no memory") }
-	if got := unlike(dev, none, known, o); len(got) != 1 || got[0].Code != "prior.untested" {
+	if got := unlike(dev, none, known.Card, o); len(got) != 1 || got[0].Code != "prior.untested" {
 		t.Errorf("a prior that cannot be loaded: %+v", got)
 	}
 	for i := range o.Weights.Pix {
 		o.Weights.Pix[i] = 0
 	}
-	if got := unlike(dev, load, known, o); len(got) != 0 {
+	if got := unlike(dev, load, known.Card, o); len(got) != 0 {
 		t.Errorf("all masked: %+v", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"limpid/app/recipe"
+	"limpid/app/training"
 	"limpid/engine"
-	"limpid/priors/card"
 	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
@@ -28,11 +28,14 @@ type Run struct {
 	done   chan struct{}
 	start  time.Time
 
+	from *State // it goes on from; nil: from the beginning
+
 	mu     sync.Mutex
 	rev    int
 	status Status
 	result *Result
 	err    error
+	state  *State
 }
 
 func newRun(s *Session, id int, r recipe.Recipe, cancel context.CancelCauseFunc) *Run {
@@ -124,7 +127,7 @@ func (r *Run) loop(ctx context.Context) {
 type work struct {
 	obs      *Observed
 	set      deconv.Settings
-	card     card.Card // of a learned prior
+	prior    training.Entry // that was learned
 	dev      engine.Device
 	problem  *deconv.Problem
 	sum      *summary.Summary
@@ -144,7 +147,7 @@ func (r *Run) carryOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &work{obs: o, set: set, card: known, dev: r.s.dev, total: r.Recipe.Draw.Samples}
+	w := &work{obs: o, set: set, prior: known, dev: r.s.dev, total: r.Recipe.Draw.Samples}
 	w.draws = r.draws()
 	if !w.draws {
 		w.total = set.StepsAtMost()
@@ -154,7 +157,8 @@ func (r *Run) carryOut(ctx context.Context) error {
 	}
 	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
 	if set.Load != nil {
-		w.findings = append(w.findings, unlike(w.dev, set.Load, w.card, o.Obs)...)
+		w.findings = append(w.findings, calibrated(w.prior, o.Obs))
+		w.findings = append(w.findings, unlike(w.dev, set.Load, w.prior.Card, o.Obs)...)
 	}
 	defer func() {
 		if w.problem != nil {
@@ -167,6 +171,7 @@ func (r *Run) carryOut(ctx context.Context) error {
 		w.dev = to
 		err = r.compute(ctx, w)
 	}
+	r.keepState(w)
 	if err != nil && w.sum != nil && (w.sum.Draws() > 0 || !w.sum.Mean().Empty()) {
 		_ = r.snapshot(w, false) // keep what is there; err says why it ended
 	}
@@ -186,7 +191,16 @@ func (r *Run) compute(ctx context.Context, w *work) error {
 	}
 	w.problem, w.set.Spectra = p, p.Spectra
 	if w.sum == nil {
-		w.sum = summary.New(p.Op.Grid, r.summaryOptions())
+		opt := r.summaryOptions()
+		if fwhm := r.Recipe.Method.Resolution; fwhm > 0 {
+			opt.Smooth = func(scene []float32) error { return w.problem.Smooth(scene, fwhm) }
+		}
+		w.sum = summary.New(p.Op.Grid, opt)
+		if r.from != nil {
+			if err := w.adopt(r.from); err != nil {
+				return err
+			}
+		}
 	}
 	if err := r.iterate(ctx, w); err != nil {
 		return err
@@ -224,7 +238,11 @@ func (r *Run) summaryOptions() summary.Options {
 	if !r.draws() {
 		keep = 0
 	}
-	return summary.Options{Keep: keep, Chains: recipe.Chains}
+	o := summary.Options{Keep: keep, Chains: recipe.Chains}
+	if r.Recipe.Method.Resolution > 0 {
+		o.Smooth = func([]float32) error { return nil } // counts in Memory
+	}
+	return o
 }
 
 // draws says whether the run samples a posterior; else it gives one estimate.
@@ -234,7 +252,7 @@ func (r *Run) draws() bool {
 }
 
 // settings turns the recipe's method and prior into the solver's.
-func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, card.Card, error) {
+func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, training.Entry, error) {
 	m, p := r.Recipe.Method, r.Recipe.Prior
 	set := deconv.Settings{
 		Method: m.Kind, Iterations: m.Iterations, Damping: m.Damping, StopAtNoise: m.StopAtNoise,
@@ -246,13 +264,13 @@ func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, card.
 		return set, known, err
 	}
 	if about, _ := m.Kind.About(); !about.Spectrum || p.Spectrum == "fit" || p.Spectrum == "" {
-		return set, card.Card{}, nil
+		return set, training.Entry{}, nil
 	}
 	k, power := p.K, p.P
 	if p.Spectrum == "file" {
 		var err error
 		if k, power, err = readSpectrum(ctx, p.File); err != nil {
-			return set, card.Card{}, err
+			return set, training.Entry{}, err
 		}
 	}
 	scaled := make([]float64, len(power))
@@ -261,14 +279,17 @@ func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, card.
 	}
 	sp, err := gaussian.NewSpectrum(k, scaled)
 	if err != nil {
-		return set, card.Card{}, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
+		return set, training.Entry{}, fmt.Errorf("%w: %w", recipe.ErrInvalid, err)
 	}
 	set.Spectra = []gaussian.Spectrum{sp}
-	return set, card.Card{}, nil
+	return set, training.Entry{}, nil
 }
 
 // iterate runs the kernel until enough draws or iterations are in.
 func (r *Run) iterate(ctx context.Context, w *work) error {
+	if k, ok := w.problem.Kernel.(interface{ StepsPerBatch() int }); ok {
+		w.batch = k.StepsPerBatch()
+	}
 	phase, opt := PhaseMean, w.start()
 	opt.Seed, opt.Steps = r.Recipe.Draw.Seed, math.MaxInt
 	if !w.draws {
@@ -292,7 +313,7 @@ func (r *Run) iterate(ctx context.Context, w *work) error {
 		if !w.draws {
 			done = step.Index + 1
 		}
-		r.report(w, step, done)
+		r.report(w, step, opt.First, done)
 		if w.draws && done >= w.total {
 			return nil
 		}
@@ -304,7 +325,7 @@ func (r *Run) iterate(ctx context.Context, w *work) error {
 }
 
 // report updates the status after a step.
-func (r *Run) report(w *work, step solvers.Step, done int) {
+func (r *Run) report(w *work, step solvers.Step, first, done int) {
 	r.update(Progress, func(s *Status) {
 		if r.draws() && (step.State.Kind == solvers.Estimate || step.State.Kind == solvers.Preview) {
 			s.Phase = PhaseDrawing
@@ -312,6 +333,15 @@ func (r *Run) report(w *work, step solvers.Step, done int) {
 			return
 		}
 		s.Done = done
+		if w.batch > 0 { // steps of a batch take about the same time, and its draws come at its end
+			n := w.problem.DrawsPerBatch()
+			steps := (w.total + n - 1) / n * w.batch
+			s.Share = min(1, float64(step.Index)/float64(steps))
+			if ran := step.Index - first; ran > 0 {
+				s.Left = time.Since(w.began) / time.Duration(ran) * time.Duration(max(0, steps-step.Index))
+			}
+			return
+		}
 		if done > 0 {
 			each := time.Since(w.began) / time.Duration(done)
 			s.Left = each * time.Duration(w.total-done)

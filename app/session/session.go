@@ -110,6 +110,7 @@ type Status struct {
 	Phase   Phase
 	Done    int // samples or iterations
 	Total   int
+	Share   float64       // of the run that is done, where draws come many at a time; 0: Done of Total
 	Elapsed time.Duration // since Start
 	Left    time.Duration // estimate; < 0: unknown
 	Chi2    float64       // worst band's residual χ² per pixel; NaN: not yet
@@ -118,7 +119,12 @@ type Status struct {
 
 // Fraction of the run that is done, 0 … 1.
 func (s Status) Fraction() float64 {
-	if s.Total == 0 {
+	switch {
+	case s.Phase == PhaseFinished:
+		return 1
+	case s.Share > 0:
+		return s.Share
+	case s.Total == 0:
 		return 0
 	}
 	return float64(s.Done) / float64(s.Total)
@@ -127,6 +133,11 @@ func (s Status) Fraction() float64 {
 // Start validates the recipe and runs it in the background; errors of the data
 // come out of Run.Wait.
 func (s *Session) Start(ctx context.Context, r recipe.Recipe) (*Run, error) {
+	return s.begin(ctx, r, nil)
+}
+
+// begin starts a run, from a state where that is not nil.
+func (s *Session) begin(ctx context.Context, r recipe.Recipe, from *State) (*Run, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
@@ -134,6 +145,7 @@ func (s *Session) Start(ctx context.Context, r recipe.Recipe) (*Run, error) {
 	s.mu.Lock()
 	s.runs++
 	run := newRun(s, s.runs, r, cancel)
+	run.from = from
 	s.mu.Unlock()
 	s.active.Go(func() {
 		defer cancel(nil)

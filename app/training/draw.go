@@ -42,11 +42,12 @@ type Draw struct {
 	Config  sample.Config // Start and End: chosen from the card where 0
 }
 
-// Range of noise that a scale-free prior is walked through, in its own unit: images
-// come out with peaks of about one, and the dynamic range of the end.
+// FreeStart and FreeEnd are the range of noise that a scale-free prior is walked
+// through, in its own unit: images come out with peaks of about one, and the dynamic
+// range of the end.
 const (
-	freeStart = 1.0
-	freeEnd   = 1.0 / 2000
+	FreeStart = 1.0
+	FreeEnd   = 1.0 / 2000
 )
 
 // Sample draws images (N, Side, Side).
@@ -62,14 +63,14 @@ func (e Entry) Sample(ctx context.Context, dev engine.Device, d Draw) ([]float32
 	}
 	c := d.Config
 	if c.Start == 0 {
-		c.Start = freeStart
+		c.Start = FreeStart
 		if e.Card.Kind == card.Hybrid {
 			// beyond the training the Wiener filter does the work, exactly
 			c.Start = 5 * e.Card.High
 		}
 	}
 	if c.End == 0 {
-		c.End = c.Start * freeEnd
+		c.End = c.Start * FreeEnd
 		if e.Card.Kind == card.Hybrid {
 			c.End = e.Card.Low / 4
 		}

@@ -31,7 +31,8 @@ type Problem struct {
 	stream engine.Stream
 	misfit misfit
 
-	closers []func()
+	smoother smoother
+	closers  []func()
 }
 
 // New fits what is to be fitted and makes the kernel. The observation must be
@@ -62,6 +63,9 @@ func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Set
 	}
 	return p, nil
 }
+
+// DrawsPerBatch is how many draws a learned prior's sampler gives at a time.
+func (p *Problem) DrawsPerBatch() int { return BatchOf(p.Op.Domain()) }
 
 // MethodNames lists the methods for messages.
 func MethodNames() string {
@@ -241,6 +245,7 @@ func (p *Problem) fitBand(model, scene []float32, c int) Fit {
 // Close frees the problem's tensors.
 func (p *Problem) Close() {
 	p.misfit.close()
+	p.smoother.close()
 	if p.Kernel != nil {
 		p.Kernel.Close()
 	}

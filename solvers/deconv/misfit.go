@@ -3,6 +3,7 @@ package deconv
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"limpid/engine"
 	"limpid/solvers"
@@ -76,6 +77,22 @@ func (p *Problem) Adopt(old *Problem) {
 		copy(m.sums, old.misfit.sums)
 		m.draws = old.misfit.draws
 	}
+}
+
+// Chi2Sums are what AddDraws gathered: χ² per pixel summed over the draws, per band.
+func (p *Problem) Chi2Sums() (sums []float64, draws int) {
+	return slices.Clone(p.misfit.sums), p.misfit.draws
+}
+
+// SetChi2Sums takes sums of an earlier run of the same problem over; it is false where
+// they are of another number of bands.
+func (p *Problem) SetChi2Sums(sums []float64, draws int) bool {
+	if len(sums) != len(p.misfit.sums) {
+		return false
+	}
+	copy(p.misfit.sums, sums)
+	p.misfit.draws = draws
+	return true
 }
 
 func (p *Problem) chi2Draws(c int) float64 {

@@ -16,6 +16,10 @@ type Options struct {
 	Keep   int // samples to keep, the first ones; 0: none
 	Chains int // draws are dealt to this many chains in turn; default 1
 	Probes int // pixels per band whose traces are kept, on a lattice; default 256
+	// Smooth brings a scene on the grid, (C, H, W), to the resolution that is asked for, in
+	// place; everything that is given out but GridMean is then of smoothed scenes. nil:
+	// scenes are given out as they are.
+	Smooth func(scene []float32) error
 }
 
 // Summary accumulates the steps of a run over the grid; what it gives out is the
@@ -27,9 +31,11 @@ type Summary struct {
 	host   []float32     // (C, H, W) scratch
 
 	estimate []float32 // (C, H, W); nil until an Estimate or Preview came
+	shown    []float32 // the estimate smoothed, with Smooth
 	preview  bool      // estimate goes at the first draw
 	draws    int
-	mean, m2 []float64 // (C, H, W)
+	mean, m2 []float64 // (C, H, W), smoothed
+	raw      []float64 // (C, H, W) mean of the scenes as they are; mean itself without Smooth
 	samples  []solvers.Image
 	probes   []int       // pixel indices into the window, all bands
 	traces   [][]float64 // per probe, then per band flux; draws in order
@@ -48,6 +54,10 @@ func New(grid operator.Grid, o Options) *Summary {
 		grid: grid, opt: o, window: solvers.NewImage(grid.C, grid.ImgH, grid.ImgW),
 		host: make([]float32, n), mean: make([]float64, n), m2: make([]float64, n),
 	}
+	s.raw = s.mean
+	if o.Smooth != nil {
+		s.raw = make([]float64, n)
+	}
 	s.probes = lattice(grid, o.Probes)
 	s.traces = make([][]float64, len(s.probes)+grid.C)
 	return s
@@ -56,6 +66,9 @@ func New(grid operator.Grid, o Options) *Summary {
 // Memory is what New and Keep samples take, in bytes.
 func Memory(grid operator.Grid, o Options) int64 {
 	grids, windows := int64(2*8+4+4), int64(2+o.Keep)*4
+	if o.Smooth != nil {
+		grids += 8 + 4
+	}
 	return int64(grid.C) * (grids*int64(grid.H)*int64(grid.W) + windows*int64(grid.ImgH)*int64(grid.ImgW))
 }
 
@@ -92,13 +105,21 @@ func (s *Summary) Add(st solvers.Step) error {
 		}
 		if state.Kind == solvers.Estimate || state.Kind == solvers.Preview {
 			s.estimate = append(s.estimate[:0], s.host...)
+			if s.opt.Smooth != nil {
+				if err := s.opt.Smooth(s.host); err != nil {
+					return err
+				}
+				s.shown = append(s.shown[:0], s.host...)
+			}
 			s.preview = state.Kind == solvers.Preview
 			continue
 		}
 		if s.preview {
-			s.estimate, s.preview = nil, false
+			s.estimate, s.shown, s.preview = nil, nil, false
 		}
-		s.addDraw()
+		if err := s.addDraw(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -122,9 +143,17 @@ func (s *Summary) newWindow() solvers.Image {
 }
 
 // addDraw updates mean and squared deviations (Welford 1962).
-func (s *Summary) addDraw() {
+func (s *Summary) addDraw() error {
 	s.draws++
 	inv := 1 / float64(s.draws)
+	if s.opt.Smooth != nil {
+		for i, v := range s.host {
+			s.raw[i] += (float64(v) - s.raw[i]) * inv
+		}
+		if err := s.opt.Smooth(s.host); err != nil {
+			return err
+		}
+	}
 	for i, v := range s.host {
 		x := float64(v)
 		d := x - s.mean[i]
@@ -141,6 +170,7 @@ func (s *Summary) addDraw() {
 	for c := range s.grid.C {
 		s.traces[len(s.probes)+c] = append(s.traces[len(s.probes)+c], Flux(s.window, c))
 	}
+	return nil
 }
 
 // Flux is the sum of a band over the window.
@@ -161,7 +191,8 @@ func (s *Summary) Draws() int { return s.draws }
 func (s *Summary) Mean() solvers.Image {
 	switch {
 	case s.estimate != nil:
-		return s.crop(s.newWindow(), func(i int) float32 { return s.estimate[i] })
+		shown := s.shownEstimate()
+		return s.crop(s.newWindow(), func(i int) float32 { return shown[i] })
 	case s.draws == 0:
 		return solvers.Image{}
 	}
@@ -171,16 +202,24 @@ func (s *Summary) Mean() solvers.Image {
 // GridEstimate is the latest Estimate or Preview on the grid, nil without one.
 func (s *Summary) GridEstimate() []float32 { return s.estimate }
 
-// GridMean is Mean over the whole grid, (C, H, W): what the operator takes.
+// GridMean is the mean, not smoothed, over the whole grid, (C, H, W): what the operator
+// takes.
 func (s *Summary) GridMean() []float32 {
 	if s.estimate != nil {
 		return s.estimate
 	}
-	out := make([]float32, len(s.mean))
-	for i, v := range s.mean {
+	out := make([]float32, len(s.raw))
+	for i, v := range s.raw {
 		out[i] = float32(v)
 	}
 	return out
+}
+
+func (s *Summary) shownEstimate() []float32 {
+	if s.opt.Smooth != nil {
+		return s.shown
+	}
+	return s.estimate
 }
 
 // Std is the standard deviation of the draws: about the exact mean if the kernel
@@ -194,8 +233,9 @@ func (s *Summary) Std() solvers.Image {
 	if s.estimate == nil {
 		return s.crop(s.newWindow(), func(i int) float32 { return float32(math.Sqrt(s.m2[i] / (n - 1))) })
 	}
+	shown := s.shownEstimate()
 	return s.crop(s.newWindow(), func(i int) float32 {
-		d := s.mean[i] - float64(s.estimate[i])
+		d := s.mean[i] - float64(shown[i])
 		return float32(math.Sqrt(s.m2[i]/n + d*d))
 	})
 }

@@ -1,0 +1,123 @@
+package calibration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"strings"
+
+	"limpid/app/training"
+	"limpid/assets"
+)
+
+// Stored are the calibrations that are kept of a prior's weights: with those that ship,
+// and in a file beside a user's. Reports of other weights of the same name are left out.
+func Stored(e training.Entry) ([]Report, error) {
+	text, err := stored(e)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("calibration: %w", err)
+	}
+	var all, out []Report
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("calibration: of the prior %q: %w", e.Name, err)
+	}
+	for _, r := range all {
+		if r.Steps == e.Card.Steps && r.Pairs > 0 {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func stored(e training.Entry) ([]byte, error) {
+	if e.Path == "" {
+		return assets.ReadCalibrations(e.Name)
+	}
+	return os.ReadFile(StoreOf(e))
+}
+
+// StoreOf is the file of the calibrations of a user's weights.
+func StoreOf(e training.Entry) string {
+	return strings.TrimSuffix(e.Path, ".safetensors") + ".calibrations.json"
+}
+
+// Nearest is the calibration whose signal to noise is nearest to a peak of snr σ, and of
+// these the one of most pairs; nil where there is none.
+func Nearest(all []Report, snr float64) *Report {
+	var best *Report
+	far := func(r *Report) float64 {
+		switch {
+		case snr < r.LowSNR:
+			return math.Log(r.LowSNR / math.Max(snr, 1e-3))
+		case snr > r.HighSNR:
+			return math.Log(snr / r.HighSNR)
+		}
+		return 0
+	}
+	for i := range all {
+		r := &all[i]
+		if best == nil || far(r) < far(best) || far(r) == far(best) && r.Pairs > best.Pairs {
+			best = r
+		}
+	}
+	return best
+}
+
+// Covers says whether data of a peak of snr σ are like those of the calibration.
+func (r *Report) Covers(snr float64) bool { return snr >= r.LowSNR/2 && snr <= 2*r.HighSNR }
+
+// Sentence says what a calibration found.
+func (r *Report) Sentence() string {
+	return fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s): 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes; χ²/pixel of samples %.2f",
+		r.Pairs, r.LowSNR, r.HighSNR, r.PSF, 100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.Chi2)
+}
+
+// Right says whether intervals hold about what they say: .85 to .95 of all pixels, at
+// least .8 of the brightest and of the fluxes.
+func (r *Report) Right() bool {
+	return r.Coverage >= 0.85 && r.Coverage <= 0.98 && r.Bright >= 0.8 && r.FluxCover >= 0.8
+}
+
+// slim is a report without what only its own table needs.
+func (r Report) slim() Report {
+	r.TARP = nil
+	for i := range r.Rows {
+		if math.IsInf(r.Rows[i].To, 0) {
+			r.Rows[i].To = math.MaxFloat32
+		}
+	}
+	return r
+}
+
+// Store adds a report to those of a user's weights, in place of one of the same
+// observation.
+func Store(e training.Entry, r *Report) (path string, err error) {
+	if e.Path == "" {
+		return "", fmt.Errorf("%w: calibrations of priors that ship are part of the program", ErrInvalid)
+	}
+	all, err := Stored(e)
+	if err != nil {
+		return "", err
+	}
+	same := func(a Report) bool {
+		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Sampler == r.Sampler && a.Masked == r.Masked && a.Truths == r.Truths
+	}
+	var keep []Report
+	for _, a := range all {
+		if !same(a) {
+			keep = append(keep, a)
+		}
+	}
+	text, err := json.MarshalIndent(append(keep, r.slim()), "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("calibration: %w", err)
+	}
+	path = StoreOf(e)
+	return path, os.WriteFile(path, append(text, '\n'), 0o644)
+}

@@ -1,0 +1,58 @@
+package calibration_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"limpid/app/calibration"
+	"limpid/app/training"
+	"limpid/priors/card"
+)
+
+func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
+	e := training.Entry{Name: "mine", Path: filepath.Join(t.TempDir(), "mine.safetensors"), Card: card.Card{Steps: 40}}
+	if all, err := calibration.Stored(e); err != nil || all != nil {
+		t.Fatalf("nothing stored: %v, %v", all, err)
+	}
+	faint := &calibration.Report{Steps: 40, PSF: "a", LowSNR: 5, HighSNR: 30, Pairs: 100, Coverage: 0.9, Bright: 0.85, FluxCover: 0.88}
+	bright := &calibration.Report{Steps: 40, PSF: "a", LowSNR: 30, HighSNR: 300, Pairs: 50, Coverage: 0.7}
+	others := &calibration.Report{Steps: 39, PSF: "b", LowSNR: 5, HighSNR: 300, Pairs: 500}
+	for _, r := range []*calibration.Report{others, faint, bright, faint} {
+		if _, err := calibration.Store(e, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := calibration.Stored(e)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d reports, %v: those of 39 steps are of other weights, and the faint one was stored twice", len(all), err)
+	}
+	for snr, want := range map[float64]float64{10: 5, 100: 30, 1000: 30, 1: 5} {
+		if r := calibration.Nearest(all, snr); r == nil || r.LowSNR != want {
+			t.Errorf("S/N %g: %+v", snr, r)
+		}
+	}
+	if r := calibration.Nearest(all, 10); !r.Right() || !r.Covers(10) || r.Covers(1000) {
+		t.Errorf("right %v, covers 10 %v, covers 1000 %v", r.Right(), r.Covers(10), r.Covers(1000))
+	}
+	if calibration.Nearest(all, 100).Right() {
+		t.Error("intervals that hold 70 % are not right")
+	}
+	if s := calibration.Nearest(all, 10).Sentence(); !strings.Contains(s, "90 % of the pixels") || !strings.Contains(s, "100 simulated fields") {
+		t.Error(s)
+	}
+	if calibration.Nearest(nil, 10) != nil {
+		t.Error("the nearest of none")
+	}
+	if err := os.WriteFile(calibration.StoreOf(e), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := calibration.Stored(e); err == nil {
+		t.Error("a damaged file was read")
+	}
+	if _, err := calibration.Store(training.Entry{Name: "galaxies"}, faint); !errors.Is(err, calibration.ErrInvalid) {
+		t.Errorf("a prior that ships: %v", err)
+	}
+}
