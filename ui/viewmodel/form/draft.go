@@ -52,6 +52,7 @@ func FromRecipe(r recipe.Recipe) Draft {
 	d.set(StopAtNoise, toggle(r.Method.StopAtNoise))
 	d.set(Strength, number(r.Method.Strength))
 	d.set(Budget, string(r.Method.Budget))
+	d.set(Resolution, number(r.Method.Resolution))
 	d.set(Spectrum, orElse(r.Prior.Spectrum, spectFit))
 	d.set(Prior, recipe.PriorGalaxies)
 	switch r.Prior.Kind {
@@ -171,7 +172,7 @@ func (e Errors) First() (ID, string) {
 var order = []ID{
 	HDU, Plane, Cutout, PSFKind, PSFSource, FWHM, FWHMUnit, Beta, PSFError,
 	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, MaskSource, Saturation,
-	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Samples, Seed,
+	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Resolution, Samples, Seed,
 }
 
 // Recipe is what the form asks for. With errors it holds what could be
@@ -272,6 +273,11 @@ func (p *parser) method() recipe.Method {
 	about, _ := out.Kind.About()
 	if out.Kind == deconv.Learned {
 		out.Budget = deconv.Budget(p.d.Get(Budget))
+	}
+	if p.d.Get(Resolution) != "" {
+		if out.Resolution = p.notNegative(Resolution); out.Resolution != 0 && (out.Resolution < recipe.MinResolution || out.Resolution > recipe.MaxResolution) {
+			p.errs[Resolution] = "from 1 to 100 px, or empty"
+		}
 	}
 	if !about.Iterates {
 		return out

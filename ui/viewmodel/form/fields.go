@@ -393,7 +393,7 @@ func (b *builder) learned() {
 		{string(deconv.Standard), "standard"},
 		{string(deconv.Quick), "quick look"},
 		{string(deconv.Publication), "publication"},
-	}, Help: "a quick look takes a third of the time and makes no Metropolised moves; for publication four times as many"})
+	}, Help: "a quick look takes two thirds of the time, publication twice as long: fewer or more noise levels"})
 }
 
 // iterations are the fields of the methods that iterate.
@@ -413,6 +413,7 @@ func (b *builder) iterations(m deconv.Method) {
 }
 
 func (b *builder) draw() {
+	b.add(Field{ID: Resolution, Label: "Resolution", Unit: "px", Blank: "without a PSF", Help: "FWHM of the Gaussian PSF that mean, samples and errors are shown at; below the data's own resolution the prior decides"})
 	if about, _ := deconv.Method(b.d.Get(Method)).About(); !about.Samples {
 		return
 	}

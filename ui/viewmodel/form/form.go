@@ -42,6 +42,7 @@ const (
 	PriorFile    ID = "prior.weights"
 	Budget       ID = "budget"
 	Strength     ID = "strength"
+	Resolution   ID = "resolution"
 	Spectrum     ID = "prior.spectrum"
 	SpectrumFile ID = "prior.file"
 	Iterations   ID = "rl.iterations"
@@ -114,7 +115,7 @@ func StepFor(id ID) Step {
 		return StepPSF
 	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise:
 		return StepPrior
-	case Samples, Seed:
+	case Samples, Seed, Resolution:
 		return StepDraw
 	}
 	return StepNoise
