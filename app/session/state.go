@@ -82,8 +82,14 @@ func (st *State) Differs(r recipe.Recipe) string {
 		name string
 		a, b any
 	}{
-		{"image", a.Input, r.Input}, {"PSF", a.PSF, r.PSF}, {"noise", a.Noise, r.Noise}, {"sky", a.Sky, r.Sky},
-		{"mask", a.Mask, r.Mask}, {"method", a.Method, r.Method}, {"prior", a.Prior, r.Prior}, {"seed", a.Draw.Seed, r.Draw.Seed},
+		{"image", a.Input, r.Input},
+		{"PSF", a.PSF, r.PSF},
+		{"noise", a.Noise, r.Noise},
+		{"sky", a.Sky, r.Sky},
+		{"mask", a.Mask, r.Mask},
+		{"method", a.Method, r.Method},
+		{"prior", a.Prior, r.Prior},
+		{"seed", a.Draw.Seed, r.Draw.Seed},
 	} {
 		if !reflect.DeepEqual(part.a, part.b) {
 			return part.name

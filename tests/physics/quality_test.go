@@ -211,7 +211,10 @@ func TestDeconvolution_ScoreExamples_BetterThanEveryEstimate(t *testing.T) {
 	dev := cpu.New(cpu.Options{})
 	defer dev.Close()
 	methods := []deconv.Settings{
-		{Method: deconv.Learned, Load: shippedLoad(t)}, {Method: deconv.Wiener}, {Method: deconv.Starlet}, {Method: deconv.TV},
+		{Method: deconv.Learned, Load: shippedLoad(t)},
+		{Method: deconv.Wiener},
+		{Method: deconv.Starlet},
+		{Method: deconv.TV},
 		{Method: deconv.RichardsonLucy, Iterations: 100},
 	}
 	means, worstFlux := map[deconv.Method]float64{}, 0.0
