@@ -1,6 +1,7 @@
 package deblend
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -61,5 +62,37 @@ func TestMarginal_AnyCoordinate_GradientMatchesDifferences(t *testing.T) {
 	}
 	if math.Abs(joint+det/2-u) > 0.05 {
 		t.Errorf("U %g, of the joint posterior %g", u, joint+det/2)
+	}
+}
+
+func TestSample_Positive_NoFluxBelowZeroAndFaintIsPulledUp(t *testing.T) {
+	dev := device(t)
+	shapes, _ := pair()
+	obs, src := scene(t, dev, 28, 32, shapes, [][]float64{{900, 700}, {4, 2}}, 4)
+	var mean [2]float64
+	for i, positive := range []bool{false, true} {
+		r, err := Fit(context.Background(), dev, obs, src, Options{NoFreeForm: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := r.Sample(context.Background(), dev, SampleOptions{Draws: 40, Chains: 2, Warmup: 24, Thin: 1, Rounds: 1, Positive: positive, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		below := 0
+		for _, d := range p.Flux {
+			for _, v := range d[1] {
+				mean[i] += v / float64(2*p.Draws)
+				if v < 0 {
+					below++
+				}
+			}
+		}
+		if positive == (below > 0) {
+			t.Errorf("positive %v: %d fluxes below 0", positive, below)
+		}
+	}
+	if mean[1] <= mean[0] {
+		t.Errorf("mean flux of the faint source %.1f, %.1f with fluxes ≥ 0", mean[0], mean[1])
 	}
 }
