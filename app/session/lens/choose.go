@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 	"time"
 
 	"limpid"
@@ -30,12 +31,19 @@ const (
 	mostAutoPixels = 640 * 640
 )
 
+// pixels remembers what priorPixel found: the cards of all priors take long to read.
+var pixels sync.Map
+
 // priorPixel is the pixel that a prior knows, arcmin; 0: it has none.
 func priorPixel(name string) float64 {
+	if v, ok := pixels.Load(name); ok {
+		return v.(float64)
+	}
 	e, err := training.Find(name)
 	if err != nil {
 		return 0
 	}
+	pixels.Store(name, e.Card.Arcmin)
 	return e.Card.Arcmin
 }
 
