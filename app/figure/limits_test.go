@@ -2,6 +2,7 @@ package figure
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -207,5 +208,32 @@ func TestHistogram_EveryPixel_IsCountedOnce(t *testing.T) {
 	}
 	if h = im.Histogram(1, 1, 4); h.Counts[0] != 1 || h.Under != 3 || h.Over != 3 {
 		t.Errorf("empty interval: %+v", h)
+	}
+}
+
+func TestThinned_LargePlane_HasTheSameQuantiles(t *testing.T) {
+	const w, h, n = 1024, 1000, 1 << 16
+	rng := rand.New(rand.NewPCG(3, 3))
+	p := Plane{Data: make([]float32, w*h), W: w, H: h}
+	for i := range p.Data {
+		p.Data[i] = float32(rng.NormFloat64())
+	}
+	im, err := NewImage(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	some := im.Thinned(n)
+	got, _ := some.Size()
+	if got < n/2 || got > 2*n {
+		t.Fatalf("%d values, about %d expected", got, n)
+	}
+	const tolerance = 0.08 // a quantile of 65536 normal values scatters by .005, that at 99.8 % by .02
+	for _, q := range []float64{0.05, 0.5, 0.95, 0.998} {
+		if a, b := im.Quantiles(q)[0], some.Quantiles(q)[0]; math.Abs(a-b) > tolerance {
+			t.Errorf("quantile %g: %g of all, %g of some", q, a, b)
+		}
+	}
+	if im.Thinned(w*h) != im {
+		t.Error("a plane that is small enough was copied")
 	}
 }

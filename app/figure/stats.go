@@ -98,6 +98,21 @@ func (im *Image) Robust() (median, sigma float64) {
 	return median, 1.482602218505602 * quantiles(im.levels[0], dev, []float64{0.5})[0]
 }
 
+// Thinned is an image of about n of the values, picked evenly, for what need not be
+// exact; the image itself if it has no more.
+func (im *Image) Thinned(n int) *Image {
+	p := im.levels[0]
+	if p.W*p.H <= n {
+		return im
+	}
+	stride := zStride(p.W*p.H/max(1, n/zSamples), p.W)
+	some := make([]float32, 0, p.W*p.H/stride+1)
+	for i := 0; i < p.W*p.H; i += stride {
+		some = append(some, p.Data[i])
+	}
+	return &Image{levels: []Plane{{Data: some, W: len(some), H: 1}}}
+}
+
 // rank is an order statistic being searched for.
 type rank struct {
 	k   int // how many values come before it
@@ -202,9 +217,17 @@ type Histogram struct {
 func (im *Image) Histogram(lo, hi float64, n int) Histogram {
 	h := Histogram{Lo: lo, Hi: hi, Counts: make([]int, max(1, n))}
 	last := len(h.Counts) - 1
-	scale := float64(len(h.Counts)) / (hi - lo)
+	bins := float64(len(h.Counts))
+	scale := bins / (hi - lo)
+	if !(hi > lo) || math.IsInf(hi-lo, 0) {
+		bins = 0 // the careful way for all
+	}
 	for _, v := range im.levels[0].Data[:im.levels[0].W*im.levels[0].H] {
 		x := float64(v)
+		if at := (x - lo) * scale; at >= 0 && at < bins { // most of them
+			h.Counts[int(at)]++
+			continue
+		}
 		switch {
 		case !finite(v):
 			h.Bad++

@@ -86,8 +86,15 @@ func (p Posterior) signal() (data, mean *figure.Image, shared figure.Style, err 
 
 // SignalLimits are limits for showing data and an estimate of the signal in it
 // alike: from two standard deviations of the data's noise below the sky to the
-// 99.8th percentile of the estimate, at least eight standard deviations above.
+// 99.8th percentile of the estimate, at least eight standard deviations above. Of
+// large planes about half a million values are looked at.
 func SignalLimits(data, mean *figure.Image) figure.Limits {
+	const enough = 1 << 19
+	same := data == mean
+	data = data.Thinned(enough)
+	if mean = mean.Thinned(enough); same {
+		mean = data
+	}
 	sky, sigma := data.Robust()
 	top := mean.Quantiles(0.998)[0]
 	if !(sigma > 0) || math.IsInf(sigma, 0) {
