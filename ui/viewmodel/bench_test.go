@@ -178,7 +178,7 @@ func BenchmarkPicture4096(b *testing.B) {
 		}
 		l := usable(rawLimits(im, session.RoleImage))
 		span := board.HistogramRange(im, l)
-		if im.Histogram(span.Lo, span.Hi, bins).Peak() == 0 {
+		if im.Thinned(counted).Histogram(span.Lo, span.Hi, bins).Peak() == 0 {
 			b.Fatal("an empty histogram")
 		}
 	}

@@ -223,8 +223,11 @@ func (m *Model) SetActiveTile(i int) {
 	}
 }
 
-// bins of a histogram.
-const bins = 256
+// bins of a histogram, and about how many values are counted for it.
+const (
+	bins    = 256
+	counted = 1 << 21
+)
 
 // painterFor is what a picture gets on the goroutine that makes it: a histogram
 // over a range that suits its limits.
@@ -236,7 +239,7 @@ func (m *Model) painterFor(t *Tile) func(*Picture) {
 			l = st.limits
 		}
 		p.span = board.HistogramRange(p.Image, l)
-		p.counts = p.Image.Histogram(p.span.Lo, p.span.Hi, bins)
+		p.counts = p.Image.Thinned(counted).Histogram(p.span.Lo, p.span.Hi, bins)
 	}
 }
 
@@ -250,7 +253,7 @@ func (m *Model) Counts(t *Tile) figure.Histogram {
 	l := m.panes.limits[t.group].limits
 	if l.Hi > l.Lo && (l.Lo < p.span.Lo || l.Hi > p.span.Hi || l.Hi-l.Lo < (p.span.Hi-p.span.Lo)/50) {
 		p.span = board.HistogramRange(p.Image, l)
-		p.counts = p.Image.Histogram(p.span.Lo, p.span.Hi, bins)
+		p.counts = p.Image.Thinned(counted).Histogram(p.span.Lo, p.span.Hi, bins)
 	}
 	return p.counts
 }
