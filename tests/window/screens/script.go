@@ -78,15 +78,15 @@ func scenes() []scene {
 			{name: "24-massmap-open", play: func(s *stage) error {
 				return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.shear) }, s.measured, s.key("Right", "Right", "Right"), s.rest)
 			}},
-			{name: "25-massmap", play: func(s *stage) error { return do(s.key("ctrl+r"), s.finished) }},
+			{name: "25-massmap", play: (*stage).ran},
 			{name: "26-massmap-export", play: keys("ctrl+e"), after: esc},
 		}},
 		{args: space("deblend"), shots: []shot{
 			{name: "30-deblend-empty", play: (*stage).rest},
 			{name: "27-deblend-open", play: func(s *stage) error {
-				return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.blend) }, s.measured, s.rest)
+				return do(func() error { return s.Drop(s.d.W/2, s.d.H/2, s.blend) }, s.measured, s.pictured, s.rest)
 			}},
-			{name: "28-deblend", play: func(s *stage) error { return do(s.key("ctrl+r"), s.finished) }},
+			{name: "28-deblend", play: (*stage).ran},
 			{name: "39-corner", play: (*stage).corner},
 		}},
 		{shots: one("34-recover", (*stage).crashed)},
@@ -143,6 +143,28 @@ func (s *stage) finished() error {
 	return do(s.running, func() error {
 		return s.WaitTitle("the end of the run", func(t string) bool { return !strings.Contains(t, "%") })
 	}, func() error { return s.Move(s.d.W*45/100, s.d.H*45/100) }, s.rest)
+}
+
+// ran starts a run as soon as that can be done, and waits for its end.
+func (s *stage) ran() error {
+	for range 200 { // what was dropped may still be being read
+		if err := s.Key("ctrl+r"); err != nil {
+			return err
+		}
+		if strings.Contains(s.Title(), "%") {
+			break
+		}
+	}
+	return s.finished()
+}
+
+// pictured waits for a picture in the middle.
+func (s *stage) pictured() error {
+	middle := image.Rect(s.d.W*30/100, s.d.H*30/100, s.d.W*60/100, s.d.H*60/100)
+	return s.Wait("the picture", func() bool {
+		im, err := s.d.Shot()
+		return err == nil && xwin.Colours(im, middle) > 80
+	})
 }
 
 // why explains a pixel of a finished result.

@@ -140,7 +140,7 @@ int main(int argc, char **argv) {
 	tell(to, me, position, 0, (long)x << 16 | y, CurrentTime, (long)copy);
 	int accepted = 0;
 	XEvent e;
-	while (next(&e, 20)) {
+	while (next(&e, 90)) {
 		if (e.type == SelectionRequest) {
 			answer(&e.xselectionrequest, uris);
 		} else if (e.type == ClientMessage && e.xclient.message_type == status && !accepted) {
