@@ -1,7 +1,7 @@
 // Package tr puts the words of the window into the user's language. The key of a text
 // is the English text itself; a text without a translation stays English. CODE.json has
 // the texts of the window, sentences.CODE.json those of what is measured and found, and
-// patterns.CODE.json those with places, "{}", for names and numbers.
+// patterns.CODE.json those with places: "{}" for names and numbers, "{n}" for numbers alone.
 package tr
 
 import (
@@ -102,7 +102,7 @@ func T(text string) string {
 }
 
 func translate(text string) string {
-	for _, try := range []func(string) (string, bool){whole, pattern, numbered, sentence, parts} {
+	for _, try := range []func(string) (string, bool){whole, said, pattern, numbered, sentence, parts} {
 		if w, ok := try(text); ok {
 			return w
 		}
@@ -129,8 +129,13 @@ func numbered(text string) (string, bool) {
 	return text, false
 }
 
+// said finds a whole sentence with its capital letter and full stop.
+func said(text string) (string, bool) { return inSentence(text, whole) }
+
 // sentence finds a text that was given a full stop or a capital letter.
-func sentence(text string) (string, bool) {
+func sentence(text string) (string, bool) { return inSentence(text, either) }
+
+func inSentence(text string, either func(string) (string, bool)) (string, bool) {
 	plain, stop := strings.CutSuffix(text, ".")
 	w, ok := either(plain)
 	if !ok {
@@ -209,7 +214,7 @@ func forms(code string) []form {
 	})
 	var out []form
 	for _, k := range keys {
-		find := strings.ReplaceAll(regexp.QuoteMeta(k), `\{\}`, `(.+?)`)
+		find := strings.NewReplacer(`\{\}`, `(.+?)`, `\{n\}`, `([0-9.,]+)`).Replace(regexp.QuoteMeta(k))
 		out = append(out, form{regexp.MustCompile(`(?s)^` + find + `$`), strings.Split(table[k], "{}")})
 	}
 	return out
