@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -229,7 +230,7 @@ func (c *Chart) draw() {
 	ax, okx := span(c.data.LogX, false, xs...)
 	ay, oky := span(c.data.LogY, bars, ys...)
 	if !okx || !oky {
-		p.Text(c.empty, w/2, h/2, 12, soft)
+		c.sayEmpty(w, h, soft)
 		return
 	}
 	if bars {
@@ -244,6 +245,22 @@ func (c *Chart) draw() {
 	}
 	c.marks(q)
 	c.legend(q, soft)
+}
+
+// sayEmpty writes what there is to say without data, in as many lines as it takes.
+func (c *Chart) sayEmpty(w, h float64, ink color.RGBA) {
+	const size, step, margin = 12, 17, 8
+	var lines []string
+	for _, word := range strings.Fields(c.empty) {
+		if n := len(lines); n > 0 && c.pen.Width(lines[n-1]+" "+word, size) <= w-2*margin {
+			lines[n-1] += " " + word
+			continue
+		}
+		lines = append(lines, word)
+	}
+	for i, line := range lines {
+		c.pen.Text(line, w/2, h/2+step*(float64(i)-float64(len(lines)-1)/2), size, ink)
+	}
 }
 
 // marks are lines with their names above the plot: side by side where lines are near
