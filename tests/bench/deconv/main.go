@@ -27,17 +27,18 @@ import (
 
 func main() {
 	n, samples := flag.Int("n", 512, "side in pixels"), flag.Int("samples", 64, "draws")
+	keep := flag.String("keep", "", "write the simulated image to this file, for other programs")
 	method := flag.String("method", "gaussian", "gaussian, rl or learned")
 	iterations := flag.Int("iterations", 50, "of rl")
 	workers := flag.Int("workers", 0, "threads; 0: all")
 	flag.Parse()
-	if err := run(*n, *samples, *iterations, *workers, deconv.Method(*method)); err != nil {
+	if err := run(*n, *samples, *iterations, *workers, deconv.Method(*method), *keep); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(n, samples, iterations, workers int, method deconv.Method) error {
+func run(n, samples, iterations, workers int, method deconv.Method, keep string) error {
 	dir, err := os.MkdirTemp("", "limpid-bench")
 	if err != nil {
 		return err
@@ -46,6 +47,11 @@ func run(n, samples, iterations, workers int, method deconv.Method) error {
 	path := filepath.Join(dir, "field.fits")
 	if err := simulate(path, n); err != nil {
 		return err
+	}
+	if keep != "" {
+		if err := simulate(keep, n); err != nil {
+			return err
+		}
 	}
 	dev := cpu.New(cpu.Options{Workers: workers})
 	defer dev.Close()
@@ -59,8 +65,11 @@ func run(n, samples, iterations, workers int, method deconv.Method) error {
 	}
 	r.Draw.Samples = samples
 	began := time.Now()
-	var firstMean time.Duration
+	var firstMean, iterating time.Duration
 	cancel := s.Subscribe(func(e session.Event) {
+		if iterating == 0 && e.Run.Status().Phase == session.PhaseIterate {
+			iterating = time.Since(began)
+		}
 		if e.Kind == session.Snapshot && firstMean == 0 {
 			firstMean = time.Since(began)
 		}
@@ -76,6 +85,9 @@ func run(n, samples, iterations, workers int, method deconv.Method) error {
 	total := time.Since(began)
 	res := job.Result()
 	fmt.Printf("%s %d² on %s (%s): first picture %.2f s, whole run %.1f s", method, n, dev.Info().Name, dev.Info().Detail, firstMean.Seconds(), total.Seconds())
+	if iterating > 0 {
+		fmt.Printf(", %.2f s of it iterations", (total - iterating).Seconds())
+	}
 	if res.Draws > 0 {
 		fmt.Printf(", %.0f ms per draw, χ²/pixel of draws %.3f", 1000*(total-firstMean).Seconds()/float64(res.Draws), res.Fits[0].Chi2Draws)
 	}
