@@ -90,7 +90,7 @@ func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
 	ran(t, a)
 	must(t, a.Key("period", "comma"))
 	keep(t, d, "spaces-2-massmap")
-	exported(t, a, filepath.Join(dir, "shear-mass.bib"))
+	exported(t, a, filepath.Join(dir, "shear-mass.recipe.json"))
 
 	// A project opens in its own workspace; this one asks for no samples, which take long.
 	start := filepath.Join(dir, "start.limpid")
@@ -100,7 +100,7 @@ func TestWindow_Workspaces_RunExportSaveReopenUndo(t *testing.T) {
 	ran(t, a)
 	must(t, a.Key("greater", "less", "a", "Escape"))
 	keep(t, d, "spaces-3-deblend")
-	exported(t, a, filepath.Join(dir, "blend-sources.csv"))
+	exported(t, a, filepath.Join(dir, "blend-sources.png")) // the last of its files
 
 	must(t, a.Key("ctrl+shift+s", "Return"))
 	saved := start // the name that it has
