@@ -31,7 +31,7 @@ type Report struct {
 	Acceptance float64   `json:"acceptance"`
 	Coverage   float64   `json:"coverage_90"`          // of all pixels
 	Bright     float64   `json:"coverage_90_bright"`   // of the brightest 1 %
-	ZRMS       float64   `json:"z_rms"`                // 1 expected
+	ZRMS       float64   `json:"z_rms,omitempty"`      // 1 expected
 	NMSE       float64   `json:"nmse_median"`          // of the mean
 	FluxBias   float64   `json:"flux_bias_median"`     // (mean − truth)/truth
 	FluxCover  float64   `json:"flux_coverage_90"`     // of the total flux
@@ -56,7 +56,7 @@ type Row struct {
 	To       float64 `json:"to"`
 	Pixels   int     `json:"pixels"`
 	Coverage float64 `json:"coverage_90"`
-	ZRMS     float64 `json:"z_rms"`
+	ZRMS     float64 `json:"z_rms,omitempty"`
 
 	in, z2 float64
 }
@@ -85,6 +85,10 @@ func newReport(o Options, e training.Entry) *Report {
 	}
 	return r
 }
+
+// leastStd is the smallest standard deviation that a deviation is measured in, in σ of a
+// data pixel: on a field without light both are nothing.
+const leastStd = 0.01
 
 func row(v float64) int {
 	for i := len(edges) - 1; i > 0; i-- {
@@ -122,7 +126,7 @@ func (r *Report) add(truth []float32, draws [][]float32, chi2, _ float64) {
 		if tv >= lo && tv <= hi {
 			w.in++
 		}
-		z := (tv - mean) / math.Sqrt(math.Max(m2*(1+1/l)*(l-1)/(l-3), 1e-30))
+		z := (tv - mean) / math.Sqrt(math.Max(m2*(1+1/l)*(l-1)/(l-3), leastStd*leastStd))
 		w.z2 += z * z
 		half := math.Max((hi-lo)/2, 1e-30)
 		r.scores[row(tv)] = append(r.scores[row(tv)], float32(math.Abs(tv-(hi+lo)/2)/half))
@@ -147,8 +151,10 @@ func (r *Report) finish(s *calibrate.Suite) error {
 	n := float64(r.Pairs)
 	r.Chi2, r.Acceptance, r.FluxCover = r.Chi2/n, r.Acceptance/n, r.inFlux/n
 	r.NMSE, r.FluxBias, r.Negative = median(r.nmse), median(r.flux), median(r.negative)
+	var z2, pixels float64
 	for i := range r.Rows {
 		w := &r.Rows[i]
+		z2, pixels = z2+w.z2, pixels+float64(w.Pixels)
 		w.Coverage, w.ZRMS = w.in/math.Max(float64(w.Pixels), 1), math.Sqrt(w.z2/math.Max(float64(w.Pixels), 1))
 		factor := 1.0
 		if v := r.scores[i]; len(v) > 0 {
@@ -157,11 +163,12 @@ func (r *Report) finish(s *calibrate.Suite) error {
 		}
 		r.Conformal = append(r.Conformal, factor)
 	}
+	r.ZRMS = math.Sqrt(z2 / math.Max(pixels, 1))
 	rep, err := s.Report()
 	if err != nil {
 		return err
 	}
-	r.Coverage, r.Bright, r.ZRMS, r.TARP = rep.Coverage, rep.Bright, rep.ZRMS, rep.TARP
+	r.Coverage, r.Bright, r.TARP = rep.Coverage, rep.Bright, rep.TARP
 	for _, t := range rep.SBC {
 		r.Tests = append(r.Tests, Test{"SBC, " + t.Name, t.P, t.Counts})
 	}

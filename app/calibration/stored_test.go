@@ -56,3 +56,20 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 		t.Errorf("a prior that ships: %v", err)
 	}
 }
+
+// What ships is calibrated with the weights that ship.
+func TestStored_ShippedPrior_HasACalibration(t *testing.T) {
+	e, err := training.Find("galaxies")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := calibration.Stored(e)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d calibrations, %v", len(all), err)
+	}
+	for _, r := range all {
+		if r.Pairs < 200 || !(r.Coverage > 0.5 && r.Coverage <= 1) || len(r.Rows) == 0 {
+			t.Errorf("%d pairs, coverage %g, %d rows", r.Pairs, r.Coverage, len(r.Rows))
+		}
+	}
+}
