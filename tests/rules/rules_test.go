@@ -61,8 +61,8 @@ var rules = []rule{
 	{"assets/internal", []string{"engine", "fitsio", "priors", "solvers"}}, // generators
 	{"app/figure", nil},
 	{"app/recipe", []string{"solvers", "priors"}},
-	{"app/session", []string{"app/recipe", "app/training", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
-	{"app/calibration", []string{"app/training", "priors", "solvers", "engine"}},
+	{"app/session", []string{"app/recipe", "app/calibration", "app/training", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
+	{"app/calibration", []string{"app/training", "assets", "priors", "solvers", "engine"}},
 	{"app/training", []string{"assets", "fitsio", "solvers", "priors", "engine"}},
 	{"app/batch", []string{"app/session", "app/recipe", "engine"}},
 	{"app/cli", []string{"app/calibration", "app/batch", "app/session", "app/training", "app/recipe", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
