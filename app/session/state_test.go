@@ -12,6 +12,7 @@ import (
 	"limpid/app/session"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
 )
 
 // stopAt runs a recipe and cancels it once it has drawn.
@@ -54,9 +55,14 @@ func TestResume_CancelledOrAskedForMore_GivesTheSamplesOfAnUninterruptedRun(t *t
 	gaussian.Method.Resolution = 2
 	learned := r
 	learned.Method, learned.Prior = recipe.Method{Kind: deconv.Learned, Budget: deconv.Quick}, recipe.Prior{Kind: recipe.PriorGalaxies}
-	learned.Input.Cutout = &[4]int{60, 84, 70, 94}
+	learned.Input.Cutout = &[4]int{60, 76, 70, 86}
+	learned.PSF = recipe.PSF{Kind: observe.PSFGaussian, FWHM: 1.5} // small, so that the grid is
 	learned.Draw.Samples = 20
-	for name, r := range map[string]recipe.Recipe{"gaussian": gaussian, "learned": learned} {
+	recipes := map[string]recipe.Recipe{"gaussian": gaussian, "learned": learned}
+	if underRace {
+		delete(recipes, "learned")
+	}
+	for name, r := range recipes {
 		want := mustRun(t, s, r)
 		few := r
 		few.Draw.Samples = 5
