@@ -225,7 +225,7 @@ func (s *stage) calibration() error {
 	path := filepath.Join(s.data, "calibration.json")
 	cli := filepath.Join(filepath.Dir(s.binary), "limpid-cli")
 	return do(func() error {
-		out, err := exec.Command(cli, "calibrate", "--prior", "galaxies-small", "--single", "--side", "32", "--pairs", "20", "--draws", "9", "--margin", "4", "--levels", "8", "--quiet", "-o", path).CombinedOutput()
+		out, err := exec.Command(cli, "calibrate", "--prior", "galaxies", "--side", "32", "--pairs", "20", "--draws", "9", "--margin", "4", "--quiet", "-o", path).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("%s calibrate: %w: %s", cli, err, out)
 		}
