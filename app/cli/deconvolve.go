@@ -81,13 +81,16 @@ func (o *outputFlags) register(f *flagSet) {
 	f.BoolVar(&o.json, "json", false, "")
 	f.BoolVar(&o.quiet, "quiet", false, "")
 	f.StringVar(&o.device, "device", "", "")
-	f.StringVar(&o.resume, "resume", "", "")
 }
+
+// resumes registers --resume, for commands that run a deconvolution.
+func (o *outputFlags) resumes(f *flagSet) { f.StringVar(&o.resume, "resume", "", "") }
 
 func deconvolve(ctx context.Context, e *Env, args []string) error {
 	f := newFlags(e, "deconvolve")
 	var o outputFlags
 	o.register(f)
+	o.resumes(f)
 	var hdu, plane optionalInt
 	f.Var(&hdu, "hdu", "")
 	f.Var(&plane, "plane", "")
@@ -193,10 +196,16 @@ func runRecipe(ctx context.Context, e *Env, args []string) error {
 	f := newFlags(e, "run")
 	var o outputFlags
 	o.register(f)
+	o.resumes(f)
 	if err := f.parse(args, 1, "one recipe"); err != nil {
 		return err
 	}
-	if text, err := os.ReadFile(f.operands[0]); err == nil && lens.IsRecipe(text) {
+	text, err := os.ReadFile(f.operands[0])
+	other := err == nil && (lens.IsRecipe(text) || session.IsDeblendRecipe(text))
+	if other && o.resume != "" {
+		return usageError{"--resume goes on with deconvolutions only: run the recipe without it"}
+	}
+	if other && lens.IsRecipe(text) {
 		r, err := lens.LoadRecipe(f.operands[0])
 		if err != nil {
 			return err
@@ -204,7 +213,7 @@ func runRecipe(ctx context.Context, e *Env, args []string) error {
 		r.Device = o.device
 		return carryMass(ctx, e, &r, o)
 	}
-	if text, err := os.ReadFile(f.operands[0]); err == nil && session.IsDeblendRecipe(text) {
+	if other {
 		return runDeblend(ctx, e, f.operands[0], o)
 	}
 	r, err := recipe.Load(f.operands[0])
@@ -235,6 +244,7 @@ func carryOut(ctx context.Context, e *Env, r recipe.Recipe, o outputFlags) error
 	defer closeDevices(dev)
 	s := session.NewOn(dev)
 	defer s.Close()
+	s.KeepStates()
 	run, err := startOrResume(ctx, s, r, o.resume)
 	if err != nil {
 		return err

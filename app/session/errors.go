@@ -57,7 +57,7 @@ func classify(err error) (int, limpid.Finding) {
 	var memory *engine.MemoryError
 	switch {
 	case is(ErrCancelled, context.Canceled):
-		f.Severity, f.Code, f.What = limpid.Info, "cancelled", "cancelled; nothing was written"
+		f.Severity, f.Code, f.What = limpid.Info, "cancelled", "cancelled; no result was written"
 		return ExitCancelled, f
 	case is(recipe.ErrInvalid):
 		f.Code, f.Advice = "recipe", "see limpid-cli help deconvolve"

@@ -45,8 +45,9 @@ func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.Le
 }
 
 // calibrated says what is known of the error bars that a learned prior gives data like
-// these: of the stored calibration whose signal to noise is nearest.
-func calibrated(e training.Entry, o *solvers.Observation) limpid.Finding {
+// these: of the stored calibration whose signal to noise is nearest. resolution is the FWHM
+// in pixels that results are shown at, 0 for none.
+func calibrated(e training.Entry, o *solvers.Observation, resolution float64) limpid.Finding {
 	f := limpid.Finding{Severity: limpid.Warning, Code: "prior.calibration", Where: "prior"}
 	all, err := calibration.Stored(e)
 	near := calibration.Nearest(all, peakSNR(o))
@@ -55,7 +56,7 @@ func calibrated(e training.Entry, o *solvers.Observation) limpid.Finding {
 		f.What, f.Advice = "its stored calibration cannot be read: "+plain(err.Error()), "remove the file, and calibrate it again"
 	case near == nil:
 		f.What = fmt.Sprintf("the error bars of the prior %s were never calibrated", e.Name)
-		f.Advice = "limpid-cli calibrate --prior NAME --psf PSF measures them on simulations and keeps the result"
+		f.Advice = "limpid-cli calibrate --prior NAME --psf PSF measures them on simulations, and keeps the result with weights of your own"
 	case !near.Covers(peakSNR(o)):
 		f.What = fmt.Sprintf("this image has a peak of %.0f σ, for which error bars were not calibrated; %s", peakSNR(o), near.Sentence())
 		f.Advice = "limpid-cli calibrate --snr LO,HI measures them"
@@ -65,6 +66,9 @@ func calibrated(e training.Entry, o *solvers.Observation) limpid.Finding {
 	default:
 		f.Severity, f.What = limpid.Info, near.Sentence()
 		f.Advice = "limpid-cli calibrate measures them for your own PSF"
+	}
+	if near != nil && resolution > 0 {
+		f.What += "; that was without a target resolution"
 	}
 	return f
 }

@@ -157,7 +157,7 @@ func (r *Run) carryOut(ctx context.Context) error {
 	}
 	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
 	if set.Load != nil {
-		w.findings = append(w.findings, calibrated(w.prior, o.Obs))
+		w.findings = append(w.findings, calibrated(w.prior, o.Obs, r.Recipe.Method.Resolution))
 		w.findings = append(w.findings, unlike(w.dev, set.Load, w.prior.Card, o.Obs)...)
 	}
 	defer func() {
@@ -213,6 +213,9 @@ func (r *Run) checkMemory(w *work) error {
 	d, p, m := w.obs.Obs.Data, w.obs.Obs.PSF, w.set.Method
 	grid := operator.NewGrid(d.C, d.H, d.W, p.H, p.W)
 	onDevice := deconv.Memory(m, d.C, d.H, d.W, p.H, p.W)
+	if r.Recipe.Method.Resolution > 0 {
+		onDevice += deconv.SmoothMemory(grid)
+	}
 	onHost := summary.Memory(grid, r.summaryOptions())
 	if budget := w.dev.Info().Memory; budget > 0 && onDevice > budget {
 		err := fmt.Errorf("session: the run needs %.1f GiB on the %s, which has %.1f GiB: %w", gib(onDevice), w.dev.Info().Kind, gib(budget), ErrMemory)

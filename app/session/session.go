@@ -23,6 +23,8 @@ type Session struct {
 	dev     engine.Device
 	devices Devices
 
+	keepStates bool // before the first run
+
 	mu     sync.Mutex
 	subs   map[int]func(Event)
 	nextID int

@@ -31,7 +31,12 @@ const stateVersion = "limpid state 1\n"
 // ErrState marks a saved state that cannot be read or is of another run.
 var ErrState = errors.New("the run cannot go on from this state")
 
-// State is where a run that has ended stood; nil where it drew nothing, or has not ended.
+// KeepStates makes runs that begin afterwards leave a State, which takes as much memory as
+// their samples again.
+func (s *Session) KeepStates() { s.keepStates = true }
+
+// State is where a run that has ended stood; nil where it drew nothing, has not ended, or
+// states are not kept.
 func (r *Run) State() *State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,7 +46,7 @@ func (r *Run) State() *State {
 // keepState makes State of what a run holds when it ends. Estimates without draws are not
 // worth going on with.
 func (r *Run) keepState(w *work) {
-	if !w.draws || w.sum == nil || w.problem == nil || w.sum.Draws() == 0 {
+	if !r.s.keepStates || !w.draws || w.sum == nil || w.problem == nil || w.sum.Draws() == 0 {
 		return
 	}
 	var b bytes.Buffer

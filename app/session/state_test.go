@@ -18,6 +18,7 @@ import (
 // stopAt runs a recipe and cancels it once it has drawn.
 func stopAt(t *testing.T, s *session.Session, r recipe.Recipe, draws int) *session.State {
 	t.Helper()
+	s.KeepStates()
 	run, err := s.Start(context.Background(), r)
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,9 @@ func (p *Problem) Smooth(scene []float32, fwhm float64) error {
 	return s.Err()
 }
 
+// SmoothMemory is what Smooth takes on the device, in bytes.
+func SmoothMemory(g operator.Grid) int64 { return 4 * 4 * int64(g.C) * int64(g.H) * int64(g.W) }
+
 func (m *smoother) close() {
 	for _, t := range []*engine.Tensor{m.x, m.spec, m.transfer} {
 		t.Free()

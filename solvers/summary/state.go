@@ -56,7 +56,7 @@ func (s *Summary) Restore(r io.Reader) error {
 	case in.Grid != s.grid || in.Smooth != (s.opt.Smooth != nil):
 		return fmt.Errorf("summary: scenes of %d × %d × %d pixels: %w", in.Grid.C, in.Grid.H, in.Grid.W, ErrOther)
 	case len(in.Mean) != n || len(in.M2) != n || in.Smooth && len(in.Raw) != n || len(in.Traces) != len(s.traces) || in.Draws < 0,
-		len(in.Estimate) != 0 && len(in.Estimate) != n, in.Smooth && len(in.Shown) != len(in.Estimate):
+		len(in.Estimate) != 0 && len(in.Estimate) != n, len(in.Shown) != len(in.Estimate):
 		return fmt.Errorf("summary: restore: the saved state is damaged")
 	}
 	for _, t := range in.Traces {

@@ -28,10 +28,11 @@ type Summary struct {
 	grid   operator.Grid
 	opt    Options
 	window solvers.Image // (C, ImgH, ImgW) scratch
-	host   []float32     // (C, H, W) scratch
+	host   []float32     // (C, H, W) scratch: a scene as it is given out
+	plain  []float32     // (C, H, W) the scene as it is; host itself without Smooth
 
 	estimate []float32 // (C, H, W); nil until an Estimate or Preview came
-	shown    []float32 // the estimate smoothed, with Smooth
+	shown    []float32 // the estimate, smoothed with Smooth
 	preview  bool      // estimate goes at the first draw
 	draws    int
 	mean, m2 []float64 // (C, H, W), smoothed
@@ -54,9 +55,9 @@ func New(grid operator.Grid, o Options) *Summary {
 		grid: grid, opt: o, window: solvers.NewImage(grid.C, grid.ImgH, grid.ImgW),
 		host: make([]float32, n), mean: make([]float64, n), m2: make([]float64, n),
 	}
-	s.raw = s.mean
+	s.raw, s.plain = s.mean, s.host
 	if o.Smooth != nil {
-		s.raw = make([]float64, n)
+		s.raw, s.plain = make([]float64, n), make([]float32, n)
 	}
 	s.probes = lattice(grid, o.Probes)
 	s.traces = make([][]float64, len(s.probes)+grid.C)
@@ -65,7 +66,7 @@ func New(grid operator.Grid, o Options) *Summary {
 
 // Memory is what New and Keep samples take, in bytes.
 func Memory(grid operator.Grid, o Options) int64 {
-	grids, windows := int64(2*8+4+4), int64(2+o.Keep)*4
+	grids, windows := int64(2*8+4+4+4), int64(2+o.Keep)*4
 	if o.Smooth != nil {
 		grids += 8 + 4
 	}
@@ -104,13 +105,11 @@ func (s *Summary) Add(st solvers.Step) error {
 			}
 		}
 		if state.Kind == solvers.Estimate || state.Kind == solvers.Preview {
-			s.estimate = append(s.estimate[:0], s.host...)
-			if s.opt.Smooth != nil {
-				if err := s.opt.Smooth(s.host); err != nil {
-					return err
-				}
-				s.shown = append(s.shown[:0], s.host...)
+			if err := s.smooth(); err != nil {
+				return err
 			}
+			s.estimate = append(s.estimate[:0], s.plain...)
+			s.shown = append(s.shown[:0], s.host...)
 			s.preview = state.Kind == solvers.Preview
 			continue
 		}
@@ -142,16 +141,26 @@ func (s *Summary) newWindow() solvers.Image {
 	return solvers.NewImage(s.grid.C, s.grid.ImgH, s.grid.ImgW)
 }
 
-// addDraw updates mean and squared deviations (Welford 1962).
+// smooth leaves the scene of host in plain, and what is given out of it in host.
+func (s *Summary) smooth() error {
+	if s.opt.Smooth == nil {
+		return nil
+	}
+	copy(s.plain, s.host)
+	return s.opt.Smooth(s.host)
+}
+
+// addDraw updates mean and squared deviations (Welford 1962). A draw that cannot be
+// smoothed is not counted.
 func (s *Summary) addDraw() error {
+	if err := s.smooth(); err != nil {
+		return err
+	}
 	s.draws++
 	inv := 1 / float64(s.draws)
 	if s.opt.Smooth != nil {
-		for i, v := range s.host {
+		for i, v := range s.plain {
 			s.raw[i] += (float64(v) - s.raw[i]) * inv
-		}
-		if err := s.opt.Smooth(s.host); err != nil {
-			return err
 		}
 	}
 	for i, v := range s.host {
@@ -191,8 +200,7 @@ func (s *Summary) Draws() int { return s.draws }
 func (s *Summary) Mean() solvers.Image {
 	switch {
 	case s.estimate != nil:
-		shown := s.shownEstimate()
-		return s.crop(s.newWindow(), func(i int) float32 { return shown[i] })
+		return s.crop(s.newWindow(), func(i int) float32 { return s.shown[i] })
 	case s.draws == 0:
 		return solvers.Image{}
 	}
@@ -215,13 +223,6 @@ func (s *Summary) GridMean() []float32 {
 	return out
 }
 
-func (s *Summary) shownEstimate() []float32 {
-	if s.opt.Smooth != nil {
-		return s.shown
-	}
-	return s.estimate
-}
-
 // Std is the standard deviation of the draws: about the exact mean if the kernel
 // gave one (divisor n), else about their own (n−1). Its relative error is
 // 1/√(2n). It is empty with fewer than two draws.
@@ -233,9 +234,8 @@ func (s *Summary) Std() solvers.Image {
 	if s.estimate == nil {
 		return s.crop(s.newWindow(), func(i int) float32 { return float32(math.Sqrt(s.m2[i] / (n - 1))) })
 	}
-	shown := s.shownEstimate()
 	return s.crop(s.newWindow(), func(i int) float32 {
-		d := s.mean[i] - float64(shown[i])
+		d := s.mean[i] - float64(s.shown[i])
 		return float32(math.Sqrt(s.m2[i]/n + d*d))
 	})
 }

@@ -1,11 +1,7 @@
 package physics
 
 import (
-	"bytes"
-	"encoding/binary"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"limpid/engine"
@@ -18,26 +14,9 @@ import (
 // come.
 func realGalaxies(t *testing.T) []float32 {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(dataFolder(t), "deconv_deblend", "score_examples", "true_galaxies.npy"))
-	if err != nil {
-		t.Skip(err)
-	}
-	head := 10 + int(binary.LittleEndian.Uint16(b[8:]))
-	out := make([]float32, 5*96*96)
-	switch rest := len(b) - head; rest {
-	case 4 * len(out):
-		err = binary.Read(bytes.NewReader(b[head:]), binary.LittleEndian, out)
-	case 8 * len(out):
-		wide := make([]float64, len(out))
-		err = binary.Read(bytes.NewReader(b[head:]), binary.LittleEndian, wide)
-		for i, v := range wide {
-			out[i] = float32(v)
-		}
-	default:
-		t.Fatalf("%d bytes of pixels", rest)
-	}
-	if err != nil {
-		t.Fatal(err)
+	var out []float32
+	for _, im := range scoreImages(t, "true_galaxies.npy") {
+		out = append(out, im...)
 	}
 	return out
 }

@@ -39,16 +39,7 @@ func (k *core) newInnovation(err *error) *innovation {
 	if *err != nil {
 		return nil
 	}
-	modes := len(k.rings.log)
-	f := make([]float32, v.blur.Len())
-	for i := range f {
-		q := 2 * math.Pi * innovationWidth * math.Exp(k.rings.log[i%modes])
-		f[i] = float32(math.Exp(-q * q / 2))
-		if i%modes == 0 {
-			f[i] = 1
-		}
-	}
-	k.s.Upload(v.blur, f)
+	k.setGaussian(v.blur, innovationWidth)
 	n := k.dom.Len()
 	v.weights = k.cfg.Weights.Pix
 	v.valid, v.belief, v.found = make([]float32, n), make([]float32, n), make([]float32, k.n*n)

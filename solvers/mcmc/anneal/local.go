@@ -123,16 +123,7 @@ func (k *core) newLocal() (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := make([]float32, half.Len())
-	modes := len(k.rings.log)
-	for i := range f {
-		q := 2 * math.Pi * smoothing * math.Exp(k.rings.log[i%modes])
-		f[i] = float32(math.Exp(-q * q / 2))
-		if i%modes == 0 {
-			f[i] = 1
-		}
-	}
-	k.s.Upload(l.smooth, f)
+	k.setGaussian(l.smooth, smoothing)
 	l.hostA, l.hostB = make([]float32, scenes.Spectrum().Len()), make([]float32, scenes.Spectrum().Len())
 	if k.cfg.Patches {
 		if l.patches, err = k.newPatches(); err != nil {
@@ -140,6 +131,20 @@ func (k *core) newLocal() (*local, error) {
 		}
 	}
 	return l, k.s.Err()
+}
+
+// setGaussian makes f, (C, H, W/2+1), the transfer of a Gaussian of σ pixels.
+func (k *core) setGaussian(f *engine.Tensor, sigma float64) {
+	modes := len(k.rings.log)
+	host := make([]float32, f.Len())
+	for i := range host {
+		q := 2 * math.Pi * sigma * math.Exp(k.rings.log[i%modes])
+		host[i] = float32(math.Exp(-q * q / 2))
+		if i%modes == 0 {
+			host[i] = 1
+		}
+	}
+	k.s.Upload(f, host)
 }
 
 // measure sets T from x at σ; sc holds the score there and m the denoised scenes.

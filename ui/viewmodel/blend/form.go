@@ -150,20 +150,7 @@ func (m *Model) Steps() []work.Step {
 	m.input()
 	m.options()
 	steps := []work.Step{m.bandStep(), m.sourceStep(), m.modelStep(), m.drawStep()}
-	for i := range steps {
-		s := &steps[i]
-		s.Open = m.open[s.ID]
-		for _, x := range s.Findings {
-			if x.Severity != limpid.Info && s.Level == viewmodel.Fine {
-				s.Level = viewmodel.Doubtful
-			}
-		}
-		for _, f := range s.Fields {
-			if f.Error != "" {
-				s.Level = viewmodel.Wrong
-			}
-		}
-	}
+	work.Judge(steps, m.open)
 	return steps
 }
 

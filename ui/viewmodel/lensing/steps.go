@@ -24,20 +24,7 @@ func (m *Model) Steps() []work.Step {
 	m.form.Check()
 	r := m.recipe()
 	steps := []work.Step{m.shearStep(r), m.gridStep(), m.priorStep(r), m.drawStep(r), m.moreStep(r)}
-	for i := range steps {
-		s := &steps[i]
-		s.Open = m.open[s.ID]
-		for _, x := range s.Findings {
-			if x.Severity != limpid.Info && s.Level == viewmodel.Fine {
-				s.Level = viewmodel.Doubtful
-			}
-		}
-		for _, f := range s.Fields {
-			if f.Error != "" {
-				s.Level = viewmodel.Wrong
-			}
-		}
-	}
+	work.Judge(steps, m.open)
 	return steps
 }
 

@@ -33,6 +33,25 @@ type Step struct {
 	Findings []viewmodel.Finding
 }
 
+// Judge says of each step whether it is open, and lowers its level where a finding warns or
+// a field is wrong.
+func Judge(steps []Step, open map[form.Step]bool) {
+	for i := range steps {
+		s := &steps[i]
+		s.Open = open[s.ID]
+		for _, x := range s.Findings {
+			if x.Severity != limpid.Info && s.Level == viewmodel.Fine {
+				s.Level = viewmodel.Doubtful
+			}
+		}
+		for _, f := range s.Fields {
+			if f.Error != "" {
+				s.Level = viewmodel.Wrong
+			}
+		}
+	}
+}
+
 // Entry is a run and how it stands.
 type Entry struct {
 	ID          int
