@@ -173,11 +173,7 @@ func (e *Entry) Summary() (sentence string, level viewmodel.Level, rows []viewmo
 		return "", viewmodel.Unknown, nil, nil
 	}
 	level = viewmodel.Fine
-	list := append([]limpid.Finding(nil), r.Findings...)
-	if p := e.D.Posterior; p != nil {
-		list = append(list, p.Findings...)
-	}
-	for _, x := range list {
+	for _, x := range e.D.ResultFindings() {
 		f := viewmodel.Finding{Finding: inWords(x)}
 		if x.Code == "deblend.exchanged" {
 			f.Fix = &form.Fix{Label: "Exchange x and y", Sets: []form.Set{{ID: swapped}}}
