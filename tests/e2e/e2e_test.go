@@ -229,7 +229,9 @@ func TestUnwritableFolder_IsReportedBeforeTheRun(t *testing.T) {
 	}
 }
 
-func TestCancel_HalfWay_WritesNothing(t *testing.T) {
+// A cancelled run writes no result. Where it had drawn samples it keeps them in a state, which
+// is said and from which a run can go on.
+func TestCancel_HalfWay_WritesNoResult(t *testing.T) {
 	dir := t.TempDir()
 	good := image(t, dir, "good.fits", nil)
 	for _, after := range []time.Duration{0, 5 * time.Millisecond, 30 * time.Millisecond, 150 * time.Millisecond} {
@@ -246,8 +248,22 @@ func TestCancel_HalfWay_WritesNothing(t *testing.T) {
 		if d := time.Since(began) - after; d > 2*time.Second {
 			t.Errorf("after %v: took %v to stop", after, d)
 		}
-		if left, _ := os.ReadDir(outDir); len(left) > 0 {
+		left, err := os.ReadDir(outDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case len(left) == 0:
+		case len(left) > 1 || left[0].Name() != "o.state":
 			t.Errorf("after %v: left behind %v", after, left)
+		default:
+			path := filepath.Join(outDir, "o.state")
+			if !strings.Contains(errOut, path) {
+				t.Errorf("after %v: %s is not named in: %s", after, path, errOut)
+			}
+			if _, err := session.ReadState(path); err != nil {
+				t.Errorf("after %v: the state cannot be read: %v", after, err)
+			}
 		}
 	}
 }
