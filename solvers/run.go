@@ -59,6 +59,20 @@ type Kernel interface {
 	Close()
 }
 
+// White fills dst (…, H, W) with white noise from key. A solver that takes its noise from
+// one may be given noise that belongs to places rather than to the tensor; nil stands for
+// Stream.Normal.
+type White func(s engine.Stream, dst *engine.Tensor, key engine.Key)
+
+// Fill calls w, or Stream.Normal.
+func (w White) Fill(s engine.Stream, dst *engine.Tensor, key engine.Key) {
+	if w == nil {
+		s.Normal(dst, key)
+		return
+	}
+	w(s, dst, key)
+}
+
 // Options of Run.
 type Options struct {
 	Steps int    // at most

@@ -45,6 +45,8 @@ Inference
   --spectrum F          fit (default), or a file of k (cycles/px) and P columns
   --resolution F        show mean, samples and errors at a Gaussian target PSF of FWHM F
                         px (default: none, scenes without a PSF)
+  --tile N              work in overlapping tiles of N px, 128 to 4096 (default: one grid,
+                        or tiles where that does not fit into memory)
   --samples N           posterior samples (default 64)
   --seed N              random seed (default 1)
   --iterations N        of rl (default 50), starlet and tv (at most 200)
@@ -99,7 +101,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	method, spectrum := f.String("method", "", ""), f.String("spectrum", "fit", "")
 	prior, budget, strength := f.String("prior", "", ""), f.String("budget", "", ""), f.Float64("strength", 0, "")
 	samples, seed := f.Int("samples", 64, ""), f.Uint64("seed", 1, "")
-	resolution := f.Float64("resolution", 0, "")
+	resolution, tile := f.Float64("resolution", 0, ""), f.Int("tile", 0, "")
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
 	if err := f.parse(args, 1, "one image"); err != nil {
@@ -107,7 +109,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	}
 	r := recipe.Default(f.operands[0])
 	r.Input.HDU, r.Input.Plane = hdu.v, plane.v
-	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution}
+	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution, Tile: *tile}
 	if *budget != "standard" {
 		r.Method.Budget = deconv.Budget(*budget)
 	}

@@ -71,6 +71,9 @@ type Method struct {
 	// errors are given at; 0: scenes as the prior has them, without a PSF.
 	Resolution float64       `json:"resolution,omitempty"`
 	Budget     deconv.Budget `json:"budget,omitempty"` // learned: "quick", "" or "publication"
+	// Tile is the side in pixels of the tiles that the image is worked in; 0: one grid for
+	// all of it where that fits into memory, else tiles. A result's recipe has what was used.
+	Tile int `json:"tile,omitempty"`
 }
 
 // Prior of the scene.
@@ -217,6 +220,12 @@ func (r Recipe) Validate() error {
 		return bad("budget %q is not one of quick, standard, publication", r.Method.Budget)
 	case r.Method.Resolution != 0 && !(r.Method.Resolution >= MinResolution && r.Method.Resolution <= MaxResolution):
 		return bad("a target resolution of %g px: a FWHM from %g to %g px, or 0 for none", r.Method.Resolution, MinResolution, MaxResolution)
+	case r.Method.Tile != 0 && (r.Method.Tile < deconv.SmallestTile || r.Method.Tile > deconv.LargestTile):
+		return bad("tiles of %d pixels: %d to %d, or 0 for what fits into memory", r.Method.Tile, deconv.SmallestTile, deconv.LargestTile)
+	case r.Method.Tile != 0 && !r.Method.Kind.Tiles():
+		return bad("method %s does not work in tiles: gaussian, learned and wiener do", r.Method.Kind)
+	case r.Method.Tile != 0 && r.Method.Resolution > deconv.MostTiledResolution:
+		return bad("a target resolution of %g px is more than tiles can smooth (%d px)", r.Method.Resolution, deconv.MostTiledResolution)
 	case r.Method.Iterations < 0 || r.Method.Iterations > MaxIterations:
 		return bad("%d iterations: between 1 and %d (0: the default)", r.Method.Iterations, MaxIterations)
 	case !(r.Method.Damping >= 0) || math.IsInf(r.Method.Damping, 0):

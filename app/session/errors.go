@@ -12,6 +12,7 @@ import (
 	"limpid/fitsio"
 	"limpid/fitsio/catalogue"
 	"limpid/solvers/deblend"
+	"limpid/solvers/deconv"
 	"limpid/solvers/massmap"
 	"limpid/solvers/observe"
 )
@@ -86,7 +87,7 @@ func classify(err error) (int, limpid.Finding) {
 
 func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, limpid.Finding) {
 	switch {
-	case is(observe.ErrSetting):
+	case is(observe.ErrSetting, deconv.ErrTile):
 		f.Code, f.Advice = "setting", "correct the number"
 		return ExitUsage, f
 	case is(deblend.ErrSource):

@@ -119,6 +119,9 @@ func (r *Result) provenance(h *fitsio.Header) {
 	if f := rec.Method.Resolution; f > 0 {
 		h.Set("LPRESOL", f, "[pix] FWHM of the Gaussian PSF of the result")
 	}
+	if n := rec.Method.Tile; n > 0 {
+		h.Set("LPTILE", n, "[pix] side of the tiles it was worked in")
+	}
 	h.Set("LPNDRAW", r.Draws, "posterior draws")
 	h.Set("LPDONE", r.Complete, "the run was not cancelled")
 	for c, f := range r.Fits {
@@ -160,6 +163,12 @@ func (r *Result) History() []string {
 	}
 	if f := rec.Method.Resolution; f > 0 {
 		add("resolution: mean, samples and errors are of the scene at a Gaussian PSF of FWHM %.4g px", f)
+	}
+	if n := rec.Method.Tile; n > 0 {
+		add("tiles of %d px that overlap, with one prior and random numbers that belong to the pixels", n)
+	}
+	if n := len(r.Samples); n > 0 && n < r.Draws {
+		add("samples: the first %d of %d draws; mean and errors are of all", n, r.Draws)
 	}
 	add("PSF: %s", r.describePSF())
 	add("noise: %s", r.describeNoise())

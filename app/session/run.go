@@ -14,7 +14,6 @@ import (
 	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
-	"limpid/solvers/operator"
 	"limpid/solvers/summary"
 )
 
@@ -132,6 +131,7 @@ type work struct {
 	problem  *deconv.Problem
 	sum      *summary.Summary
 	total    int       // samples or iterations
+	keep     int       // samples
 	began    time.Time // of the first step
 	lastSnap time.Time
 	snapCost time.Duration
@@ -149,12 +149,13 @@ func (r *Run) carryOut(ctx context.Context) error {
 	}
 	w := &work{obs: o, set: set, prior: known, dev: r.s.dev, total: r.Recipe.Draw.Samples}
 	w.draws = r.draws()
-	if !w.draws {
-		w.total = set.StepsAtMost()
+	if w.keep = w.total; !w.draws {
+		w.total, w.keep = set.StepsAtMost(), 0
 	}
 	if err := r.checkMemory(w); err != nil {
 		return err
 	}
+	o.Recipe.Method.Tile = w.set.Tile
 	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
 	if set.Load != nil {
 		w.findings = append(w.findings, calibrated(w.prior, o.Obs, r.Recipe.Method.Resolution))
@@ -191,11 +192,11 @@ func (r *Run) compute(ctx context.Context, w *work) error {
 	}
 	w.problem, w.set.Spectra = p, p.Spectra
 	if w.sum == nil {
-		opt := r.summaryOptions()
+		opt := r.summaryOptions(w.keep)
 		if fwhm := r.Recipe.Method.Resolution; fwhm > 0 {
 			opt.Smooth = func(scene []float32) error { return w.problem.Smooth(scene, fwhm) }
 		}
-		w.sum = summary.New(p.Op.Grid, opt)
+		w.sum = summary.New(p.Grid, opt)
 		if r.from != nil {
 			if err := w.adopt(r.from); err != nil {
 				return err
@@ -208,39 +209,7 @@ func (r *Run) compute(ctx context.Context, w *work) error {
 	return r.snapshot(w, true)
 }
 
-// checkMemory refuses a run that cannot fit before anything large is allocated.
-func (r *Run) checkMemory(w *work) error {
-	d, p, m := w.obs.Obs.Data, w.obs.Obs.PSF, w.set.Method
-	grid := operator.NewGrid(d.C, d.H, d.W, p.H, p.W)
-	onDevice := deconv.Memory(m, d.C, d.H, d.W, p.H, p.W)
-	if r.Recipe.Method.Resolution > 0 {
-		onDevice += deconv.SmoothMemory(grid)
-	}
-	onHost := summary.Memory(grid, r.summaryOptions())
-	if budget := w.dev.Info().Memory; budget > 0 && onDevice > budget {
-		err := fmt.Errorf("session: the run needs %.1f GiB on the %s, which has %.1f GiB: %w", gib(onDevice), w.dev.Info().Kind, gib(budget), ErrMemory)
-		to := r.s.spare(w.dev)
-		if to == nil {
-			return err
-		}
-		w.findings = append(w.findings, moved(err, w.dev, to, 0))
-		w.dev = to
-		return r.checkMemory(w)
-	}
-	if free := freeMemory(); onDevice+onHost > free {
-		return fmt.Errorf("session: the run needs about %.1f GiB (%.1f of it for %d samples), %.1f GiB are free: %w",
-			gib(onDevice+onHost), gib(onHost), r.Recipe.Draw.Samples, gib(free), ErrMemory)
-	}
-	return nil
-}
-
-func gib(n int64) float64 { return float64(n) / (1 << 30) }
-
-func (r *Run) summaryOptions() summary.Options {
-	keep := r.Recipe.Draw.Samples
-	if !r.draws() {
-		keep = 0
-	}
+func (r *Run) summaryOptions(keep int) summary.Options {
 	o := summary.Options{Keep: keep, Chains: recipe.Chains}
 	if r.Recipe.Method.Resolution > 0 {
 		o.Smooth = func([]float32) error { return nil } // counts in Memory

@@ -55,6 +55,7 @@ func (r *Run) keepState(w *work) {
 	}
 	sums, _ := w.problem.Chi2Sums()
 	rec := r.Recipe // not as it ran: what was measured is measured again
+	rec.Method.Tile = w.set.Tile
 	rec.Input.SHA256 = w.obs.Recipe.Input.SHA256
 	st := &State{Recipe: rec, Draws: w.sum.Draws(), Next: w.next, Partial: w.partial, Chi2: sums, Scenes: b.Bytes()}
 	r.mu.Lock()
@@ -82,6 +83,9 @@ func (st *State) Differs(r recipe.Recipe) string {
 	a := st.Recipe
 	if r.Input.SHA256 == "" {
 		a.Input.SHA256 = ""
+	}
+	if r.Method.Tile == 0 { // whatever fitted into memory
+		a.Method.Tile = 0
 	}
 	for _, part := range []struct {
 		name string

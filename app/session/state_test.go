@@ -59,7 +59,9 @@ func TestResume_CancelledOrAskedForMore_GivesTheSamplesOfAnUninterruptedRun(t *t
 	learned.Input.Cutout = &[4]int{60, 76, 70, 86}
 	learned.PSF = recipe.PSF{Kind: observe.PSFGaussian, FWHM: 1.5} // small, so that the grid is
 	learned.Draw.Samples = 20
-	recipes := map[string]recipe.Recipe{"gaussian": gaussian, "learned": learned}
+	tiles := r
+	tiles.Input.Cutout, tiles.Method.Tile, tiles.Draw.Samples = &[4]int{0, 192, 30, 130}, 128, 10
+	recipes := map[string]recipe.Recipe{"gaussian": gaussian, "learned": learned, "tiles": tiles}
 	if underRace {
 		delete(recipes, "learned")
 	}

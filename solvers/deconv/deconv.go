@@ -21,7 +21,8 @@ type Spectrum = gaussian.Spectrum
 // Problem is a deconvolution ready to run. Close frees its tensors.
 type Problem struct {
 	Obs      *solvers.Observation
-	Op       *operator.Convolution
+	Op       Operator
+	Grid     operator.Grid // of the scenes that the kernel gives
 	Kernel   solvers.Kernel
 	Spectra  []gaussian.Spectrum // of the Gaussian prior; with a learned one, of its start
 	Strength float64             // of total variation, as chosen
@@ -29,10 +30,20 @@ type Problem struct {
 
 	dev    engine.Device
 	stream engine.Stream
+	conv   *operator.Convolution // Op, where it is one
+	tiling *operator.Tiling      // nil: one grid for the whole image
+	draws  int                   // of a learned prior or of tiles, that come together
 	misfit misfit
 
 	smoother smoother
 	closers  []func()
+}
+
+// Operator is the A of a problem.
+type Operator interface {
+	solvers.Operator
+	Power(s engine.Stream) []float64 // |A|² on the modes of the domain, as far as A is a convolution
+	Close()
 }
 
 // New fits what is to be fitted and makes the kernel. The observation must be
@@ -40,22 +51,10 @@ type Problem struct {
 func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Settings) (*Problem, error) {
 	p := &Problem{Obs: o, dev: dev, stream: dev.NewStream()}
 	var err error
-	if p.Op, err = operator.NewConvolution(dev, p.stream, o.PSF, o.Data.H, o.Data.W, 1); err != nil {
-		return nil, fmt.Errorf("deconv: %w", err)
-	}
-	switch set.Method {
-	case Gaussian, Wiener:
-		err = p.gaussian(ctx, set)
-	case Learned:
-		err = p.learned(ctx, set)
-	case RichardsonLucy:
-		err = p.richardsonLucy(set)
-	case Starlet:
-		err = p.starlet(set)
-	case TV:
-		err = p.totalVariation(ctx, set)
-	default:
-		err = fmt.Errorf("deconv: method %q is not one of %s", set.Method, MethodNames())
+	if set.Tile > 0 {
+		err = p.tiles(ctx, set)
+	} else {
+		err = p.whole(ctx, set)
 	}
 	if err != nil {
 		p.Close()
@@ -64,8 +63,43 @@ func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Set
 	return p, nil
 }
 
-// DrawsPerBatch is how many draws a learned prior's sampler gives at a time.
-func (p *Problem) DrawsPerBatch() int { return BatchOf(p.Op.Domain()) }
+// convolve makes the operator on a grid, for batch scenes.
+func (p *Problem) convolve(g operator.Grid, batch int) error {
+	if p.conv != nil {
+		p.conv.Close()
+	}
+	var err error
+	if p.conv, err = operator.NewConvolutionOn(p.dev, p.stream, p.Obs.PSF, g, batch); err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.Op, p.Grid = p.conv, g
+	return nil
+}
+
+// whole makes the kernel on one grid.
+func (p *Problem) whole(ctx context.Context, set Settings) error {
+	if set.Method != Learned { // whose grid is another
+		if err := p.convolve(operator.NewGrid(p.Obs.Data.C, p.Obs.Data.H, p.Obs.Data.W, p.Obs.PSF.H, p.Obs.PSF.W), 1); err != nil {
+			return err
+		}
+	}
+	switch set.Method {
+	case Gaussian, Wiener:
+		return p.gaussian(ctx, set)
+	case Learned:
+		return p.learned(ctx, set)
+	case RichardsonLucy:
+		return p.richardsonLucy(set)
+	case Starlet:
+		return p.starlet(set)
+	case TV:
+		return p.totalVariation(ctx, set)
+	}
+	return fmt.Errorf("deconv: method %q is not one of %s", set.Method, MethodNames())
+}
+
+// DrawsPerBatch is how many draws a sampler of batches gives at a time.
+func (p *Problem) DrawsPerBatch() int { return p.draws }
 
 // MethodNames lists the methods for messages.
 func MethodNames() string {
@@ -106,7 +140,7 @@ func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 	if err := p.fitSpectra(ctx, set); err != nil {
 		return err
 	}
-	k, err := mcmc.NewExact(p.dev, p.Op, mcmc.ExactConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Spectra: p.Spectra})
+	k, err := mcmc.NewExact(p.dev, p.conv, mcmc.ExactConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Spectra: p.Spectra})
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
@@ -114,20 +148,24 @@ func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 	if err := p.misfit.init(p); err != nil {
 		return err
 	}
-	if set.Method == Wiener {
-		p.Findings = append(p.Findings, limpid.Finding{
+	p.Findings = append(p.Findings, gaussianFinding(set.Method))
+	return nil
+}
+
+// gaussianFinding says what a Gaussian prior is worth.
+func gaussianFinding(m Method) limpid.Finding {
+	if m == Wiener {
+		return limpid.Finding{
 			Severity: limpid.Info, Code: "method.estimate", Where: "method",
 			What:   "the Wiener filter gives the mean of the posterior alone",
 			Advice: "use gaussian for its error bars",
-		})
-		return nil
+		}
 	}
-	p.Findings = append(p.Findings, limpid.Finding{
+	return limpid.Finding{
 		Severity: limpid.Warning, Code: "prior.gaussian", Where: "prior",
 		What:   "the Gaussian prior has one power spectrum for the whole image: it does not know that light is positive or where the sources are",
 		Advice: "its error bars hold on average over the image; they are too wide in empty sky and too narrow in bright cores",
-	})
-	return nil
+	}
 }
 
 func (p *Problem) richardsonLucy(set Settings) error {
@@ -216,7 +254,7 @@ func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
 // fitBand turns a model plane into a residual in place.
 func (p *Problem) fitBand(model, scene []float32, c int) Fit {
 	f := Fit{Chi2Draws: p.chi2Draws(c)}
-	g := p.Op.Grid
+	g := p.Grid
 	data, weights := p.Obs.Data.Plane(c), p.Obs.Weights.Plane(c)
 	for i, m := range model {
 		w := float64(weights[i])

@@ -132,7 +132,7 @@ func runGaussian(t testing.TB, dev engine.Device, o *solvers.Observation, sp []g
 // collect runs a problem until enough draws are in and counts its previews.
 func collect(t testing.TB, p *deconv.Problem, draws int) (sum *summary.Summary, previews int) {
 	t.Helper()
-	sum = summary.New(p.Op.Grid, summary.Options{Keep: 4, Chains: 4})
+	sum = summary.New(p.Grid, summary.Options{Keep: 4, Chains: 4})
 	for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: 1 << 20, Seed: 9}) {
 		if err != nil {
 			t.Fatal(err)

@@ -103,6 +103,9 @@ type Settings struct {
 	// Load makes the learned prior for a stream.
 	Load   func(dev engine.Device, s engine.Stream) (LearnedPrior, error)
 	Budget Budget
+	// Tile is the side in pixels of the tiles that an image is worked in; 0: one grid for
+	// the whole image. For methods that can: see Tiles.
+	Tile int
 }
 
 // Default iterations of the methods that iterate.
@@ -169,17 +172,28 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 	p.closers = append(p.closers, prior.Close)
 	d, psf := p.Obs.Data, p.Obs.PSF
 	grid := operator.NewGrid(d.C, d.H, d.W, psf.H, psf.W).Aligned(prior.Align())
-	batch := BatchOf(grid.Domain())
-	p.Op.Close()
-	if p.Op, err = operator.NewConvolutionOn(p.dev, p.stream, psf, grid, batch); err != nil {
-		return fmt.Errorf("deconv: %w", err)
+	p.draws = BatchOf(grid.Domain())
+	if err := p.convolve(grid, p.draws); err != nil {
+		return err
 	}
 	if err := p.fitSpectra(ctx, set); err != nil {
 		return err
 	}
+	cfg := p.walk(set, prior, p.Op, grid, p.Obs)
+	k, err := anneal.NewBridge(p.dev, cfg)
+	if err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.Kernel = k
+	return p.misfit.init(p)
+}
+
+// walk configures the sampler of a learned prior for o, all of what was observed or a part
+// of it; the noise levels are those of all.
+func (p *Problem) walk(set Settings, prior LearnedPrior, op Operator, grid operator.Grid, o *solvers.Observation) anneal.Config {
 	cfg := anneal.Config{
-		Op: p.Op, Data: d, Weights: p.Obs.Weights, Prior: prior, Gain: p.Op.Power(p.stream),
-		Batch: batch, Stream: p.stream, Patches: true, Forget: true,
+		Op: op, Data: o.Data, Weights: o.Weights, Prior: prior, Gain: op.Power(p.stream),
+		Batch: p.draws, Stream: p.stream, Patches: true, Forget: true,
 	}
 	for _, sp := range p.Spectra {
 		cfg.Power = append(cfg.Power, sp.OnGrid(grid.H, grid.W)...)
@@ -192,12 +206,7 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 	case Publication:
 		cfg.Levels = 2 * LearnedLevels
 	}
-	k, err := anneal.NewBridge(p.dev, cfg)
-	if err != nil {
-		return fmt.Errorf("deconv: %w", err)
-	}
-	p.Kernel = k
-	return p.misfit.init(p)
+	return cfg
 }
 
 // LearnedLevels and LearnedMoves are those of a learned prior. Moves at the end, which mend what closed-form
@@ -243,7 +252,7 @@ const (
 
 // starlet makes the estimate that is sparse in starlets and positive.
 func (p *Problem) starlet(set Settings) error {
-	scales := starletScales(p.Op.Grid)
+	scales := starletScales(p.Grid)
 	prior, err := starlet.New(p.dev, p.stream, p.Op.Domain(), 1, starlet.Options{Scales: scales, Positive: true, Iterations: innerProx, Warm: true})
 	if err != nil {
 		return err
@@ -268,7 +277,7 @@ func (p *Problem) starlet(set Settings) error {
 
 // setThresholds gives every scale k times the noise of its coefficients of Aᵀ N⁻¹ n.
 func (p *Problem) setThresholds(prior *starlet.Prior, k []float64) error {
-	g := p.Op.Grid
+	g := p.Grid
 	var err error
 	alloc := func(shape engine.Shape) *engine.Tensor {
 		if err != nil {
@@ -288,7 +297,7 @@ func (p *Problem) setThresholds(prior *starlet.Prior, k []float64) error {
 		return fmt.Errorf("deconv: thresholds: %w", err)
 	}
 	host := make([]float32, conj.Len())
-	p.stream.Download(host, p.Op.Transfer)
+	p.stream.Download(host, p.conv.Transfer)
 	for i := 1; i < len(host); i += 2 {
 		host[i] = -host[i]
 	}

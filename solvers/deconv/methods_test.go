@@ -72,7 +72,7 @@ func TestEstimates_OfAGalaxy_BeatTheData(t *testing.T) {
 		}
 		var e float64
 		for i, v := range truth {
-			at := (i/48+p.Op.Row)*p.Op.W + i%48 + p.Op.Col
+			at := (i/48+p.Grid.Row)*p.Grid.W + i%48 + p.Grid.Col
 			e += math.Pow(float64(got[at]-v), 2)
 		}
 		t.Logf("%s: NMSE %.4f after %d steps, data %.4f, strength %.2f", m, e/norm, steps, data/norm, p.Strength)

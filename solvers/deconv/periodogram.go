@@ -27,7 +27,7 @@ type periodogram struct {
 	member []int32   // group of every mode, −1: none
 	count  int       // of groups
 
-	// on the doubled grid (2h, 2w); nil for large images
+	// on the doubled grid (2h, 2w)
 	window2 []float32 // autocorrelation of the window over Σu²
 	big2    []float64 // (2h, w+1) |H|²
 	real    *engine.Tensor
@@ -50,9 +50,6 @@ func newPeriodogram(dev engine.Device, o *solvers.Observation, c int) (*periodog
 		return nil, err
 	}
 	p.leak = make([]float64, len(p.power))
-	if max(p.h, p.w) > leakMaxSide {
-		return p, nil
-	}
 	if p.big2, err = p.psfPower(psf, 2*p.h, 2*p.w); err != nil {
 		return nil, err
 	}
@@ -67,6 +64,60 @@ func newPeriodogram(dev engine.Device, o *solvers.Observation, c int) (*periodog
 		return nil, err
 	}
 	return p, nil
+}
+
+// meanPeriodogram is the periodogram of band c, of a large image the mean over parts of it.
+func meanPeriodogram(dev engine.Device, o *solvers.Observation, c int) (*periodogram, error) {
+	h, w := min(o.Data.H, leakMaxSide), min(o.Data.W, leakMaxSide)
+	if h == o.Data.H && w == o.Data.W {
+		return newPeriodogram(dev, o, c)
+	}
+	var all *periodogram
+	var err error
+	n := 0.0
+	for _, y := range parts(o.Data.H, h) {
+		for _, x := range parts(o.Data.W, w) {
+			whole := func(im solvers.Image) solvers.Image {
+				return solvers.Image{C: 1, H: im.H, W: im.W, Pix: im.Plane(c)}
+			}
+			cut := solvers.Observation{
+				Data: whole(o.Data).Crop(x, x+w, y, y+h), Weights: whole(o.Weights).Crop(x, x+w, y, y+h), PSF: whole(o.PSF),
+			}
+			if cut.ValidPixels(0) == 0 {
+				continue
+			}
+			part, partErr := newPeriodogram(dev, &cut, 0)
+			switch {
+			case partErr != nil:
+				err = partErr // of a part that is nearly all masked
+			case all == nil:
+				all, n = part, 1
+			default:
+				n++
+				for i, v := range part.power {
+					all.power[i] += (v - all.power[i]) / n
+				}
+				all.noise += (part.noise - all.noise) / n
+			}
+		}
+	}
+	if all == nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// parts are where parts of a side begin, that lie evenly over n pixels.
+func parts(n, side int) []int {
+	count := min((n+side-1)/side, mostParts)
+	if count == 1 {
+		return []int{(n - side) / 2}
+	}
+	out := make([]int, count)
+	for i := range out {
+		out[i] = i * (n - side) / (count - 1)
+	}
+	return out
 }
 
 // windowed returns the window u, u·(data − mean) with masked pixels filled, and

@@ -6,6 +6,7 @@ import (
 
 	"limpid/engine"
 	"limpid/priors/gaussian"
+	"limpid/solvers"
 	"limpid/solvers/operator"
 )
 
@@ -15,6 +16,7 @@ type smoother struct {
 	x        *engine.Tensor // (C, H, W)
 	spec     *engine.Tensor
 	transfer *engine.Tensor // (H, W/2+1), for every band
+	whole    []float32      // of tiles: the scene that is being made
 }
 
 // Smooth convolves a scene on the grid, in place, with a Gaussian of FWHM fwhm pixels: the
@@ -22,9 +24,12 @@ type smoother struct {
 // narrow Gaussian). Below the data's resolution a scene is known by its prior alone; what
 // is asked at a finite resolution the data can answer better.
 func (p *Problem) Smooth(scene []float32, fwhm float64) error {
-	m := &p.smoother
+	m, grid := &p.smoother, p.Grid
+	if p.tiling != nil {
+		grid = p.tiling.Tile
+	}
 	if m.x == nil {
-		d := p.Op.Domain()
+		d := grid.Domain()
 		for _, a := range []struct {
 			t     **engine.Tensor
 			shape engine.Shape
@@ -37,15 +42,44 @@ func (p *Problem) Smooth(scene []float32, fwhm float64) error {
 	}
 	s := p.stream
 	if m.fwhm != fwhm {
-		s.Upload(m.transfer, gaussianTransfer(p.Op.Grid, fwhm))
+		s.Upload(m.transfer, gaussianTransfer(grid, fwhm))
 		m.fwhm = fwhm
 	}
+	if p.tiling != nil {
+		return p.smoothTiles(scene)
+	}
+	m.filter(s, scene)
+	return s.Err()
+}
+
+// filter smooths a scene on the grid of x, in place.
+func (m *smoother) filter(s engine.Stream, scene []float32) {
 	s.Upload(m.x, scene)
 	s.RFFT2(m.spec, m.x)
 	s.CScale(m.spec, m.spec, m.transfer)
 	s.IRFFT2(m.x, m.spec)
 	s.Download(scene, m.x)
-	return s.Err()
+}
+
+// smoothTiles smooths tile by tile.
+func (p *Problem) smoothTiles(scene []float32) error {
+	m, t := &p.smoother, p.tiling
+	if len(m.whole) != len(scene) {
+		m.whole = make([]float32, len(scene))
+	}
+	clear(m.whole)
+	all := solvers.Image{C: t.Whole.C, H: t.Whole.H, W: t.Whole.W, Pix: scene}
+	for i := range t.Count() {
+		row, col := t.At(i)
+		part, weights := all.Crop(col, col+t.Tile.W, row, row+t.Tile.H), t.Weights(i)
+		m.filter(p.stream, part.Pix)
+		for k, v := range part.Pix {
+			y, x := k/t.Tile.W, k%t.Tile.W
+			m.whole[((y/t.Tile.H)*t.Whole.H+y%t.Tile.H+row)*t.Whole.W+x+col] += v * weights[k%len(weights)]
+		}
+	}
+	copy(scene, m.whole)
+	return p.stream.Err()
 }
 
 // SmoothMemory is what Smooth takes on the device, in bytes.

@@ -27,9 +27,10 @@ import (
 //
 // The window mixes modes, which matters where the spectrum is steep: the
 // expectation of the periodogram under the fit is computed exactly and what it
-// has beyond M is added to M in further fits.
+// has beyond M is added to M in further fits. Of an image with a side of more than
+// leakMaxSide, D is the mean over parts of at most that side, spread evenly over it.
 func FitSpectrum(dev engine.Device, o *solvers.Observation, c int) (gaussian.Spectrum, error) {
-	pg, err := newPeriodogram(dev, o, c)
+	pg, err := meanPeriodogram(dev, o, c)
 	if err != nil {
 		return gaussian.Spectrum{}, err
 	}
@@ -39,7 +40,7 @@ func FitSpectrum(dev engine.Device, o *solvers.Observation, c int) (gaussian.Spe
 		if sp, err = fitGroups(pg.groups(), knots(max(pg.h, pg.w))); err != nil {
 			return sp, err
 		}
-		if pg.window2 == nil || round == leakRounds-1 {
+		if round == leakRounds-1 {
 			break
 		}
 		if err = pg.updateLeak(sp); err != nil {
@@ -51,7 +52,8 @@ func FitSpectrum(dev engine.Device, o *solvers.Observation, c int) (gaussian.Spe
 
 const (
 	leakRounds  = 6
-	leakMaxSide = 2048 // beyond, the leak is confined to the lowest modes
+	leakMaxSide = 2048 // of what is transformed at once
+	mostParts   = 3    // along each side
 )
 
 // group is a set of modes of nearly equal |k| and |H|².

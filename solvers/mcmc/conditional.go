@@ -46,6 +46,7 @@ type conditional struct {
 	views            map[int]*sceneViews
 	now              *sceneViews
 	apply, condition func(dst, src *engine.Tensor)
+	white            solvers.White // nil: Stream.Normal
 }
 
 // sceneViews are the scratch tensors cut to n scenes, made once per n.
@@ -195,8 +196,8 @@ func (k *conditional) draw(ctx context.Context, n int, wy *engine.Tensor, key fu
 	s, v := k.stream, k.view(n)
 	for i := range n {
 		draw := key(i)
-		s.Normal(v.x.Slice(i, i+1), draw.Fold(0))
-		s.Normal(v.real.Slice(i, i+1), draw.Fold(1))
+		k.white.Fill(s, v.x.Slice(i, i+1), draw.Fold(0))
+		k.white.Fill(s, v.real.Slice(i, i+1), draw.Fold(1))
 	}
 	s.RFFT2(v.spec2, v.x) // ξ̂, kept
 	s.CMul(v.spec, v.spec2, k.cross)

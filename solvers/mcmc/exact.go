@@ -37,6 +37,8 @@ type ExactConfig struct {
 	Batch         int                 // draws per step; 0: chosen from the size
 	MeanTol       float64             // relative residual of the mean's solve; default 1e-6
 	DrawTol       float64             // of the draws' solves; default 1e-2
+	White         solvers.White       // where draws take their numbers from; nil: Stream.Normal
+	Deviations    bool                // draws are of x − μ, and μ is not computed
 }
 
 // Tolerances of the solves. A draw's right-hand side has no signal in it, so its
@@ -81,6 +83,7 @@ func (k *Exact) build(dev engine.Device, op *operator.Convolution) error {
 	if k.cond, err = newConditional(dev, s, op, w, k.cfg.Batch); err != nil {
 		return err
 	}
+	k.cond.white = k.cfg.White
 	power, err := dev.Alloc(engine.Shape{g.C, g.H, g.W/2 + 1})
 	if err != nil {
 		return err
@@ -117,6 +120,9 @@ func (k *Exact) build(dev engine.Device, op *operator.Convolution) error {
 // Init places nothing: the posterior does not depend on where one starts.
 func (k *Exact) Init(context.Context, *engine.Tensor) (*solvers.State, error) {
 	k.drawn = -1
+	if k.cfg.Deviations {
+		k.drawn = 0 // about a mean of 0
+	}
 	k.state = solvers.State{Stream: k.stream}
 	return &k.state, k.stream.Err()
 }

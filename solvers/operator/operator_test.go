@@ -85,6 +85,12 @@ func moreOperators(t *testing.T, dev engine.Device, out map[string]solvers.Opera
 	}
 	white, err := operator.NewWhitened(dev, s, inner, power, 2)
 	add("whitened", white, err)
+	tiling, err := operator.NewTiling(100, 70, 40, 18, func(h, w int) operator.Grid { return operator.NewGrid(2, h, w, 9, 7) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiled, err := operator.NewTiled(dev, s, psf(2, 9, 7), tiling)
+	add("tiles", tiled, err)
 }
 
 // A PSF that is the same at every node must give the plain convolution.

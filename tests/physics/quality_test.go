@@ -113,7 +113,7 @@ func estimate(t *testing.T, dev engine.Device, o *solvers.Observation, set decon
 		t.Fatal(err)
 	}
 	defer p.Close()
-	g := p.Op.Grid
+	g := p.Grid
 	window := func(x *engine.Tensor, s engine.Stream) []float32 {
 		host := make([]float32, g.H*g.W)
 		s.Download(host, x)

@@ -191,7 +191,7 @@ func (k *core) denoise(ctx context.Context, m, x *engine.Tensor, sigma float64) 
 // normals fills n slices of t from key, one child each.
 func (k *core) normals(t *engine.Tensor, n int, key engine.Key) {
 	for i := range n {
-		k.s.Normal(k.part(t, i, i+1), key.Fold(uint64(i)))
+		k.cfg.White.Fill(k.s, k.part(t, i, i+1), key.Fold(uint64(i)))
 	}
 }
 

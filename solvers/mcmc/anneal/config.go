@@ -40,6 +40,7 @@ type Config struct {
 	// the bridge's own step keeps (σ′/σ)² of it: exact if the draws of x0 are (Zhang+2024,
 	// arXiv:2407.01521), and quicker to forget what was wrong with them.
 	Forget    bool
+	White     solvers.White // where noise comes from; nil: Stream.Normal
 	NoPreview bool          // no Gaussian mean to look at before the first draws
 	Stream    engine.Stream // the stream the prior works on; nil: a new one
 	// Start fills x, (Batch, domain), on the stream with draws of a posterior close to the

@@ -53,6 +53,7 @@ func FromRecipe(r recipe.Recipe) Draft {
 	d.set(Strength, number(r.Method.Strength))
 	d.set(Budget, string(r.Method.Budget))
 	d.set(Resolution, number(r.Method.Resolution))
+	d.set(Tile, number(float64(r.Method.Tile)))
 	d.set(Spectrum, orElse(r.Prior.Spectrum, spectFit))
 	d.set(Prior, recipe.PriorGalaxies)
 	switch r.Prior.Kind {
@@ -172,7 +173,7 @@ func (e Errors) First() (ID, string) {
 var order = []ID{
 	HDU, Plane, Cutout, PSFKind, PSFSource, FWHM, FWHMUnit, Beta, PSFError,
 	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, MaskSource, Saturation,
-	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Resolution, Samples, Seed,
+	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Resolution, Tile, Samples, Seed,
 }
 
 // Recipe is what the form asks for. With errors it holds what could be
@@ -277,6 +278,11 @@ func (p *parser) method() recipe.Method {
 	if p.d.Get(Resolution) != "" {
 		if out.Resolution = p.notNegative(Resolution); out.Resolution != 0 && (out.Resolution < recipe.MinResolution || out.Resolution > recipe.MaxResolution) {
 			p.errs[Resolution] = "from 1 to 100 px, or empty"
+		}
+	}
+	if out.Kind.Tiles() && p.d.Get(Tile) != "" {
+		if out.Tile = p.whole(Tile, deconv.SmallestTile, deconv.LargestTile); out.Resolution > deconv.MostTiledResolution {
+			p.errs[Tile] = "tiles are smoothed to 20 px at most: leave it empty, or ask for a finer resolution"
 		}
 	}
 	if !about.Iterates {

@@ -414,7 +414,11 @@ func (b *builder) iterations(m deconv.Method) {
 
 func (b *builder) draw() {
 	b.add(Field{ID: Resolution, Label: "Resolution", Unit: "px", Blank: "without a PSF", Help: "FWHM of the Gaussian PSF that mean, samples and errors are shown at; below the data's own resolution the prior decides"})
-	if about, _ := deconv.Method(b.d.Get(Method)).About(); !about.Samples {
+	method := deconv.Method(b.d.Get(Method))
+	if method.Tiles() {
+		b.add(Field{ID: Tile, Label: "Tiles", Unit: "px", Blank: "automatic", Help: "side of overlapping tiles, 128 to 4096; automatic: one grid, or tiles where that does not fit into memory"})
+	}
+	if about, _ := method.About(); !about.Samples {
 		return
 	}
 	b.add(Field{ID: Samples, Label: "Samples", Help: "independent draws from the posterior; 64 give standard deviations to 9 %"})

@@ -43,6 +43,7 @@ const (
 	Budget       ID = "budget"
 	Strength     ID = "strength"
 	Resolution   ID = "resolution"
+	Tile         ID = "tile"
 	Spectrum     ID = "prior.spectrum"
 	SpectrumFile ID = "prior.file"
 	Iterations   ID = "rl.iterations"
@@ -115,7 +116,7 @@ func StepFor(id ID) Step {
 		return StepPSF
 	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise:
 		return StepPrior
-	case Samples, Seed, Resolution:
+	case Samples, Seed, Resolution, Tile:
 		return StepDraw
 	}
 	return StepNoise
