@@ -16,7 +16,7 @@ type paneParts struct {
 	title   label
 	busy    label
 	message *widget.Label
-	focus   *canvas.Rectangle
+	focus   [4]*canvas.Rectangle // its sides: a frame of one piece would be painted all over, pixel by pixel
 	all     []fyne.CanvasObject
 }
 
@@ -59,12 +59,10 @@ func (v *ImageView) CreateRenderer() fyne.WidgetRenderer {
 		title:   newLabel(),
 		busy:    newLabel(),
 		message: widget.NewLabel(""),
-		focus:   canvas.NewRectangle(color.Transparent),
 	}
 	p.raster.ScaleMode = canvas.ImageScalePixels
 	p.message.Alignment, p.message.Wrapping = fyne.TextAlignCenter, fyne.TextWrapWord
 	p.message.Importance = widget.LowImportance
-	p.focus.StrokeWidth = 1
 	p.all = append(p.all, p.raster)
 	for i := range p.cross {
 		p.cross[i] = canvas.NewLine(crosshairColour)
@@ -72,7 +70,11 @@ func (v *ImageView) CreateRenderer() fyne.WidgetRenderer {
 		p.cross[i].Hidden = true
 		p.all = append(p.all, p.cross[i])
 	}
-	p.all = append(p.all, p.title.plate, p.title.text, p.busy.plate, p.busy.text, p.message, p.focus)
+	p.all = append(p.all, p.title.plate, p.title.text, p.busy.plate, p.busy.text, p.message)
+	for i := range p.focus {
+		p.focus[i] = canvas.NewRectangle(color.Transparent)
+		p.all = append(p.all, p.focus[i])
+	}
 	v.parts = p
 	p.sync(v)
 	return &paneRenderer{paneParts: p, v: v}
@@ -91,7 +93,10 @@ func (r *paneRenderer) MinSize() fyne.Size { return fyne.NewSize(64, 48) }
 
 func (r *paneRenderer) Layout(size fyne.Size) {
 	r.raster.Resize(size)
-	r.focus.Resize(size)
+	for i, side := range [4][4]float32{{0, 0, size.Width, 1}, {0, size.Height - 1, size.Width, 1}, {0, 0, 1, size.Height}, {size.Width - 1, 0, 1, size.Height}} {
+		r.focus[i].Move(fyne.NewPos(side[0], side[1]))
+		r.focus[i].Resize(fyne.NewSize(side[2], side[3]))
+	}
 	r.title.move(6, 6)
 	r.busy.move(6, size.Height-r.busy.text.MinSize().Height-10)
 	r.message.Resize(fyne.NewSize(size.Width, r.message.MinSize().Height)) // the height follows from the width
@@ -127,9 +132,9 @@ func (p *paneParts) sync(v *ImageView) {
 		p.message.SetText(message)
 	}
 	p.message.Hidden = message == ""
-	p.focus.StrokeColor = color.Transparent
-	if v.focused {
-		p.focus.StrokeColor = theme.ColorForWidget(theme.ColorNamePrimary, v)
+	for _, side := range p.focus {
+		side.FillColor = theme.ColorForWidget(theme.ColorNamePrimary, v)
+		side.Hidden = !v.focused
 	}
 }
 

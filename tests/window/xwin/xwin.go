@@ -308,14 +308,12 @@ func (a *App) Drag(x0, y0, x1, y1, steps int, pause time.Duration) error {
 	if _, err := a.d.Do("xdotool", "mousedown", "1"); err != nil {
 		return err
 	}
+	var moves []string // of one program: a thousand starts would be measured with the window
 	for i := 1; i <= steps; i++ {
 		x, y := x0+(x1-x0)*i/steps, y0+(y1-y0)*i/steps
-		if _, err := a.d.Do("xdotool", "mousemove", strconv.Itoa(x), strconv.Itoa(y)); err != nil {
-			return err
-		}
-		time.Sleep(pause)
+		moves = append(moves, "mousemove", strconv.Itoa(x), strconv.Itoa(y), "sleep", fmt.Sprintf("%.3f", pause.Seconds()))
 	}
-	_, err := a.d.Do("xdotool", "mouseup", "1")
+	_, err := a.d.Do("xdotool", append(moves, "mouseup", "1")...)
 	return err
 }
 
@@ -344,6 +342,40 @@ func (a *App) CPU() time.Duration {
 	}
 	const perSecond = 100 // USER_HZ
 	return time.Duration(ticks) * time.Second / perSecond
+}
+
+// Times is the processor time of a program by what its threads are for.
+type Times struct {
+	Window   time.Duration // the window's own thread
+	GL       time.Duration // those that draw in software for it
+	Computed time.Duration // all others: what runs compute, files, the collector of garbage
+}
+
+// Sub is what was used since an earlier look.
+func (t Times) Sub(u Times) Times {
+	return Times{t.Window - u.Window, t.GL - u.GL, t.Computed - u.Computed}
+}
+
+// Times looks at every thread there is, in /proc; those that ended are not counted.
+func (a *App) Times() Times {
+	pid := strconv.Itoa(a.cmd.Process.Pid)
+	var t Times
+	tasks, _ := filepath.Glob("/proc/" + pid + "/task/*")
+	for _, task := range tasks {
+		name, _ := os.ReadFile(task + "/comm")
+		text, _ := os.ReadFile(task + "/schedstat") // nanoseconds on a processor, and two more numbers
+		used, _, _ := strings.Cut(string(text), " ")
+		ns, _ := strconv.ParseInt(used, 10, 64)
+		switch d := time.Duration(ns); {
+		case filepath.Base(task) == pid:
+			t.Window += d
+		case strings.HasPrefix(string(name), "llvmpipe"):
+			t.GL += d
+		default:
+			t.Computed += d
+		}
+	}
+	return t
 }
 
 // Peak is the most memory that the program has had, in bytes, from /proc.
