@@ -246,7 +246,7 @@ func carryOut(ctx context.Context, e *Env, r recipe.Recipe, o outputFlags) error
 	defer closeDevices(dev)
 	s := session.NewOn(dev)
 	defer s.Close()
-	s.KeepStates()
+	s.KeepStates(session.StatesOfStopped)
 	run, err := startOrResume(ctx, s, r, o.resume)
 	if err != nil {
 		return err
@@ -293,7 +293,7 @@ func startOrResume(ctx context.Context, s *session.Session, r recipe.Recipe, res
 
 // keepState writes what a cancelled run has found and says so; err is what ended it.
 func keepState(e *Env, run *session.Run, out string, err error) error {
-	st := run.State()
+	st := run.TakeState()
 	if st == nil || !errors.Is(err, session.ErrCancelled) {
 		return err
 	}

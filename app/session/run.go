@@ -132,6 +132,7 @@ type work struct {
 	sum      *summary.Summary
 	total    int       // samples or iterations
 	keep     int       // samples
+	had      int       // samples at the first step
 	began    time.Time // of the first step
 	lastSnap time.Time
 	snapCost time.Duration
@@ -172,7 +173,7 @@ func (r *Run) carryOut(ctx context.Context) error {
 		w.dev = to
 		err = r.compute(ctx, w)
 	}
-	r.keepState(w)
+	r.keepState(w, err == nil)
 	if err != nil && w.sum != nil && (w.sum.Draws() > 0 || !w.sum.Mean().Empty()) {
 		_ = r.snapshot(w, false) // keep what is there; err says why it ended
 	}
@@ -267,8 +268,8 @@ func (r *Run) iterate(ctx context.Context, w *work) error {
 	if !w.draws {
 		phase, opt.Steps = PhaseIterate, w.total
 	}
-	r.setPhase(phase)
-	w.began = time.Now()
+	w.began, w.had = time.Now(), w.sum.Draws()
+	r.update(Progress, func(s *Status) { s.Phase, s.Done = phase, w.had })
 	x0, err := w.lastEstimate()
 	if err != nil {
 		return err
@@ -314,8 +315,8 @@ func (r *Run) report(w *work, step solvers.Step, first, done int) {
 			}
 			return
 		}
-		if done > 0 {
-			each := time.Since(w.began) / time.Duration(done)
+		if drawn := done - w.had; drawn > 0 {
+			each := time.Since(w.began) / time.Duration(drawn)
 			s.Left = each * time.Duration(w.total-done)
 		}
 	})

@@ -23,7 +23,7 @@ type Session struct {
 	dev     engine.Device
 	devices Devices
 
-	keepStates bool // before the first run
+	states States // that runs leave
 
 	mu     sync.Mutex
 	subs   map[int]func(Event)

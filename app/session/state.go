@@ -12,6 +12,7 @@ import (
 	"reflect"
 
 	"limpid/app/recipe"
+	"limpid/solvers/summary"
 )
 
 // State is how far a run came: enough to go on with the same samples, bit for bit, as
@@ -31,22 +32,38 @@ const stateVersion = "limpid state 1\n"
 // ErrState marks a saved state that cannot be read or is of another run.
 var ErrState = errors.New("the run cannot go on from this state")
 
-// KeepStates makes runs that begin afterwards leave a State, which takes as much memory as
-// their samples again.
-func (s *Session) KeepStates() { s.keepStates = true }
+// States says which runs leave a State.
+type States int
 
-// State is where a run that has ended stood; nil where it drew nothing, has not ended, or
-// states are not kept.
-func (r *Run) State() *State {
+// The default is none.
+const (
+	NoStates        States = iota
+	StatesOfStopped        // of runs that were cancelled or failed
+	StatesOfAll            // of complete runs too: more samples may be asked for
+)
+
+// KeepStates makes runs that begin afterwards leave a State, which takes a little more
+// memory than their samples again; a run for which that is not free leaves none.
+func (s *Session) KeepStates(of States) { s.states = of }
+
+// TakeState is where a run that has ended stood, which the run forgets; nil where it drew
+// nothing, has not ended, or its state is not kept.
+func (r *Run) TakeState() *State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.state
+	st := r.state
+	r.state = nil
+	return st
 }
 
-// keepState makes State of what a run holds when it ends. Estimates without draws are not
-// worth going on with.
-func (r *Run) keepState(w *work) {
-	if !r.s.keepStates || !w.draws || w.sum == nil || w.problem == nil || w.sum.Draws() == 0 {
+// keepState makes the State of what a run holds when it ends. Estimates without draws are
+// not worth going on with.
+func (r *Run) keepState(w *work, complete bool) {
+	if r.s.states == NoStates || complete && r.s.states != StatesOfAll || !w.draws || w.sum == nil || w.problem == nil || w.sum.Draws() == 0 {
+		return
+	}
+	const copies = 4 // the encoder's, and what a buffer that grows holds twice
+	if copies*summary.Memory(w.problem.Grid, r.summaryOptions(min(w.keep, w.sum.Draws()))) > freeMemory() {
 		return
 	}
 	var b bytes.Buffer

@@ -18,7 +18,7 @@ import (
 // stopAt runs a recipe and cancels it once it has drawn.
 func stopAt(t *testing.T, s *session.Session, r recipe.Recipe, draws int) *session.State {
 	t.Helper()
-	s.KeepStates()
+	s.KeepStates(session.StatesOfAll)
 	run, err := s.Start(context.Background(), r)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func stopAt(t *testing.T, s *session.Session, r recipe.Recipe, draws int) *sessi
 	})
 	defer cancel()
 	err = run.Wait()
-	st := run.State()
+	st := run.TakeState()
 	if st == nil {
 		t.Fatalf("no state after %v", err)
 	}

@@ -137,6 +137,7 @@ var keysHelp = [][2]string{
 	{"F2, F3, F4", "deconvolve, deblend, mass map"},
 	{"Ctrl+O", "open images or recipes"},
 	{"Ctrl+R", "run the recipe; queue it while another runs"},
+	{"Ctrl+Shift+R", "go on with a run that was cancelled"},
 	{"Esc", "close a dialog; cancel the run and keep what is there; dismiss a notice"},
 	{"Ctrl+E", "export the result"},
 	{"Ctrl+S, Ctrl+Shift+S", "save the recipe, the project"},

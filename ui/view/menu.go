@@ -26,6 +26,7 @@ type menu struct {
 	close  *fyne.MenuItem
 	run    *fyne.MenuItem
 	cancel *fyne.MenuItem
+	goOn   *fyne.MenuItem
 	meas   *fyne.MenuItem
 	region *fyne.MenuItem
 	panes  []*fyne.MenuItem
@@ -108,6 +109,7 @@ func newMenu(w *Window) *menu {
 
 	x.run = item("Run", fyne.KeyR, ctrl, free(w.run))
 	x.cancel = item("Cancel run", fyne.KeyPeriod, ctrl, func() { w.cancel() })
+	x.goOn = item("Go on with the run", fyne.KeyR, ctrl|fyne.KeyModifierShift, free(func() { m.GoOn(m.Entry()) }))
 	x.meas = item("Measure PSF, noise and sky again", fyne.KeyM, ctrl, free(m.Measure))
 	x.region = item("Cut-out: what is in view", fyne.KeyU, ctrl, free(w.useInView))
 	analyse := x.analyseMenu(free)
@@ -142,7 +144,7 @@ func (x *menu) editMenu(free func(func()) func()) *fyne.Menu {
 
 func (x *menu) analyseMenu(free func(func()) func()) *fyne.Menu {
 	w, m := x.w, x.w.m
-	a := menuOf("Analyse", x.run, x.cancel, fyne.NewMenuItemSeparator(), x.meas, x.region, fyne.NewMenuItemSeparator())
+	a := menuOf("Analyse", x.run, x.cancel, x.goOn, fyne.NewMenuItemSeparator(), x.meas, x.region, fyne.NewMenuItemSeparator())
 	for k, name := range dock.Names {
 		it := item(name, fyne.KeyName(rune('1'+k)), ctrl, free(func() { w.page(k) }))
 		x.pages = append(x.pages, it)
@@ -218,6 +220,7 @@ func (x *menu) update() {
 		{x.close, hasFile},
 		{x.run, can},
 		{x.cancel, cancel},
+		{x.goOn, here && m.Entry() != nil && m.Entry().CanGoOn()},
 		{x.meas, hasFile},
 		{x.region, hasFile},
 		{x.undo, undo},

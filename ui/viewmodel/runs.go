@@ -26,7 +26,8 @@ type Entry struct {
 	Origin  [2]int          // of a cut-out in the file's image
 	Written []string        // files it was exported to
 
-	run *session.Run
+	run   *session.Run
+	state *session.State // of a run that stopped early: it can go on
 }
 
 // Running says whether it is under way.
@@ -71,17 +72,42 @@ func (m *Model) Run() {
 		return
 	}
 	if m.active != nil {
-		m.queue = append(m.queue, queued{f, r})
+		m.queue = append(m.queue, queued{file: f, recipe: r})
 		m.changed(Running)
 		return
 	}
 	m.start(f, r, true)
 }
 
+// CanGoOn says whether the run stopped early and can go on with the samples it has.
+func (e *Entry) CanGoOn() bool { return e.state != nil && !e.Running() }
+
+// GoOn goes on with a run that stopped early, with the same samples as if it had not; while
+// another runs it is queued.
+func (m *Model) GoOn(e *Entry) {
+	if e == nil || !e.CanGoOn() || slices.ContainsFunc(m.queue, func(q queued) bool { return q.entry == e }) {
+		return
+	}
+	if m.active != nil {
+		m.queue = append(m.queue, queued{file: e.File, entry: e})
+		m.changed(Running)
+		return
+	}
+	run, err := m.ses.Resume(m.ctx, e.state, 0)
+	if err != nil {
+		m.fail(err)
+		return
+	}
+	e.run, e.Status, e.Problem, e.Written = run, run.Status(), nil, nil
+	m.active = e
+	m.changed(Files | Running | Recipe)
+}
+
 // queued is a run that waits for its turn.
 type queued struct {
 	file   *File
 	recipe recipe.Recipe
+	entry  *Entry // to go on with; nil: a run from the beginning
 }
 
 // Queued is how many runs wait.
@@ -98,8 +124,12 @@ func (m *Model) next() {
 	for m.active == nil && len(m.queue) > 0 {
 		q := m.queue[0]
 		m.queue = m.queue[1:]
-		if slices.Contains(m.files, q.file) {
+		switch {
+		case !slices.Contains(m.files, q.file):
+		case q.entry == nil:
 			m.start(q.file, q.recipe, false)
+		case slices.Contains(q.file.Results, q.entry):
+			m.GoOn(q.entry)
 		}
 	}
 }
@@ -148,7 +178,7 @@ func (m *Model) follow() {
 	}
 	e.Status = e.run.Status()
 	change := Running
-	if res := e.run.Result(); res != e.Result {
+	if res := e.run.Result(); res != nil && res != e.Result {
 		e.Result = res
 		if m.entry == e {
 			m.band = min(m.band, max(0, m.bands()-1))
@@ -164,6 +194,11 @@ func (m *Model) follow() {
 
 func (m *Model) ended(e *Entry) {
 	m.active = nil
+	if st := e.run.TakeState(); st != nil || e.run.Err() == nil {
+		e.state = st
+	} else if e.state != nil { // it ended before its first sample, and can go on from where it stopped before
+		e.Status.Done, e.Status.Total = e.state.Draws, e.Recipe.Draw.Samples
+	}
 	if err := e.run.Err(); err != nil {
 		p := inWords(session.Problem(err))
 		if e.Status.Phase == session.PhaseCanceled {

@@ -103,6 +103,50 @@ func TestRun_Cancelled_KeepsWhatIsThere(t *testing.T) {
 	}
 }
 
+func TestGoOn_CancelledRun_EndsWithTheSamplesOfAnUninterruptedOne(t *testing.T) {
+	b := newBench(t)
+	b.ses.KeepStates(session.StatesOfStopped)
+	b.open(writeImage(t, "a.fits", 1, 96, 96))
+	b.Set(form.Samples, "400")
+	b.Run()
+	e := b.Active()
+	b.until("a few samples", func() bool { return e.Result != nil && e.Result.Draws > 3 })
+	if e.CanGoOn() {
+		t.Error("can go on while it runs")
+	}
+	b.Cancel()
+	b.until("the run to end", func() bool { return b.Active() == nil })
+	if !e.CanGoOn() || e.Status.Done < 3 || e.Status.Done >= 400 {
+		t.Fatalf("after %d samples it can go on: %v", e.Status.Done, e.CanGoOn())
+	}
+	kept := e.Status.Done
+	b.GoOn(e)
+	if b.Active() != e || e.Problem != nil || e.Result == nil || len(b.File().Results) != 1 {
+		t.Fatalf("active %v, problem %v, result kept %v, %d results", b.Active() == e, e.Problem, e.Result != nil, len(b.File().Results))
+	}
+	b.Cancel() // perhaps before the first sample
+	b.until("the run to end again", func() bool { return b.Active() == nil })
+	if !e.CanGoOn() || e.Status.Done < kept || e.Status.Total != 400 {
+		t.Fatalf("cancelled twice, %d of %d samples are kept, before %d; it can go on: %v", e.Status.Done, e.Status.Total, kept, e.CanGoOn())
+	}
+	b.Run() // another, which it waits for
+	whole := b.Active()
+	b.GoOn(e)
+	b.GoOn(e)
+	if b.Queued() != 1 {
+		t.Errorf("%d runs wait", b.Queued())
+	}
+	b.until("both to end", func() bool { return b.Active() == nil && b.Queued() == 0 })
+	if e.CanGoOn() || e.Problem != nil || e.Result.Draws != 400 || !e.Result.Complete {
+		t.Fatalf("can go on: %v, problem %v, %d samples, complete: %v", e.CanGoOn(), e.Problem, e.Result.Draws, e.Result.Complete)
+	}
+	for i, v := range whole.Result.Mean.Pix {
+		if v != e.Result.Mean.Pix[i] {
+			t.Fatalf("pixel %d of the mean is %g, uninterrupted %g", i, e.Result.Mean.Pix[i], v)
+		}
+	}
+}
+
 func TestCutoutResult_Readout_GivesPixelsOfTheFile(t *testing.T) {
 	b := newBench(t)
 	b.open(writeImage(t, "a.fits", 1, 64, 80))

@@ -84,6 +84,7 @@ func run(o options) {
 	defer dev.Main.Close()
 	ses := session.NewOn(dev)
 	defer ses.Close()
+	ses.KeepStates(session.StatesOfStopped)
 	w := view.New(app.NewWithID("io.limpid.Limpid"), view.Options{
 		Session: ses, Store: st, Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames), Recovery: recovery(),
 	})

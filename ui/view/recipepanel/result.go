@@ -22,6 +22,7 @@ type resultCard struct {
 	rows     *part.Rows
 	notes    []*part.Note
 	found    *fyne.Container
+	goOn     *control.Button
 	export   *control.Button
 	written  *control.Text
 	box      *fyne.Container
@@ -37,10 +38,11 @@ func newResultCard(m *viewmodel.Model, act Actions) *resultCard {
 	c.sentence = control.NewText("", theme.SizeNameCaptionText, "")
 	c.rows, c.found = part.NewRows(), control.NewColumn(5, 0)
 	c.export = control.NewButton("Export …", "write FITS, figure, recipe and references (Ctrl+E)", theme.DocumentSaveIcon(), act.Export)
+	c.goOn = control.NewButton("Go on", "draw the samples that are missing (Ctrl+Shift+R)", theme.MediaPlayIcon(), func() { m.GoOn(m.Entry()) })
 	c.written = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	head := control.NewColumn(1, 0, c.title, c.state)
 	top := &fyne.Container{Layout: part.MarkLayout{}, Objects: []fyne.CanvasObject{c.mark, head}}
-	inner := control.NewColumn(7, 0, c.sentence, c.rows.Object(), c.found, container.NewHBox(c.export), c.written)
+	inner := control.NewColumn(7, 0, c.sentence, c.rows.Object(), c.found, container.NewHBox(c.goOn, c.export), c.written)
 	c.box = control.NewColumn(0, 0, control.Inset(10, 9, 8, 6, top), control.Inset(32, 0, 10, 7, inner))
 	return c
 }
@@ -75,6 +77,7 @@ func (c *resultCard) update() {
 	c.sentence.Hidden = sentence == ""
 	c.rows.Set(rows)
 	c.showNotes(e)
+	c.goOn.Hidden = !e.CanGoOn()
 	c.export.Hidden = e.Result == nil || e.Running()
 	c.written.Hidden = len(e.Written) == 0
 	if n := len(e.Written); n > 0 {
