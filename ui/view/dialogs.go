@@ -31,6 +31,7 @@ type modal struct {
 	changed func()               // the export changed
 	key     func(*fyne.KeyEvent) // keys nobody else used
 	closed  func()
+	leaving bool // the window closes when exports have ended
 }
 
 // open shows a dialog of a width with a title, a content as high as it needs, and
@@ -157,6 +158,18 @@ func (w *Window) aboutDialog() {
 	d := w.open("Limpid", 460, control.NewText(text, "", ""), ok)
 	ok.OnTapped = d.close
 	w.win.Canvas().Focus(ok)
+}
+
+// confirmQuitLater lets an export end before the window does, which then asks about what
+// else would be lost.
+func (w *Window) confirmQuitLater() {
+	stay := control.NewButton("Stay", "", nil, nil)
+	quit := control.NewButton("Quit at once", "", nil, w.close)
+	quit.Importance = fynewidget.DangerImportance
+	d := w.open("Quit Limpid?", 420, control.NewText("An export is under way. The window closes when its files are written.", "", ""), stay, quit)
+	d.leaving = true
+	stay.OnTapped = d.close
+	w.win.Canvas().Focus(stay)
 }
 
 // confirmQuit asks before results that are not on disk are lost.

@@ -461,6 +461,11 @@ func (w *Window) busy() (running bool, unsaved int) {
 	return running, unsaved
 }
 
+// exporting says whether files are being written anywhere.
+func (w *Window) exporting() bool {
+	return w.m.Exporting().Busy || w.spaces.lens != nil && w.spaces.lens.Exporting().Busy || w.spaces.blend != nil && w.spaces.blend.Exporting().Busy
+}
+
 func (w *Window) closeSpaces() {
 	if w.spaces.lens != nil {
 		w.spaces.lens.Close()

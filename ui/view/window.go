@@ -231,6 +231,9 @@ func (w *Window) update(c viewmodel.Change) {
 	if has(viewmodel.Exports) && w.modal != nil && w.modal.changed != nil {
 		w.modal.changed()
 	}
+	if w.modal != nil && w.modal.leaving && !w.exporting() {
+		w.quit()
+	}
 }
 
 func show(o fyne.CanvasObject, on bool) {
@@ -330,6 +333,10 @@ func (w *Window) quit() {
 	running, unsaved := w.busy()
 	if w.modal != nil {
 		w.modal.close()
+	}
+	if w.exporting() {
+		w.confirmQuitLater()
+		return
 	}
 	if !running && unsaved == 0 {
 		w.close()

@@ -3,6 +3,7 @@ package view
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ import (
 // the test pumps it.
 type bench struct {
 	*Window
+	ses    *session.Session
 	t      *testing.T
 	posted chan func()
 }
@@ -37,7 +39,7 @@ func newBench(t *testing.T) *bench {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dev := cpu.New(cpu.Options{Workers: 1})
 	ses := session.New(dev)
-	b := &bench{t: t, posted: make(chan func(), 10000)}
+	b := &bench{t: t, ses: ses, posted: make(chan func(), 10000)}
 	b.Window = New(test.NewTempApp(t), Options{
 		Session: ses, Store: store.OpenFile(filepath.Join(t.TempDir(), "window.json")),
 		Post: func(f func()) { b.posted <- f },
@@ -317,6 +319,58 @@ func TestQuit_UnsavedResult_Asks(t *testing.T) {
 	b.key(&fyne.KeyEvent{Name: fyne.KeyEscape})
 	if b.modal != nil {
 		t.Error("Escape does not stay")
+	}
+}
+
+func TestQuit_DuringAnExport_WaitsForItsFiles(t *testing.T) {
+	b := finished(t)
+	e := b.m.Entry()
+	p := b.m.Plan(e)
+	p.Dir = t.TempDir()
+	b.m.Export(e, p)
+	b.quit()
+	if b.modal == nil || b.says(b.modal.pop.Content, "not exported") || !b.says(b.modal.pop.Content, "under way") {
+		t.Fatal("does not say that an export is under way")
+	}
+	b.key(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if b.modal != nil {
+		t.Fatal("Escape does not stay")
+	}
+	b.until("the export", func() bool { return !b.exporting() })
+	b.m.Export(e, p)
+	b.quit()
+	closed := false
+	b.win.SetOnClosed(func() { closed = true })
+	b.until("the window to close", func() bool { return closed })
+	if len(e.Written) == 0 || b.modal != nil {
+		t.Errorf("closed with %d files written, dialog %v", len(e.Written), b.modal != nil)
+	}
+}
+
+func TestGoOn_CancelledRun_IsOfferedBesideItsResult(t *testing.T) {
+	b := opened(t)
+	b.ses.KeepStates(session.StatesOfStopped)
+	b.m.Set(form.Cutout, "60:124,60:124")
+	b.m.Set(form.Samples, "300")
+	b.m.Run()
+	e := b.m.Active()
+	offered := func() bool { return slices.Contains(texts(b.panel.Object(), true), "Go on") }
+	b.until("a few samples", func() bool { return e.Result != nil && e.Result.Draws > 3 })
+	if offered() || !b.menu.goOn.Disabled {
+		t.Error("offered while it runs")
+	}
+	b.m.Cancel()
+	b.until("the run to end", func() bool { return b.m.Active() == nil })
+	if !offered() || b.menu.goOn.Disabled {
+		t.Fatalf("not offered after it was cancelled: %q", texts(b.panel.Object(), true))
+	}
+	b.menu.goOn.Action()
+	if b.m.Active() != e || offered() {
+		t.Fatal("does not go on")
+	}
+	b.until("the run to end", func() bool { return b.m.Active() == nil })
+	if offered() || !b.menu.goOn.Disabled || e.Result.Draws != 300 {
+		t.Errorf("offered after it ended: %v; %d samples", offered(), e.Result.Draws)
 	}
 }
 
