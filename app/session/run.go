@@ -96,8 +96,6 @@ func (r *Run) update(kind EventKind, change func(*Status)) {
 	r.s.publish(Event{Kind: kind, Run: r, Rev: rev})
 }
 
-func (r *Run) setPhase(p Phase) { r.update(Progress, func(s *Status) { s.Phase = p }) }
-
 // loop carries the recipe out and ends the run.
 func (r *Run) loop(ctx context.Context) {
 	r.update(Started, nil)
