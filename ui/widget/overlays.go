@@ -8,34 +8,32 @@ import (
 
 // Markers rings places of an image: the stars a PSF was measured from, a
 // catalogue. Positions are pixels of the image. Where thousands are in sight the
-// rings get smaller, as they would cover the picture (and take long to draw).
+// rings get smaller, and then dots, as they would cover the picture (and take long to
+// draw).
 type Markers struct {
 	Points [][2]float64
 	Radius float64 // Fyne units; 0: 7
 	Colour color.RGBA
 }
 
-// Draw rings every point in sight.
+// Draw marks every point in sight.
 func (m Markers) Draw(p *Pen) {
 	r := m.Radius
 	if r == 0 {
 		r = 7
 	}
-	w, h := p.Size()
-	seen := 0
+	const width = 1.4
+	p.marks = p.marks[:0]
 	for _, q := range m.Points {
-		if x, y := p.At(q[0], q[1]); x >= 0 && y >= 0 && x < w && y < h {
-			seen++
-		}
+		p.mark(q[0], q[1], (r+width+1)*p.scale)
 	}
-	switch {
-	case seen > 20000:
-		r = min(r, 2)
-	case seen > 3000:
-		r = min(r, 3.5)
-	}
-	for _, q := range m.Points {
-		p.Ring(q[0], q[1], r, 1.4, m.Colour)
+	switch n := len(p.marks); {
+	case n > 20000:
+		p.dots(m.Colour)
+	case n > 3000:
+		p.rings(min(r, 3.5), width, m.Colour)
+	default:
+		p.rings(r, width, m.Colour)
 	}
 }
 

@@ -28,7 +28,8 @@ type Pen struct {
 	scale float64
 	faces map[float64]font.Face
 	stamp map[stampKey]*stamp
-	plain bool // letters without a seam: on a plain ground
+	marks []spot // being drawn; the memory is used again
+	plain bool   // letters without a seam: on a plain ground
 }
 
 // begin aims the pen at a picture. Letters and stamps of the same screen scale are
@@ -47,6 +48,9 @@ func (p *Pen) View() figure.View { return p.view }
 func (p *Pen) Size() (w, h float64) {
 	return float64(p.dst.Rect.Dx()) / p.scale, float64(p.dst.Rect.Dy()) / p.scale
 }
+
+// PerPixel is the side of an image pixel in Fyne units.
+func (p *Pen) PerPixel() float64 { return p.view.Zoom / p.scale }
 
 // At maps image pixels to Fyne units from the picture's upper left corner.
 func (p *Pen) At(x, y float64) (px, py float64) {
@@ -142,30 +146,59 @@ func mix(pix []byte, c color.RGBA, a uint32) {
 	pix[2] = uint8((uint32(c.B)*a + uint32(pix[2])*(255-a) + 127) / 255)
 }
 
-// Ring is a circle of constant size around a place of the image. Rings of the
-// same look are drawn from one stamp: a hundred thousand of them take
-// tens of milliseconds.
+// Ring is a circle of constant size around a place of the image.
 func (p *Pen) Ring(x, y, radius, width float64, c color.RGBA) {
+	p.marks = p.marks[:0]
+	p.mark(x, y, (radius+width+1)*p.scale)
+	p.rings(radius, width, c)
+}
+
+// spot is a pixel of the picture, by column and row.
+type spot struct{ x, y int32 }
+
+// mark notes the pixel of a place of the image, unless it lies further than reach
+// beside the picture.
+func (p *Pen) mark(x, y, reach float64) {
 	sx, sy := p.view.Screen(p.dst.Rect.Dx(), p.dst.Rect.Dy(), x, y)
-	reach := (radius + width + 1) * p.scale
-	if !(sx > -reach && sy > -reach && sx < float64(p.dst.Rect.Dx())+reach && sy < float64(p.dst.Rect.Dy())+reach) {
-		return
+	if sx > -reach && sy > -reach && sx < float64(p.dst.Rect.Dx())+reach && sy < float64(p.dst.Rect.Dy())+reach {
+		p.marks = append(p.marks, spot{int32(math.Floor(sx)), int32(math.Floor(sy))})
 	}
+}
+
+// rings draws what was marked as rings of one look, from one stamp.
+func (p *Pen) rings(radius, width float64, c color.RGBA) {
 	key := stampKey{radius, width}
 	s := p.stamp[key]
 	if s == nil {
 		s = newStamp(radius*p.scale, max(1, width*p.scale))
 		p.stamp[key] = s
 	}
-	ox, oy := int(math.Floor(sx))-s.half, int(math.Floor(sy))-s.half
-	if ox >= 0 && oy >= 0 && ox+2*s.half < p.dst.Rect.Dx() && oy+2*s.half < p.dst.Rect.Dy() {
-		s.put(p.dst.Pix[oy*p.dst.Stride+4*ox:], p.dst.Stride, c)
-		return
+	w, h := p.dst.Rect.Dx(), p.dst.Rect.Dy()
+	for _, m := range p.marks {
+		ox, oy := int(m.x)-s.half, int(m.y)-s.half
+		if ox >= 0 && oy >= 0 && ox+2*s.half < w && oy+2*s.half < h {
+			s.put(p.dst.Pix[oy*p.dst.Stride+4*ox:], p.dst.Stride, c)
+			continue
+		}
+		for _, d := range s.dots {
+			if px, py := ox+int(d.x), oy+int(d.y); px >= 0 && py >= 0 && px < w && py < h {
+				mix(p.dst.Pix[py*p.dst.Stride+4*px:], c, uint32(d.cover)*uint32(c.A)/255)
+			}
+		}
 	}
-	for _, d := range s.dots {
-		px, py := ox+int(d.x), oy+int(d.y)
-		if px >= 0 && py >= 0 && px < p.dst.Rect.Dx() && py < p.dst.Rect.Dy() {
-			mix(p.dst.Pix[py*p.dst.Stride+4*px:], c, uint32(d.cover)*uint32(c.A)/255)
+}
+
+// dots draws what was marked as opaque squares, for so many that rings would cover each other.
+func (p *Pen) dots(c color.RGBA) {
+	ink := uint32(c.R) | uint32(c.G)<<8 | uint32(c.B)<<16 | 0xff000000
+	side := int32(max(2, math.Round(2*p.scale)))
+	w, h := int32(p.dst.Rect.Dx()), int32(p.dst.Rect.Dy())
+	for _, m := range p.marks {
+		x0, x1 := max(0, m.x-side/2), min(w, m.x-side/2+side)
+		for y := max(0, m.y-side/2); y < min(h, m.y-side/2+side); y++ {
+			for x := x0; x < x1; x++ {
+				binary.LittleEndian.PutUint32(p.dst.Pix[int(y)*p.dst.Stride+4*int(x):], ink)
+			}
 		}
 	}
 }
@@ -211,21 +244,38 @@ func newStamp(radius, width float64) *stamp {
 	return s
 }
 
-// Circle is a circle whose radius is given in image pixels.
+// Circle is a circle whose radius is given in image pixels. Only the pixels of its line
+// are looked at, row by row.
 func (p *Pen) Circle(x, y, radius, width float64, c color.RGBA) {
-	cx, cy := p.At(x, y)
-	r := radius * p.view.Zoom / p.scale
-	w, h := p.Size()
-	if !(cx+r > 0 && cy+r > 0 && cx-r < w && cy-r < h && r < 1e6) {
+	k := p.scale
+	w, h := p.dst.Rect.Dx(), p.dst.Rect.Dy()
+	cx, cy := p.view.Screen(w, h, x, y)
+	r, half := math.Abs(radius)*p.view.Zoom, max(0.5, width*k/2)
+	out := r + half + 0.5
+	if !(cx+out > 0 && cy+out > 0 && cx-out < float64(w) && cy-out < float64(h) && r < 1e6) {
 		return
 	}
-	n := min(720, max(12, int(r*p.scale)))
-	px, py := cx+r, cy
-	for i := 1; i <= n; i++ {
-		sin, cos := math.Sincos(2 * math.Pi * float64(i) / float64(n))
-		qx, qy := cx+r*cos, cy+r*sin
-		p.Stroke(px, py, qx, qy, width, c)
-		px, py = qx, qy
+	in := r - half - 0.5
+	for py := max(0, int(cy-out-0.5)); py <= min(h-1, int(cy+out-0.5)+1); py++ {
+		dy := float64(py) + 0.5 - cy
+		if math.Abs(dy) >= out {
+			continue
+		}
+		reach, hole := math.Sqrt(out*out-dy*dy), 0.0
+		if in > math.Abs(dy) {
+			hole = math.Sqrt(in*in - dy*dy)
+		}
+		p.arc(py, cx-reach, cx-hole, cx, dy, r, half, c)
+		p.arc(py, cx+hole, cx+reach, cx, dy, r, half, c)
+	}
+}
+
+// arc draws what a row has of a circle's line, where centres of pixels lie from x0 to below x1.
+func (p *Pen) arc(py int, x0, x1, cx, dy, r, half float64, c color.RGBA) {
+	lo, hi := max(0, int(math.Ceil(x0-0.5))), min(p.dst.Rect.Dx()-1, int(math.Ceil(x1-0.5))-1)
+	for px := lo; px <= hi; px++ {
+		dx := float64(px) + 0.5 - cx
+		p.blend(px, py, c, min(1, half+0.5-math.Abs(math.Sqrt(dx*dx+dy*dy)-r)))
 	}
 }
 

@@ -263,8 +263,11 @@ func (s shapes) Draw(p *widget.Pen) {
 		if i == s.chosen {
 			width = 2.2
 		}
+		if !inSight(p, x) {
+			continue
+		}
 		outline(p, x, width, s.colour[i])
-		if s.text[i] != "" && len(x.Points) > 0 {
+		if s.text[i] != "" {
 			tx, ty := p.At(x.Points[0][0], x.Points[0][1])
 			p.Text(s.text[i], tx, ty-6, 11, s.colour[i])
 		}
@@ -276,10 +279,27 @@ func (s shapes) Draw(p *widget.Pen) {
 	}
 }
 
-func outline(p *widget.Pen, s regions.Shape, width float64, c color.RGBA) {
+// inSight says whether anything of a shape may be, its text included.
+func inSight(p *widget.Pen, s regions.Shape) bool {
 	if len(s.Points) == 0 {
-		return
+		return false
 	}
+	size := 0.0
+	for _, r := range s.Sizes {
+		size = max(size, math.Abs(r))
+	}
+	const beside = 200 // Fyne units, for the text
+	w, h := p.Size()
+	x0, y0, x1, y1 := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
+	reach := size * p.PerPixel()
+	for _, q := range s.Points {
+		x, y := p.At(q[0], q[1])
+		x0, y0, x1, y1 = min(x0, x-reach), min(y0, y-reach), max(x1, x+reach), max(y1, y+reach)
+	}
+	return x1 > -beside && y1 > -beside && x0 < w+beside && y0 < h+beside
+}
+
+func outline(p *widget.Pen, s regions.Shape, width float64, c color.RGBA) {
 	o := s.Points[0]
 	line := func(a, b [2]float64) { p.Line(a[0], a[1], b[0], b[1], width, c) }
 	switch s.Kind {
@@ -289,7 +309,7 @@ func outline(p *widget.Pen, s regions.Shape, width float64, c color.RGBA) {
 		}
 	case "ellipse", "box":
 		for k := 0; k+1 < len(s.Sizes); k += 2 {
-			pts := turned(s.Kind, o, s.Sizes[k], s.Sizes[k+1], s.Angle)
+			pts := turned(s.Kind, o, s.Sizes[k], s.Sizes[k+1], s.Angle, min(72, max(12, int(max(s.Sizes[k], s.Sizes[k+1])*p.PerPixel()))))
 			for i := range pts {
 				line(pts[i], pts[(i+1)%len(pts)])
 			}
@@ -309,16 +329,16 @@ func outline(p *widget.Pen, s regions.Shape, width float64, c color.RGBA) {
 	}
 }
 
-func turned(kind string, o [2]float64, a, b, angle float64) [][2]float64 {
+// turned are the corners of a box, or n of the points of an ellipse.
+func turned(kind string, o [2]float64, a, b, angle float64, n int) [][2]float64 {
 	sin, cos := math.Sincos(angle * math.Pi / 180)
 	at := func(x, y float64) [2]float64 { return [2]float64{o[0] + x*cos - y*sin, o[1] + x*sin + y*cos} }
 	if kind == "box" {
 		return [][2]float64{at(-a/2, -b/2), at(a/2, -b/2), at(a/2, b/2), at(-a/2, b/2)}
 	}
-	const n = 72
 	out := make([][2]float64, n)
 	for i := range out {
-		s, c := math.Sincos(2 * math.Pi * float64(i) / n)
+		s, c := math.Sincos(2 * math.Pi * float64(i) / float64(n))
 		out[i] = at(a*c, b*s)
 	}
 	return out
