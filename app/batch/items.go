@@ -55,7 +55,9 @@ var columns = map[string]func(r *recipe.Recipe, v string) error{
 		return err
 	},
 	"sky": func(r *recipe.Recipe, v string) (err error) {
+		free := r.Sky.Free
 		r.Sky, err = recipe.ParseSky(v)
+		r.Sky.Free = free
 		return err
 	},
 	"mask": func(r *recipe.Recipe, v string) (err error) {

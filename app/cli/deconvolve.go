@@ -36,6 +36,11 @@ Model
   --noise N             auto, sky, sigma:S, gain:G,ron:R, weights[:HDU|FILE],
                         variance[:…], std[:…], or the HDU of a map whose name tells
   --sky S               auto, none, constant[:V], mesh[:64]
+  --sky-free            a free pedestal beside that, sampled with the scene
+  --stars S             point sources sampled with the scene, their flux and place free:
+                        x,y[;x,y…] in FITS pixels of the whole image, the first being 1,
+                        or a table FILE of columns x and y, or ra and dec
+  --star-error E        1 sigma of their places, px (default .5)
 Inference
   --method M            gaussian (exact posterior, default), learned (posterior of a
                         learned prior); without uncertainty: wiener, starlet, tv
@@ -56,8 +61,9 @@ Inference
   --damping T           of Richardson-Lucy, in sigma
   --stop-at-noise       end Richardson-Lucy when the residual reaches the noise
 Output
-  -o OUT.fits           MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, STARS (if
-                        measured), RECIPE; beside it
+  -o OUT.fits           MEAN, STD, SAMPLES, RESIDUAL, PRIORSHARE (what comes from the
+                        prior, not the data), DATA, MASK, PSF, STARS (if measured),
+                        POINTS (with --stars), RECIPE; beside it
                         OUT.png, OUT.recipe.json and OUT.bib unless --fits-only
   --resume OUT.state    go on with a run that was cancelled: its samples are kept, and
                         the others are those that it would have given
@@ -103,6 +109,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	samples, seed := f.Int("samples", 64, ""), f.Uint64("seed", 1, "")
 	resolution, tile := f.Float64("resolution", 0, ""), f.Int("tile", 0, "")
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
+	skyFree, stars, starError := f.Bool("sky-free", false, ""), f.String("stars", "", ""), f.Float64("star-error", 0, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
 	if err := f.parse(args, 1, "one image"); err != nil {
 		return err
@@ -119,6 +126,10 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 		r.Prior.Spectrum, r.Prior.File = "file", *spectrum
 	}
 	if err := fillObservation(ctx, &r, *psf, *noise, *sky, *cutout, *mask, *saturation); err != nil {
+		return err
+	}
+	r.Sky.Free = *skyFree
+	if err := fillStars(ctx, &r, *stars, *starError); err != nil {
 		return err
 	}
 	r.PSF.Recenter = *recenter
@@ -192,6 +203,28 @@ func fillObservation(ctx context.Context, r *recipe.Recipe, psf, noise, sky, cut
 		r.Mask.Saturation = &v
 	}
 	return nil
+}
+
+// fillStars reads --stars, places or a file of them.
+func fillStars(ctx context.Context, r *recipe.Recipe, stars string, sigma float64) error {
+	if stars == "" {
+		if sigma != 0 {
+			return usageError{"--star-error without --stars"}
+		}
+		return nil
+	}
+	r.Stars.Error = sigma
+	var err error
+	if absent(stars) {
+		if r.Stars.At, err = recipe.ParsePositions(stars); err != nil {
+			return usageError{fmt.Sprintf("--stars %s: neither a file nor places as x,y;x,y", stars)}
+		}
+		return nil
+	}
+	s := session.New(nil)
+	defer s.Close()
+	r.Stars.At, err = s.ReadStars(ctx, r.Input, stars)
+	return err
 }
 
 func runRecipe(ctx context.Context, e *Env, args []string) error {
@@ -327,6 +360,9 @@ func printResult(e *Env, res *session.Result, run *session.Run, written []string
 		}
 		fmt.Fprintf(e.Out, "%s%s · flux in %.6g, model %.6g, scene %s %s\n", name, chi, fit.FluxData, fit.FluxModel, flux, res.Unit)
 	}
+	for _, line := range res.BesideLines() {
+		fmt.Fprintln(e.Out, line)
+	}
 	if res.Draws > 0 {
 		line := fmt.Sprintf("%d samples · seed %d", res.Draws, res.Recipe.Draw.Seed)
 		if c := res.Convergence; c.RHat == c.RHat { // not NaN
@@ -335,6 +371,9 @@ func printResult(e *Env, res *session.Result, run *session.Run, written []string
 		fmt.Fprintln(e.Out, line)
 	}
 	fmt.Fprintf(e.Out, "%s.\n", res.Sentence())
+	if finer := res.FinerSentence(); finer != "" {
+		fmt.Fprintf(e.Out, "%s.\n", finer)
+	}
 	fmt.Fprintf(e.Out, "%.1f s on %s\n", run.Status().Elapsed.Seconds(), res.Device)
 	for _, w := range written {
 		fmt.Fprintln(e.Out, "wrote", w)
@@ -364,10 +403,34 @@ type summaryJSON struct {
 	ESS      *float64         `json:"ess"`
 	FWHM     []float64        `json:"psf_fwhm_px"`
 	Stars    []observe.Star   `json:"stars,omitempty"`
+	Finer    *float64         `json:"share_of_bright_structure_from_prior"`
+	FreeSky  []skyJSON        `json:"free_sky,omitempty"`
+	Points   []pointJSON      `json:"points,omitempty"`
 	Findings []limpid.Finding `json:"findings"`
 	Seconds  float64          `json:"seconds"`
 	Device   string           `json:"device"`
 	Files    []string         `json:"files"`
+}
+
+// skyJSON is a free pedestal, null where there are no draws.
+type skyJSON struct {
+	Level float64  `json:"level"`
+	Std   *float64 `json:"std"`
+}
+
+// pointJSON is a star beside the scene: FITS pixels, fluxes per band, and the flux of the
+// scene within the radius with its correlation.
+type pointJSON struct {
+	X         float64    `json:"x"`
+	XStd      *float64   `json:"x_std"`
+	Y         float64    `json:"y"`
+	YStd      *float64   `json:"y_std"`
+	Flux      []float64  `json:"flux"`
+	FluxStd   []*float64 `json:"flux_std"`
+	Radius    float64    `json:"radius_px"`
+	Around    []float64  `json:"scene_around"`
+	AroundStd []*float64 `json:"scene_around_std"`
+	Rho       []*float64 `json:"correlation"`
 }
 
 func printJSON(e *Env, res *session.Result, run *session.Run, written []string) error {
@@ -380,14 +443,28 @@ func printJSON(e *Env, res *session.Result, run *session.Run, written []string) 
 	out := summaryJSON{
 		Recipe: res.Recipe, Fits: res.Fits, Draws: res.Draws, Findings: res.Findings, Files: written,
 		RHat: number(res.Convergence.RHat), ESS: number(res.Convergence.ESS), FWHM: res.Report.FWHM,
+		Finer:   number(res.Finer),
 		Seconds: run.Status().Elapsed.Seconds(), Device: res.Device,
+	}
+	numbers := func(list []float64) (all []*float64) {
+		for _, v := range list {
+			all = append(all, number(v))
+		}
+		return all
+	}
+	for _, s := range res.FreeSky {
+		out.FreeSky = append(out.FreeSky, skyJSON{s.Level, number(s.Std)})
+	}
+	for _, s := range res.Stars {
+		out.Points = append(out.Points, pointJSON{
+			X: s.X + 1, XStd: number(s.XStd), Y: s.Y + 1, YStd: number(s.YStd), Flux: s.Flux, FluxStd: numbers(s.FluxStd),
+			Radius: s.Radius, Around: s.Around, AroundStd: numbers(s.AroundStd), Rho: numbers(s.Rho),
+		})
 	}
 	for _, f := range res.Fits {
 		out.ChiDraws = append(out.ChiDraws, number(f.Chi2Draws))
 	}
-	for _, v := range res.FluxStd {
-		out.FluxStd = append(out.FluxStd, number(v))
-	}
+	out.FluxStd = numbers(res.FluxStd)
 	for _, p := range res.Report.PSF {
 		out.Stars = append(out.Stars, p.Stars...)
 	}

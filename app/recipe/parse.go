@@ -198,3 +198,24 @@ func ParseSky(s string) (Sky, error) {
 	}
 	return sky, nil
 }
+
+// ParsePositions reads "x,y" or several, separated by semicolons: "12,30.5; 40,8".
+func ParsePositions(s string) ([][2]float64, error) {
+	var out [][2]float64
+	for part := range strings.SplitSeq(s, ";") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		x, y, _ := strings.Cut(part, ",")
+		var at [2]float64
+		for i, text := range []string{x, y} {
+			v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+			if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+				return nil, bad("position %q: expected x,y, several separated by semicolons", strings.TrimSpace(part))
+			}
+			at[i] = v
+		}
+		out = append(out, at)
+	}
+	return out, nil
+}

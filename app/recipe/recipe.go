@@ -31,6 +31,7 @@ type Recipe struct {
 	Noise   Noise    `json:"noise"`
 	Sky     Sky      `json:"sky"`
 	Mask    Mask     `json:"mask"`
+	Stars   Stars    `json:"stars,omitzero"`
 	Method  Method   `json:"method"`
 	Prior   Prior    `json:"prior"`
 	Draw    Draw     `json:"draw"`
@@ -57,6 +58,18 @@ type Input struct {
 	// Cutout is [x0, x1, y0, y1] in pixels from 0, upper ends excluded.
 	Cutout *[4]int `json:"cutout,omitempty"`
 }
+
+// Stars are point sources beside the scene, whose fluxes and places are sampled with it.
+type Stars struct {
+	// At are their places in FITS pixels of the whole image: the first pixel's centre is
+	// (1, 1), whatever the cut-out.
+	At [][2]float64 `json:"at,omitempty"`
+	// Error is 1 σ of the places in pixels; 0: deconv.DefaultStarError.
+	Error float64 `json:"error,omitempty"`
+}
+
+// IsZero reports whether there are none.
+func (s Stars) IsZero() bool { return len(s.At) == 0 && s.Error == 0 }
 
 // Method says how to infer.
 type Method struct {
@@ -108,6 +121,7 @@ const (
 	MaxIterations = 100000
 	MinResolution = 1.0 // px; narrower Gaussians are undersampled
 	MaxResolution = 100.0
+	MaxStarError  = 5.0 // px; beyond, a star is searched for, not measured
 )
 
 // Chains is how many chains draws are dealt to for R-hat.
@@ -237,10 +251,38 @@ func (r Recipe) Validate() error {
 	case !devices.MatchString(r.Device):
 		return bad("device %q is not one of auto, cpu, gpu, cuda, webgpu, webgpu:N, cuda:N, cuda:N-tf32x3", r.Device)
 	}
+	if err := r.validateBeside(); err != nil {
+		return err
+	}
 	if c := r.Input.Cutout; c != nil && (c[0] < 0 || c[2] < 0 || c[1] <= c[0] || c[3] <= c[2]) {
 		return bad("cut-out %d:%d,%d:%d is empty or negative", c[0], c[1], c[2], c[3])
 	}
 	return r.validatePrior()
+}
+
+// validateBeside checks what is sampled beside the scene.
+func (r Recipe) validateBeside() error {
+	for i, at := range r.Stars.At {
+		if math.IsNaN(at[0]+at[1]) || math.IsInf(at[0]+at[1], 0) {
+			return bad("star %d: position (%g, %g)", i+1, at[0], at[1])
+		}
+	}
+	switch {
+	case !(r.Sky.Free || len(r.Stars.At) > 0) || r.Method.Kind.Beside():
+	case r.Sky.Free:
+		return bad("a free sky is sampled with the scene, which method %s does not do: gaussian, learned and wiener do", r.Method.Kind)
+	default:
+		return bad("stars are sampled with the scene, which method %s does not do: gaussian, learned and wiener do", r.Method.Kind)
+	}
+	switch {
+	case r.Method.Tile != 0 && (r.Sky.Free || len(r.Stars.At) > 0):
+		return bad("stars and a free sky need one grid for the whole image: leave tiles out")
+	case len(r.Stars.At) > deconv.MaxStars:
+		return bad("%d stars: at most %d", len(r.Stars.At), deconv.MaxStars)
+	case !(r.Stars.Error >= 0 && r.Stars.Error <= MaxStarError):
+		return bad("stars: an error of the positions of %g px: from 0 (the default, %g) to %g px", r.Stars.Error, deconv.DefaultStarError, MaxStarError)
+	}
+	return nil
 }
 
 func known(m deconv.Method) bool {

@@ -153,3 +153,39 @@ func TestParseSky(t *testing.T) {
 		}
 	}
 }
+
+func TestParsePositions(t *testing.T) {
+	for text, want := range map[string][][2]float64{
+		"12,30.5": {{12, 30.5}}, " 1,2 ; 3, 4;": {{1, 2}, {3, 4}}, "": nil,
+	} {
+		if got, err := recipe.ParsePositions(text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"12", "12,", "a,b", "1,2,3", "1,NaN", "Inf,1"} {
+		if got, err := recipe.ParsePositions(text); err == nil {
+			t.Errorf("%q was taken as %v", text, got)
+		}
+	}
+}
+
+// Methods without samples or a linear mean cannot have stars and a free sky.
+func TestValidate_BesideTheScene(t *testing.T) {
+	for _, change := range []func(r *recipe.Recipe){
+		func(r *recipe.Recipe) { r.Method.Kind, r.Sky.Free = deconv.RichardsonLucy, true },
+		func(r *recipe.Recipe) { r.Method.Kind, r.Stars.At = deconv.TV, [][2]float64{{1, 1}} },
+		func(r *recipe.Recipe) { r.Stars.At = make([][2]float64, deconv.MaxStars+1) },
+		func(r *recipe.Recipe) { r.Stars = recipe.Stars{At: [][2]float64{{1, 1}}, Error: 50} },
+	} {
+		r := recipe.Default("x.fits")
+		change(&r)
+		if r.Validate() == nil {
+			t.Errorf("taken: %s", r.JSON())
+		}
+	}
+	r := recipe.Default("x.fits")
+	r.Sky.Free, r.Stars.At = true, [][2]float64{{12, 30.5}}
+	if got, err := recipe.Decode(bytes.NewReader(r.JSON())); err != nil || !reflect.DeepEqual(got, r) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

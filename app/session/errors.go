@@ -90,6 +90,9 @@ func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, lim
 	case is(observe.ErrSetting, deconv.ErrTile):
 		f.Code, f.Advice = "setting", "correct the number"
 		return ExitUsage, f
+	case is(deconv.ErrStar):
+		f.Code, f.Advice = "star", "check its position, which counts from 1 over the whole image, x before y; or leave it out"
+		return ExitData, f
 	case is(deblend.ErrSource):
 		f.Code, f.Advice = "sources", "check the positions: pixels from 0, x before y (--swap-xy, --origin), or detect them (--detect)"
 		return ExitData, f

@@ -18,7 +18,7 @@ import (
 
 // ExportOptions name what to write. Empty paths are left out.
 type ExportOptions struct {
-	FITS       string // MEAN, STD, SAMPLES, RESIDUAL, DATA, MASK, PSF, STARS if measured, RECIPE
+	FITS       string // MEAN, STD, SAMPLES, RESIDUAL, PRIORSHARE, DATA, MASK, PSF, STARS if measured, POINTS with stars, RECIPE
 	Figure     string // .png, .pdf or .svg; with several bands the band's name is put before the ending
 	Recipe     string // JSON
 	References string // BibTeX

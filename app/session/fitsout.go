@@ -54,6 +54,9 @@ func (r *Result) writeFITS(o ExportOptions) error {
 		f.image("SAMPLES", cube, "posterior samples, one per plane", len(r.Samples))
 	}
 	f.image("RESIDUAL", r.Residual.Pix, "data minus model, sky subtracted, 0 where masked")
+	if !r.PriorShare.Empty() {
+		f.share()
+	}
 	f.image("DATA", r.Data.Pix, "the data that were used, sky subtracted, 0 where masked")
 	f.mask()
 	psf := &fitsio.Header{}
@@ -61,6 +64,9 @@ func (r *Result) writeFITS(o ExportOptions) error {
 	f.add(fitsio.NewImage("PSF", flat(r.PSF), r.PSF.Pix, psf))
 	if len(r.Report.PSF) > 0 {
 		f.add(r.starTable())
+	}
+	if len(r.Stars) > 0 {
+		f.add(r.pointTable())
 	}
 	words := &fitsio.Header{}
 	words.AddComment("The recipe of this file as JSON: limpid-cli run carries it out.")
@@ -77,6 +83,13 @@ func flat(im solvers.Image) []int {
 		return []int{im.H, im.W}
 	}
 	return []int{im.C, im.H, im.W}
+}
+
+// share adds the map of what comes from the prior, which has no unit.
+func (f *fitsFile) share() {
+	h := f.noted("share of the mean's power about a pixel that comes from the prior, not the data: 0 to 1")
+	h.Delete("BUNIT")
+	f.add(fitsio.NewImage("PRIORSHARE", f.shape, f.r.PriorShare.Pix, h))
 }
 
 func (f *fitsFile) mask() {
@@ -135,6 +148,15 @@ func (r *Result) provenance(h *fitsio.Header) {
 			h.Set(fmt.Sprintf("LPFLE%d", n), r.FluxStd[c], "its standard deviation")
 		}
 	}
+	if r.Finer == r.Finer { // not NaN
+		h.Set("LPFINER", r.Finer, "share of bright structure that is the prior's")
+	}
+	for c, s := range r.FreeSky {
+		h.Set(fmt.Sprintf("LPSKY%d", c+1), s.Level, "free pedestal of a pixel, "+r.Bands[c])
+		if r.Draws > 1 {
+			h.Set(fmt.Sprintf("LPSKE%d", c+1), s.Std, "its standard deviation")
+		}
+	}
 	for _, line := range r.History() {
 		h.AddHistory(line)
 	}
@@ -169,6 +191,15 @@ func (r *Result) History() []string {
 	}
 	if n := len(r.Samples); n > 0 && n < r.Draws {
 		add("samples: the first %d of %d draws; mean and errors are of all", n, r.Draws)
+	}
+	switch apart := rec.Method.Resolution == 0; {
+	case len(r.Stars) > 0 && apart:
+		add("stars: %d beside the scene, in POINTS; MEAN, STD and SAMPLES are of the scene without them, RESIDUAL of both", len(r.Stars))
+	case len(r.Stars) > 0:
+		add("stars: %d beside the scene, in POINTS, and as that Gaussian in MEAN, STD and SAMPLES", len(r.Stars))
+	}
+	for _, line := range r.BesideLines() {
+		add("%s", strings.ReplaceAll(line, "±", "+-"))
 	}
 	add("PSF: %s", r.describePSF())
 	add("noise: %s", r.describeNoise())

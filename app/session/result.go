@@ -29,9 +29,16 @@ type Result struct {
 	Std      solvers.Image // empty for estimates without uncertainty
 	Samples  []solvers.Image
 	Residual solvers.Image // y − A mean
+	// PriorShare is what of the mean's power about a pixel comes from the prior rather than
+	// from the data, 0 to 1, and Finer the same of all that is bright (NaN: nothing is): see
+	// deconv.Share. Empty before the run is complete.
+	PriorShare solvers.Image
+	Finer      float64
 
-	Fits        []deconv.Fit // per band
-	FluxStd     []float64    // per band, of the scene's flux; NaN without draws
+	Fits        []deconv.Fit     // per band
+	FreeSky     []deconv.SkyFit  // per band; nil: none was free
+	Stars       []deconv.StarFit // beside the scene; in the residual, and with a resolution in mean and samples
+	FluxStd     []float64        // per band, of the scene's flux; NaN without draws
 	Convergence summary.Convergence
 	Spectra     []gaussian.Spectrum // of a Gaussian prior, of data times Scale
 	Scale       float64             // what the run's data were multiplied by; everything else here is in Unit
@@ -60,7 +67,17 @@ func newResult(w *work, complete bool) (*Result, error) {
 		Fits: fits, Convergence: w.sum.Convergence(),
 		Spectra: w.problem.Spectra, Scale: o.Scale, Report: o.Report,
 		References: w.problem.Kernel.References(), Bands: o.Obs.Bands, Unit: o.Obs.Unit,
-		Header: o.Header, WCS: o.WCS,
+		Header: o.Header, WCS: o.WCS, Finer: math.NaN(),
+	}
+	if complete {
+		share, err := w.problem.PriorShare(w.sum.GridMean(), o.Recipe.Method.Resolution)
+		if err != nil {
+			return nil, err
+		}
+		res.PriorShare, res.Finer = share.Map, share.Finer
+	}
+	if err := res.findBeside(w); err != nil {
+		return nil, err
 	}
 	for _, s := range w.sum.Samples() {
 		res.Samples = append(res.Samples, o.physical(s))
@@ -174,6 +191,19 @@ func (r *Result) Sentence() string {
 		return fmt.Sprintf("Residual χ²/pixel %.2f; this method gives no uncertainty", chi)
 	}
 	return fmt.Sprintf("%s (χ²/pixel of the samples %.2f); %d posterior samples", capital(fit), chi, r.Draws)
+}
+
+// FinerSentence says how much of what is bright comes from the prior; "" where it is not
+// known.
+func (r *Result) FinerSentence() string {
+	if math.IsNaN(r.Finer) {
+		return ""
+	}
+	what := "prior"
+	if r.Draws == 0 {
+		what = "method"
+	}
+	return fmt.Sprintf("%.2g %% of the structure brighter than 3 σ is finer than the data show and comes from the %s", 100*r.Finer, what)
 }
 
 func capital(s string) string { return string(s[0]-'a'+'A') + s[1:] }

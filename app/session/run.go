@@ -193,7 +193,7 @@ func (r *Run) compute(ctx context.Context, w *work) error {
 	if w.sum == nil {
 		opt := r.summaryOptions(w.keep)
 		if fwhm := r.Recipe.Method.Resolution; fwhm > 0 {
-			opt.Smooth = func(scene []float32) error { return w.problem.Smooth(scene, fwhm) }
+			opt.Smooth = func(scene []float32, draw int) error { return w.problem.Show(scene, fwhm, draw) }
 		}
 		w.sum = summary.New(p.Grid, opt)
 		if r.from != nil {
@@ -211,7 +211,7 @@ func (r *Run) compute(ctx context.Context, w *work) error {
 func (r *Run) summaryOptions(keep int) summary.Options {
 	o := summary.Options{Keep: keep, Chains: recipe.Chains}
 	if r.Recipe.Method.Resolution > 0 {
-		o.Smooth = func([]float32) error { return nil } // counts in Memory
+		o.Smooth = func([]float32, int) error { return nil } // counts in Memory
 	}
 	return o
 }
@@ -228,6 +228,7 @@ func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, train
 	set := deconv.Settings{
 		Method: m.Kind, Iterations: m.Iterations, Damping: m.Damping, StopAtNoise: m.StopAtNoise,
 		Strength: m.Strength, Budget: m.Budget,
+		FreeSky: r.Recipe.Sky.Free, Stars: o.stars(), StarError: r.Recipe.Stars.Error, Seed: r.Recipe.Draw.Seed,
 	}
 	if m.Kind == deconv.Learned {
 		load, known, err := learnedPrior(p)

@@ -20,10 +20,11 @@ import (
 type State struct {
 	Recipe  recipe.Recipe // as it was asked for, with the checksum of its file
 	Draws   int
-	Next    int       // step
-	Partial int       // draws of step Next that are in
-	Chi2    []float64 // sums over the draws, per band
-	Scenes  []byte    // summary.Summary's own
+	Next    int         // step
+	Partial int         // draws of step Next that are in
+	Chi2    []float64   // sums over the draws, per band
+	Beside  [][]float64 // sky and stars of every draw: deconv.Problem.BesideRows
+	Scenes  []byte      // summary.Summary's own
 }
 
 // stateVersion is of the format; other versions are refused.
@@ -74,7 +75,7 @@ func (r *Run) keepState(w *work, complete bool) {
 	rec := r.Recipe // not as it ran: what was measured is measured again
 	rec.Method.Tile = w.set.Tile
 	rec.Input.SHA256 = w.obs.Recipe.Input.SHA256
-	st := &State{Recipe: rec, Draws: w.sum.Draws(), Next: w.next, Partial: w.partial, Chi2: sums, Scenes: b.Bytes()}
+	st := &State{Recipe: rec, Draws: w.sum.Draws(), Next: w.next, Partial: w.partial, Chi2: sums, Beside: w.problem.BesideRows(), Scenes: b.Bytes()}
 	r.mu.Lock()
 	r.state = st
 	r.mu.Unlock()
@@ -113,6 +114,7 @@ func (st *State) Differs(r recipe.Recipe) string {
 		{"noise", a.Noise, r.Noise},
 		{"sky", a.Sky, r.Sky},
 		{"mask", a.Mask, r.Mask},
+		{"stars", a.Stars, r.Stars},
 		{"method", a.Method, r.Method},
 		{"prior", a.Prior, r.Prior},
 		{"seed", a.Draw.Seed, r.Draw.Seed},
@@ -129,7 +131,7 @@ func (w *work) adopt(st *State) error {
 	if err := w.sum.Restore(bytes.NewReader(st.Scenes)); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
-	if w.sum.Draws() != st.Draws || st.Next < 0 || st.Partial < 0 || !w.problem.SetChi2Sums(st.Chi2, st.Draws) {
+	if w.sum.Draws() != st.Draws || st.Next < 0 || st.Partial < 0 || !w.problem.SetChi2Sums(st.Chi2, st.Draws) || !w.problem.SetBesideRows(st.Beside) {
 		return fmt.Errorf("%w: it is damaged", ErrState)
 	}
 	w.next, w.partial = st.Next, st.Partial

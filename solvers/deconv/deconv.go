@@ -34,6 +34,7 @@ type Problem struct {
 	tiling *operator.Tiling      // nil: one grid for the whole image
 	draws  int                   // of a learned prior or of tiles, that come together
 	misfit misfit
+	beside *beside // nil: the scene is all there is
 
 	smoother smoother
 	closers  []func()
@@ -50,6 +51,12 @@ type Operator interface {
 // valid.
 func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Settings) (*Problem, error) {
 	p := &Problem{Obs: o, dev: dev, stream: dev.NewStream()}
+	if set.columnsOf(o.Data.C) > 0 && !set.Method.Beside() {
+		return nil, fmt.Errorf("deconv: method %s has no free sky and no stars beside the scene: gaussian, learned and wiener do", set.Method)
+	}
+	if set.columnsOf(o.Data.C) > 0 && set.Tile > 0 {
+		return nil, fmt.Errorf("%w: stars and a free sky need one grid for the whole image: leave tiles out, or work on a cut-out", ErrTile)
+	}
 	var err error
 	if set.Tile > 0 {
 		err = p.tiles(ctx, set)
@@ -110,15 +117,15 @@ func MethodNames() string {
 	return strings.Join(names, ", ")
 }
 
-// fitSpectra fits the power spectra that are not given, one per band.
-func (p *Problem) fitSpectra(ctx context.Context, set Settings) error {
+// fitSpectra fits the power spectra that are not given, one per band, to o.
+func (p *Problem) fitSpectra(ctx context.Context, set Settings, o *solvers.Observation) error {
 	p.Spectra = set.Spectra
 	if p.Spectra == nil {
 		for c := range p.Obs.Data.C {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			sp, err := FitSpectrum(p.dev, p.Obs, c)
+			sp, err := FitSpectrum(p.dev, o, c)
 			if err != nil {
 				return err
 			}
@@ -137,10 +144,10 @@ func (p *Problem) fitSpectra(ctx context.Context, set Settings) error {
 }
 
 func (p *Problem) gaussian(ctx context.Context, set Settings) error {
-	if err := p.fitSpectra(ctx, set); err != nil {
+	if err := p.newBeside(ctx, set); err != nil {
 		return err
 	}
-	k, err := mcmc.NewExact(p.dev, p.conv, mcmc.ExactConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Spectra: p.Spectra})
+	k, err := mcmc.NewExact(p.dev, p.conv, mcmc.ExactConfig{Data: p.kernelData(), Weights: p.Obs.Weights, Spectra: p.Spectra, Columns: p.columns()})
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
@@ -218,32 +225,42 @@ type Fit struct {
 	Chi2Draws float64 `json:"-"`
 	Pixels    int     `json:"pixels"`       // n, those not masked
 	FluxData  float64 `json:"flux_data"`    // Σ y over unmasked pixels
-	FluxModel float64 `json:"flux_model"`   // Σ A x over the same pixels
+	FluxModel float64 `json:"flux_model"`   // Σ A x over the same pixels, with stars and free sky
 	FluxScene float64 `json:"flux_scene"`   // Σ x over the image
 	Reach     float64 `json:"max_residual"` // largest |y − A x| √w
 }
 
-// Residual computes y − A x (0 where masked) for a scene on the grid, and how
-// well it fits, per band.
-func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
+// model is A x of a scene on the grid.
+func (p *Problem) model(scene []float32) (solvers.Image, error) {
 	d, r := p.Op.Domain(), p.Op.Range()
 	x, err := p.dev.Alloc(d)
 	if err != nil {
-		return solvers.Image{}, nil, fmt.Errorf("deconv: residual: %w", err)
+		return solvers.Image{}, fmt.Errorf("deconv: model: %w", err)
 	}
 	defer x.Free()
 	y, err := p.dev.Alloc(r)
 	if err != nil {
-		return solvers.Image{}, nil, fmt.Errorf("deconv: residual: %w", err)
+		return solvers.Image{}, fmt.Errorf("deconv: model: %w", err)
 	}
 	defer y.Free()
 	p.stream.Upload(x, scene)
 	p.Op.Forward(p.stream, y, x)
 	out := solvers.NewImage(r[0], r[1], r[2])
 	p.stream.Download(out.Pix, y)
-	if err := p.stream.Err(); err != nil {
+	return out, p.stream.Err()
+}
+
+// Residual computes y − A x (0 where masked) for a scene on the grid, and how
+// well it fits, per band. What is beside the scene is part of the model.
+func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
+	out, err := p.model(scene)
+	if err != nil {
 		return out, nil, err
 	}
+	if p.beside != nil {
+		p.beside.n.Add(out.Pix, 1, p.beside.given(out.Pix, -1))
+	}
+	r := p.Op.Range()
 	fits := make([]Fit, r[0])
 	for c := range fits {
 		fits[c] = p.fitBand(out.Plane(c), scene, c)

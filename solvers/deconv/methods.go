@@ -106,6 +106,12 @@ type Settings struct {
 	// Tile is the side in pixels of the tiles that an image is worked in; 0: one grid for
 	// the whole image. For methods that can: see Tiles.
 	Tile int
+	// FreeSky leaves a pedestal free in every band; Stars are point sources beside the
+	// scene, their places known to StarError (0: DefaultStarError): see Method.Beside.
+	FreeSky   bool
+	Stars     []Star
+	StarError float64 // px, 1 σ
+	Seed      uint64  // of their draws
 }
 
 // Default iterations of the methods that iterate.
@@ -176,10 +182,11 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 	if err := p.convolve(grid, p.draws); err != nil {
 		return err
 	}
-	if err := p.fitSpectra(ctx, set); err != nil {
+	if err := p.newBeside(ctx, set); err != nil {
 		return err
 	}
 	cfg := p.walk(set, prior, p.Op, grid, p.Obs)
+	cfg.Data, cfg.Columns = p.kernelData(), p.columns()
 	k, err := anneal.NewBridge(p.dev, cfg)
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)

@@ -53,7 +53,13 @@ func (p *Problem) AddDraws(st solvers.Step) error {
 	}
 	s, d := p.stream, p.Op.Domain()
 	for i := range st.State.Count {
-		p.Op.Forward(s, m.model, st.State.X.Slice(i, i+1).Reshape(d...))
+		x := st.State.X.Slice(i, i+1).Reshape(d...)
+		p.Op.Forward(s, m.model, x)
+		if p.beside != nil {
+			if err := p.addBeside(x); err != nil {
+				return err
+			}
+		}
 		s.Sub(m.model, m.y, m.model)
 		s.Mul(m.model, m.model, m.model)
 		s.Dot(m.chi2, m.model, m.w)
@@ -69,6 +75,23 @@ func (p *Problem) AddDraws(st solvers.Step) error {
 	return s.Err()
 }
 
+// addBeside draws what is beside a draw of the scene, whose model stands in the misfit, and
+// adds it there.
+func (p *Problem) addBeside(x *engine.Tensor) error {
+	m, s, b := &p.misfit, p.stream, p.beside
+	scene, model := make([]float32, x.Len()), make([]float32, m.model.Len())
+	s.Download(scene, x)
+	s.Download(model, m.model)
+	if err := s.Err(); err != nil {
+		return err
+	}
+	a := b.given(model, m.draws)
+	b.rows = append(b.rows, append(append([]float64(nil), a...), p.around(scene, a)...))
+	b.n.Add(model, 1, a)
+	s.Upload(m.model, model)
+	return nil
+}
+
 // Adopt takes over what another problem of the same observation, whose device failed,
 // has found of its draws.
 func (p *Problem) Adopt(old *Problem) {
@@ -77,6 +100,7 @@ func (p *Problem) Adopt(old *Problem) {
 		copy(m.sums, old.misfit.sums)
 		m.draws = old.misfit.draws
 	}
+	p.SetBesideRows(old.BesideRows())
 }
 
 // Chi2Sums are what AddDraws gathered: χ² per pixel summed over the draws, per band.

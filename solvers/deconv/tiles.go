@@ -125,7 +125,7 @@ func (p *Problem) tiles(ctx context.Context, set Settings) error {
 		return fmt.Errorf("deconv: %w", err)
 	}
 	p.Op = op
-	if err := p.fitSpectra(ctx, set); err != nil {
+	if err := p.fitSpectra(ctx, set, p.Obs); err != nil {
 		return err
 	}
 	if k.psf, err = operator.NewConvolutionOn(p.dev, p.stream, p.Obs.PSF, k.t.Tile, p.draws); err != nil {

@@ -19,6 +19,16 @@ import (
 //
 // (Wiener 1949). The first step is the estimate μ; every later step gives Batch
 // independent draws μ + δ. See conditional for how.
+//
+// With columns P beside the scene, y = window(H x) + P a + n, a and x are drawn together:
+// a of its own posterior, x being integrated out, and then x given a,
+//
+//	a | y ~ N(S⁻¹ Pᵀw (y − H μ), S⁻¹),  S = Λ⁻¹ + Pᵀw (P − H Z),  Z = Σ Hᵀ w P,
+//	x | a, y = μ + δ − Z a.
+//
+// Both are taken in the forms that are stationary in what solves have wrong with μ and Z,
+// and positive whatever that is: S = Λ⁻¹ + (P − HZ)ᵀw (P − HZ) + Zᵀ C⁻¹ Z, and
+// (P − HZ)ᵀw (y − Hμ) + Zᵀ C⁻¹ μ, C being the prior's covariance.
 type Exact struct {
 	cfg    ExactConfig
 	stream engine.Stream
@@ -26,6 +36,7 @@ type Exact struct {
 	wy     *engine.Tensor // (C, H, W) weighted data, normalised
 	mean   *engine.Tensor // (C, H, W), normalised
 	unit   *engine.Tensor // (Batch·C) data unit over normalised unit
+	beside *beside        // nil: no columns
 	state  solvers.State
 	drawn  int // −1: the mean comes next
 }
@@ -39,6 +50,7 @@ type ExactConfig struct {
 	DrawTol       float64             // of the draws' solves; default 1e-2
 	White         solvers.White       // where draws take their numbers from; nil: Stream.Normal
 	Deviations    bool                // draws are of x − μ, and μ is not computed
+	Columns       []solvers.Column    // P
 }
 
 // Tolerances of the solves. A draw's right-hand side has no signal in it, so its
@@ -114,6 +126,11 @@ func (k *Exact) build(dev engine.Device, op *operator.Convolution) error {
 	s.Upload(k.wy, wy.Pix)
 	s.Upload(k.unit, units)
 	k.cond.setPower(power)
+	if len(k.cfg.Columns) > 0 {
+		if k.beside, err = newBeside(dev, k, op, unit, power); err != nil {
+			return err
+		}
+	}
 	return s.Sync(context.Background())
 }
 
@@ -138,6 +155,11 @@ func (k *Exact) Step(ctx context.Context, key engine.Key, st *solvers.State) (so
 		if res, err = k.cond.mean(ctx, n, k.wy, k.cfg.MeanTol); err != nil {
 			return solvers.Info{}, err
 		}
+		if k.beside != nil {
+			if err := k.beside.solve(ctx, k); err != nil {
+				return solvers.Info{}, err
+			}
+		}
 		s.Copy(k.mean, k.cond.view(n).x.Reshape(k.mean.Shape()...))
 	} else {
 		st.Kind = solvers.Draw
@@ -146,6 +168,9 @@ func (k *Exact) Step(ctx context.Context, key engine.Key, st *solvers.State) (so
 			return solvers.Info{}, err
 		}
 		s.Add(k.cond.view(n).x, k.cond.view(n).x, k.mean)
+		if k.beside != nil {
+			k.beside.scatter(k, n, drawKey)
+		}
 	}
 	v := k.cond.view(n)
 	s.ScaleBy(v.xFlat, k.unit.Slice(0, n*k.cond.grid.C), nil, v.xFlat)
@@ -163,6 +188,9 @@ func (k *Exact) References() []string {
 func (k *Exact) Close() {
 	if k.cond != nil {
 		k.cond.close()
+	}
+	if k.beside != nil {
+		k.beside.close()
 	}
 	for _, t := range []*engine.Tensor{k.wy, k.mean, k.unit} {
 		t.Free()

@@ -29,6 +29,7 @@ type problem struct {
 	op       *operator.Convolution
 	data, wt solvers.Image
 	spectrum gaussian.Spectrum
+	a        *mat.Dense    // of the image's pixels by the grid's
 	mean     *mat.VecDense // over the grid
 	cov      *mat.Dense
 }
@@ -69,6 +70,7 @@ func (p *problem) solveDense(psf solvers.Image) {
 	g := p.op.Grid
 	n, m := g.H*g.W, side*side
 	a := mat.NewDense(m, n, nil)
+	p.a = a
 	cy, cx := (psf.H-1)/2, (psf.W-1)/2
 	for y := range side {
 		for x := range side {

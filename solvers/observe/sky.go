@@ -24,6 +24,9 @@ type SkySettings struct {
 	Kind  SkyKind  `json:"kind"`
 	Value *float64 `json:"value,omitempty"` // constant, in the data's unit
 	Mesh  int      `json:"mesh,omitempty"`  // box of the mesh in pixels; default 64
+	// Free leaves a pedestal free beside what is subtracted, sampled with the scene: of
+	// deconvolution, see deconv.Settings. Build passes it over.
+	Free bool `json:"free,omitempty"`
 }
 
 const defaultMesh = 64

@@ -17,9 +17,9 @@ type Options struct {
 	Chains int // draws are dealt to this many chains in turn; default 1
 	Probes int // pixels per band whose traces are kept, on a lattice; default 256
 	// Smooth brings a scene on the grid, (C, H, W), to the resolution that is asked for, in
-	// place; everything that is given out but GridMean is then of smoothed scenes. nil:
-	// scenes are given out as they are.
-	Smooth func(scene []float32) error
+	// place; everything that is given out but GridMean is then of smoothed scenes. draw is
+	// the number of the draw, −1 for an estimate. nil: scenes are given out as they are.
+	Smooth func(scene []float32, draw int) error
 }
 
 // Summary accumulates the steps of a run over the grid; what it gives out is the
@@ -105,7 +105,7 @@ func (s *Summary) Add(st solvers.Step) error {
 			}
 		}
 		if state.Kind == solvers.Estimate || state.Kind == solvers.Preview {
-			if err := s.smooth(); err != nil {
+			if err := s.smooth(-1); err != nil {
 				return err
 			}
 			s.estimate = append(s.estimate[:0], s.plain...)
@@ -142,18 +142,18 @@ func (s *Summary) newWindow() solvers.Image {
 }
 
 // smooth leaves the scene of host in plain, and what is given out of it in host.
-func (s *Summary) smooth() error {
+func (s *Summary) smooth(draw int) error {
 	if s.opt.Smooth == nil {
 		return nil
 	}
 	copy(s.plain, s.host)
-	return s.opt.Smooth(s.host)
+	return s.opt.Smooth(s.host, draw)
 }
 
 // addDraw updates mean and squared deviations (Welford 1962). A draw that cannot be
 // smoothed is not counted.
 func (s *Summary) addDraw() error {
-	if err := s.smooth(); err != nil {
+	if err := s.smooth(s.draws); err != nil {
 		return err
 	}
 	s.draws++

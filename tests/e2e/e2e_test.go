@@ -329,7 +329,7 @@ func TestOutput_KeepsWCSAndSaysHowItWasMade(t *testing.T) {
 	}
 	defer f.Close()
 	for name, shape := range map[string][]int{
-		"MEAN": {34, 40}, "STD": {34, 40}, "SAMPLES": {6, 34, 40}, "RESIDUAL": {34, 40}, "DATA": {34, 40}, "MASK": {34, 40},
+		"MEAN": {34, 40}, "STD": {34, 40}, "SAMPLES": {6, 34, 40}, "RESIDUAL": {34, 40}, "PRIORSHARE": {34, 40}, "DATA": {34, 40}, "MASK": {34, 40},
 	} {
 		h := f.Find(name, 1)
 		if h == nil {

@@ -22,6 +22,7 @@ const (
 	PaneDataMean
 	PaneMeanStd
 	PaneColour
+	PaneShare
 	paneCount
 )
 
@@ -45,6 +46,7 @@ const (
 	Std      Source = "std"
 	Draw     Source = "sample"
 	Residual Source = "residual"
+	Share    Source = "share" // of the prior
 	// Colour is three bands in one picture; Difference the left half less the right.
 	Colour     Source = "colour"
 	Difference Source = "difference"
@@ -112,6 +114,8 @@ func (m *Model) Label(p Pane) string {
 		return "Residual"
 	case PaneColour:
 		return "RGB"
+	case PaneShare:
+		return m.sourceName(Share)
 	}
 	s := m.panes.sides[p]
 	return m.sourceName(s[0]) + " | " + m.sourceName(s[1])
@@ -130,6 +134,8 @@ func (m *Model) sourceName(s Source) string {
 		return "Sample"
 	case Residual:
 		return "Residual"
+	case Share:
+		return "Prior's share"
 	}
 	if f, _ := m.other(s); f != nil {
 		return f.Name
@@ -171,7 +177,7 @@ func (m *Model) Sides(p Pane) [2]Source { return m.panes.sides[p] }
 // open files, which are linked by the sky.
 func (m *Model) SideChoices() []form.Option {
 	var out []form.Option
-	for _, s := range []Source{Data, Mean, Std, Draw, Residual} {
+	for _, s := range []Source{Data, Mean, Std, Draw, Residual, Share} {
 		out = append(out, form.Option{Value: string(s), Label: m.sourceName(s)})
 	}
 	for _, f := range m.files {

@@ -207,6 +207,8 @@ func hasSource(r *session.Result, s slot) bool {
 	switch s.source {
 	case Std:
 		return !r.Std.Empty()
+	case Share:
+		return !r.PriorShare.Empty()
 	case Draw:
 		return s.sample < len(r.Samples)
 	case Difference:
@@ -273,6 +275,10 @@ func resultPicture(v version) (*Picture, error) {
 		if pic.Image, err = figure.NewImage(plane(r.Std)); err == nil {
 			pic.auto = figure.Limits{Lo: 0, Hi: pic.Image.Quantiles(0.998)[0]}
 		}
+		return pic, err
+	case Share:
+		pic.Unit, pic.auto = "", figure.Limits{Lo: 0, Hi: 1}
+		pic.Image, err = figure.NewImage(plane(r.PriorShare))
 		return pic, err
 	case Residual:
 		pic.Unit = "σ"

@@ -293,6 +293,18 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 	if r.Convergence.RHat == r.Convergence.RHat { // known from some draws on
 		rows = append(rows, Row{"R-hat, ESS", number(r.Convergence.RHat, "%.3f") + ", " + number(min(r.Convergence.ESS, float64(r.Draws)), "%.0f")})
 	}
+	if r.Finer == r.Finer { // not NaN
+		rows = append(rows, Row{"Finer than the data", number(100*r.Finer, "%.2g") + " % of bright structure"})
+	}
+	if band < len(r.FreeSky) {
+		rows = append(rows, Row{"Free sky", withError(r.FreeSky[band].Level, r.FreeSky[band].Std) + " " + r.Unit})
+	}
+	for i, s := range r.Stars {
+		rows = append(rows, Row{
+			fmt.Sprintf("Star %d", i+1),
+			fmt.Sprintf("%s at (%s, %s)", withError(s.Flux[band], s.FluxStd[band]), withError(s.X+1, s.XStd), withError(s.Y+1, s.YStd)),
+		})
+	}
 	level = Fine
 	for _, x := range e.Findings() {
 		if x.Severity != limpid.Info {

@@ -95,6 +95,8 @@ func (m *Model) groupOf(s slot) group {
 		g.kind = lookStd
 	case Residual:
 		g.kind = lookResidual
+	case Share:
+		g.kind = lookMap
 	default:
 		g.kind = lookSignal
 		if !m.panes.matched {

@@ -27,6 +27,8 @@ func (m *Model) wanted() []*Tile {
 		return []*Tile{m.tile(Residual)}
 	case PaneColour:
 		return []*Tile{m.colourTile()}
+	case PaneShare:
+		return []*Tile{m.tile(Share)}
 	}
 	s := m.panes.sides[m.pane]
 	switch m.compare.mode {
@@ -99,6 +101,7 @@ func (m *Model) resultTile(t *Tile) {
 	t.want = slot{file: m.file, entry: e, source: t.Source, band: m.band}
 	t.Title = map[Source]string{
 		Data: "Data", Mean: "Posterior mean", Std: "Posterior standard deviation", Residual: "Residual / noise",
+		Share: "Share of the prior",
 	}[t.Source]
 	if e.Recipe.Method.Kind == "rl" && t.Source == Mean {
 		t.Title = "Richardson–Lucy estimate"
@@ -125,6 +128,10 @@ func (m *Model) resultTile(t *Tile) {
 		return
 	}
 	switch {
+	case t.Source == Share && e.Running():
+		t.Message = "Waiting for the end of the run …"
+	case t.Source == Share:
+		t.Message = "The run ended before the share of the prior was known"
 	case e.Recipe.Method.Kind == "rl":
 		t.Message = "Richardson–Lucy gives one estimate without uncertainty: there is no " + map[Source]string{Std: "standard deviation", Draw: "sample"}[t.Source]
 	case e.Running():

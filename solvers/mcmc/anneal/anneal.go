@@ -55,6 +55,7 @@ type core struct {
 	sigma     float64 // of T
 	state     solvers.State
 	rings     *rings
+	beside    *solvers.Nuisance // nil: no columns beside the scene
 }
 
 type cutKey struct {
@@ -95,6 +96,12 @@ func newCore(dev engine.Device, cfg Config) (*core, error) {
 	if err != nil {
 		k.close()
 		return nil, fmt.Errorf("anneal: %d draws of %v: %w", k.n, k.dom, err)
+	}
+	if len(k.cfg.Columns) > 0 {
+		if k.beside, err = solvers.NewNuisance(k.cfg.Columns, k.cfg.Weights); err != nil {
+			k.close()
+			return nil, fmt.Errorf("anneal: %w", err)
+		}
 	}
 	k.host, k.modes = make([]float32, k.n), make([]float32, half.Len())
 	k.cg.MaxIter, k.cg.Tol = solveIterations, solveTol
@@ -203,17 +210,36 @@ func (k *core) filter(dst, src, f *engine.Tensor) {
 	k.s.IRFFT2(dst, spec)
 }
 
-// residual leaves A x − y in ax and w (A x − y) in wx.
+// weigh leaves N⁻¹ r in wx: w r, or with columns beside the scene, which are integrated
+// out, what solvers.Nuisance makes of it. w are the weights that beside has.
+func (k *core) weigh(wx, r, w *engine.Tensor) {
+	k.s.Mul(wx, r, w)
+	if k.beside != nil {
+		k.beside.Weighted(k.s, wx, nil)
+	}
+}
+
+// noise fills n images of t with draws of N(0, N⁻¹).
+func (k *core) noise(t *engine.Tensor, n int, key engine.Key) {
+	k.normals(t, n, key)
+	k.s.Mul(t, t, k.rootW)
+	if k.beside != nil {
+		amplitudes := key.Fold(1 << 32)
+		k.beside.Weighted(k.s, t, &amplitudes)
+	}
+}
+
+// residual leaves A x − y in ax and N⁻¹ (A x − y) in wx.
 func (k *core) residual(x *engine.Tensor, w *engine.Tensor) (ax, wx *engine.Tensor) {
 	n := x.Shape()[0]
 	ax, wx = k.part(k.ax, 0, n), k.part(k.wx, 0, n)
 	k.op.Forward(k.s, ax, x)
 	k.s.Sub(ax, ax, k.y)
-	k.s.Mul(wx, ax, w)
+	k.weigh(wx, ax, w)
 	return ax, wx
 }
 
-// likelihoodGradient writes Aᵀ w (y − A x).
+// likelihoodGradient writes Aᵀ N⁻¹ (y − A x).
 func (k *core) likelihoodGradient(dst, x, w *engine.Tensor) {
 	_, wx := k.residual(x, w)
 	k.op.Adjoint(k.s, dst, wx)
@@ -285,8 +311,7 @@ func (k *core) draw(ctx context.Context, dst, m *engine.Tensor, key *engine.Key)
 	s.Scale(wx, -1, wx)
 	rhs, u, t := k.part(k.rhs, 0, n), k.part(k.u, 0, n), k.part(k.t, 0, n)
 	if key != nil {
-		k.normals(ax, n, key.Fold(1))
-		s.Mul(ax, ax, k.rootW)
+		k.noise(ax, n, key.Fold(1))
 		s.Add(wx, wx, ax)
 	}
 	k.op.Adjoint(s, t, wx)
@@ -298,7 +323,7 @@ func (k *core) draw(ctx context.Context, dst, m *engine.Tensor, key *engine.Key)
 	apply := func(d, src *engine.Tensor) {
 		k.spread(t, src)
 		k.op.Forward(s, wx, t)
-		s.Mul(wx, wx, k.w)
+		k.weigh(wx, wx, k.w)
 		k.op.Adjoint(s, t, wx)
 		k.gather(d, t)
 		s.Add(d, d, src)

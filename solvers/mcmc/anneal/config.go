@@ -15,6 +15,9 @@ type Config struct {
 	Op            solvers.Operator // made for Batch scenes at a time
 	Data, Weights solvers.Image    // in the range of Op; weights are inverse variances
 	Prior         priors.Prior
+	// Columns are what the data hold beside the scene, y = A x + P a + n: integrated out,
+	// see solvers.Nuisance. Moments cannot have them.
+	Columns []solvers.Column
 	// Power is the scene's mean power on the modes of Op's domain, (C, H, W/2+1), in
 	// (data unit)²: it sets where the walk begins and ends, and scales moves.
 	Power []float64

@@ -56,12 +56,24 @@ func (c Config) ladder() []float64 {
 }
 
 // temper fills dst with w/(1 + w σ²): the likelihood of noise N + σ².
-func (k *core) temper(dst *engine.Tensor, host []float32, sigma float64) {
+func (k *core) temper(dst *engine.Tensor, host []float32, sigma float64) error {
 	for i, w := range k.cfg.Weights.Pix {
 		v := float64(w)
 		host[i] = float32(v / (1 + v*sigma*sigma))
 	}
 	k.s.Upload(dst, host)
+	if k.beside != nil {
+		return k.beside.Weigh(host)
+	}
+	return nil
+}
+
+// untemper gives the columns beside the scene the weights of the data again.
+func (k *core) untemper() error {
+	if k.beside != nil {
+		return k.beside.Weigh(k.cfg.Weights.Pix)
+	}
+	return nil
 }
 
 // StepsPerBatch is how many steps complete a batch.
@@ -79,17 +91,25 @@ func (k *HMC) Step(ctx context.Context, key engine.Key, st *solvers.State) (solv
 	st.X, st.Kind, st.Count = k.x, solvers.Warmup, k.n
 	sigma := k.sigmas[min(k.level, len(k.sigmas)-1)]
 	if k.level == 0 {
+		if err := k.untemper(); err != nil {
+			return solvers.Info{}, err
+		}
 		if err := k.begin(ctx, key.Fold(0), sigma); err != nil {
 			return solvers.Info{}, err
 		}
 		k.hmc.restart()
 	}
 	if k.level < len(k.sigmas) {
-		k.temper(k.wNow, k.host, sigma)
+		if err := k.temper(k.wNow, k.host, sigma); err != nil {
+			return solvers.Info{}, err
+		}
 		k.hmc.w, k.hmc.sigma, k.hmc.fresh = k.wNow, sigma, true
 		k.setMass(sigma, sigma)
 	} else if k.level == len(k.sigmas) {
 		k.hmc.w, k.hmc.fresh = k.w, true
+		if err := k.untemper(); err != nil {
+			return solvers.Info{}, err
+		}
 		k.setMass(sigma, 0)
 	}
 	k.hmc.adapt = k.level < len(k.sigmas)

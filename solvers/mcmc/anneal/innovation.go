@@ -79,6 +79,9 @@ func (v *innovation) measure(k *core, m, spread *engine.Tensor) error {
 	v.average(k, v.belief, 1)
 	k.residual(m, k.w)
 	s.Download(v.images, k.ax)
+	if k.beside != nil {
+		k.beside.Remove(v.images)
+	}
 	for i, r := range v.images {
 		w := v.weights[i%pixels]
 		v.images[i] = 0

@@ -62,6 +62,9 @@ func (k *Langevin) Step(ctx context.Context, key engine.Key, st *solvers.State) 
 	st.X, st.Kind, st.Count = k.x, solvers.Warmup, k.n
 	sigma := k.sigmas[k.level]
 	if k.level == 0 {
+		if err := k.untemper(); err != nil {
+			return solvers.Info{}, err
+		}
 		if err := k.begin(ctx, key.Fold(0), sigma); err != nil {
 			return solvers.Info{}, err
 		}
@@ -70,7 +73,9 @@ func (k *Langevin) Step(ctx context.Context, key engine.Key, st *solvers.State) 
 	if k.level+1 == len(k.sigmas) {
 		extra = 0 // the end has the likelihood itself
 	}
-	k.temper(k.wNow, k.host, extra)
+	if err := k.temper(k.wNow, k.host, extra); err != nil {
+		return solvers.Info{}, err
+	}
 	k.setMass(sigma, extra)
 	for i := range LangevinSteps {
 		if err := k.score(ctx, k.sc, k.x, k.n, sigma); err != nil {

@@ -32,6 +32,9 @@ const MomentIterations = 5
 // NewMoments allocates the kernel.
 func NewMoments(dev engine.Device, cfg Config) (*Moments, error) {
 	cfg.NoPreview = true
+	if len(cfg.Columns) > 0 {
+		return nil, fmt.Errorf("anneal: moment matching cannot have columns beside the scene: Bridge, HMC, Langevin and Gibbs can")
+	}
 	br, err := NewBridge(dev, cfg)
 	if err != nil {
 		return nil, err

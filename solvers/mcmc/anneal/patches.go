@@ -193,8 +193,7 @@ func (p *patches) draw(ctx context.Context, k *core, dst, m *engine.Tensor, key 
 	ax, wx := k.residual(m, k.w)
 	s.Scale(wx, -1, wx)
 	if key != nil {
-		k.normals(ax, k.n, key.Fold(1))
-		s.Mul(ax, ax, k.rootW)
+		k.noise(ax, k.n, key.Fold(1))
 		s.Add(wx, wx, ax)
 	}
 	k.op.Adjoint(s, k.t, wx)
@@ -206,7 +205,7 @@ func (p *patches) draw(ctx context.Context, k *core, dst, m *engine.Tensor, key 
 	apply := func(d, src *engine.Tensor) {
 		p.spread(k, k.t, src)
 		k.op.Forward(s, wx, k.t)
-		s.Mul(wx, wx, k.w)
+		k.weigh(wx, wx, k.w)
 		k.op.Adjoint(s, k.t, wx)
 		p.gather(k, d, k.t)
 		s.Add(d, d, src)

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -54,6 +55,8 @@ func FromRecipe(r recipe.Recipe) Draft {
 	d.set(Budget, string(r.Method.Budget))
 	d.set(Resolution, number(r.Method.Resolution))
 	d.set(Tile, number(float64(r.Method.Tile)))
+	d.set(Stars, PositionsText(r.Stars.At))
+	d.set(StarError, number(r.Stars.Error))
 	d.set(Spectrum, orElse(r.Prior.Spectrum, spectFit))
 	d.set(Prior, recipe.PriorGalaxies)
 	switch r.Prior.Kind {
@@ -82,6 +85,7 @@ func (d *Draft) fromNoise(r recipe.Recipe) {
 		d.set(SkyLevel, exact(*r.Sky.Value))
 	}
 	d.set(SkyMesh, count(r.Sky.Mesh))
+	d.set(SkyFree, toggle(r.Sky.Free))
 	d.set(MaskSource, Found)
 	if r.Mask.File != "" || r.Mask.HDU != nil {
 		d.set(MaskSource, source(r.Mask.File, r.Mask.HDU))
@@ -172,8 +176,8 @@ func (e Errors) First() (ID, string) {
 
 var order = []ID{
 	HDU, Plane, Cutout, PSFKind, PSFSource, FWHM, FWHMUnit, Beta, PSFError,
-	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, MaskSource, Saturation,
-	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Resolution, Tile, Samples, Seed,
+	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, SkyFree, MaskSource, Saturation,
+	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Stars, StarError, Resolution, Tile, Samples, Seed,
 }
 
 // Recipe is what the form asks for. With errors it holds what could be
@@ -197,6 +201,8 @@ func (d Draft) Recipe() (recipe.Recipe, Errors) {
 		r.Mask.File, r.Mask.HDU = p.source(MaskSource)
 	}
 	r.Method = p.method()
+	r.Stars = p.stars(r.Method.Kind)
+	r.Sky.Free = d.Get(SkyFree) == True && r.Method.Kind.Beside()
 	r.Prior = p.prior(r.Prior, r.Method.Kind)
 	r.Draw.Samples = p.whole(Samples, 0, recipe.MaxSamples)
 	r.Draw.Seed = p.seed()
@@ -264,6 +270,24 @@ func (p *parser) sky() recipe.Sky {
 	case observe.SkyMesh:
 		if p.d.Get(SkyMesh) != "" {
 			out.Mesh = p.whole(SkyMesh, 8, 1<<20)
+		}
+	}
+	return out
+}
+
+// stars are those beside the scene, for methods that can have them.
+func (p *parser) stars(m deconv.Method) (out recipe.Stars) {
+	if p.d.Get(Stars) == "" || !m.Beside() {
+		return out
+	}
+	var err error
+	if out.At, err = recipe.ParsePositions(p.d.Get(Stars)); err == nil && len(out.At) > deconv.MaxStars {
+		err = fmt.Errorf("at most %d stars", deconv.MaxStars)
+	}
+	p.fail(Stars, err)
+	if p.d.Get(StarError) != "" {
+		if out.Error = p.positive(StarError, ""); out.Error > recipe.MaxStarError {
+			p.errs[StarError] = "at most 5 px"
 		}
 	}
 	return out

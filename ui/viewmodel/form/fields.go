@@ -336,6 +336,9 @@ func (b *builder) sky() {
 	case observe.SkyMesh:
 		b.add(Field{ID: SkyMesh, Label: "Box", Unit: "px", Blank: "64", Help: "must be larger than the largest object, which otherwise loses light"})
 	}
+	if deconv.Method(b.d.Get(Method)).Beside() {
+		b.add(Field{ID: SkyFree, Label: "Free sky", Kind: Toggle, Help: "a pedestal per band beside what is subtracted, sampled with the scene: its error is then part of the scene's"})
+	}
 }
 
 func (b *builder) mask() {
@@ -360,6 +363,12 @@ func (b *builder) prior() {
 	}
 	if about.Iterates {
 		b.iterations(method)
+	}
+	if method.Beside() {
+		b.add(Field{ID: Stars, Label: "Stars", Blank: "none", Help: "x,y; x,y …: point sources beside the scene, in FITS pixels of the whole image; their fluxes and places are sampled with it"})
+		if b.d.Get(Stars) != "" {
+			b.add(Field{ID: StarError, Label: "Place ±", Unit: "px", Blank: fmt.Sprint(deconv.DefaultStarError), Help: "how well the stars' places are known, 1 σ"})
+		}
 	}
 	if !about.Spectrum {
 		return

@@ -34,6 +34,7 @@ const (
 	SkyKind     ID = "sky"
 	SkyLevel    ID = "sky.level"
 	SkyMesh     ID = "sky.mesh"
+	SkyFree     ID = "sky.free"
 	MaskSource  ID = "mask"
 	Saturation  ID = "saturation"
 
@@ -49,6 +50,9 @@ const (
 	Iterations   ID = "rl.iterations"
 	Damping      ID = "rl.damping"
 	StopAtNoise  ID = "rl.stop"
+
+	Stars     ID = "stars"
+	StarError ID = "stars.error"
 
 	Samples ID = "samples"
 	Seed    ID = "seed"
@@ -114,7 +118,7 @@ func StepFor(id ID) Step {
 		return StepData
 	case PSFKind, PSFSource, FWHM, FWHMUnit, Beta, Recenter, PSFError:
 		return StepPSF
-	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise:
+	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise, Stars, StarError:
 		return StepPrior
 	case Samples, Seed, Resolution, Tile:
 		return StepDraw

@@ -40,6 +40,8 @@ func recipes() map[string]recipe.Recipe {
 		"variance":     base(func(r *recipe.Recipe) { r.Noise = recipe.Noise{Kind: observe.NoiseVariance, File: "v.fits"} }),
 		"sky level":    base(func(r *recipe.Recipe) { r.Sky = recipe.Sky{Kind: observe.SkyConstant, Value: ptr(0.0)} }),
 		"sky mesh":     base(func(r *recipe.Recipe) { r.Sky = recipe.Sky{Kind: observe.SkyMesh, Mesh: 32} }),
+		"sky free":     base(func(r *recipe.Recipe) { r.Sky = recipe.Sky{Kind: observe.SkyNone, Free: true} }),
+		"stars":        base(func(r *recipe.Recipe) { r.Stars = recipe.Stars{At: [][2]float64{{12, 30.5}, {4, 8}}, Error: 0.3} }),
 		"mask":         base(func(r *recipe.Recipe) { r.Mask = recipe.Mask{HDU: ptr(4), Saturation: ptr(6e4)} }),
 		"rl": base(func(r *recipe.Recipe) {
 			r.Method = recipe.Method{Kind: deconv.RichardsonLucy, Iterations: 30, Damping: 2, StopAtNoise: true}

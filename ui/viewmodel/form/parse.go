@@ -154,3 +154,12 @@ func orElse(v, other string) string {
 	}
 	return v
 }
+
+// PositionsText is a list of positions as typed.
+func PositionsText(at [][2]float64) string {
+	var parts []string
+	for _, p := range at {
+		parts = append(parts, exact(p[0])+","+exact(p[1]))
+	}
+	return strings.Join(parts, "; ")
+}
