@@ -112,7 +112,7 @@ func (r *Result) pointTable() (*fitsio.NewHDU, error) {
 		}
 	}
 	h := &fitsio.Header{}
-	h.AddHistory("limpid: point sources sampled beside the scene: FITS pixels, 1 sigma of the posterior")
+	h.AddHistory("limpid: point sources sampled beside the scene: FITS pixels of this file, 1 sigma of the posterior")
 	h.AddHistory(fmt.Sprintf("limpid: AROUND is the flux of the scene within %.3g px of the star, RHO its correlation with FLUX", r.Stars[0].Radius))
 	columns := []fitsio.NewColumn{
 		{Name: "STAR", Data: number},
@@ -157,6 +157,9 @@ func (r *Result) BesideLines() []string {
 				line += " in " + r.Bands[c]
 			}
 			line += fmt.Sprintf(" at (%s, %s)", with(s.X+1, s.XStd, "%.3f"), with(s.Y+1, s.YStd, "%.3f"))
+			if r.Recipe.Input.Cutout != nil {
+				line += " of the cut-out"
+			}
 			line += fmt.Sprintf("; scene within %.1f px %s", s.Radius, with(s.Around[c], s.AroundStd[c], "%.4g"))
 			if s.Rho[c] == s.Rho[c] {
 				line += fmt.Sprintf(", correlation of the two %.2f", s.Rho[c])

@@ -126,6 +126,13 @@ func (p *Problem) newBeside(ctx context.Context, set Settings) error {
 			break
 		}
 	}
+	if set.FreeSky && set.Method != Learned {
+		p.Findings = append(p.Findings, limpid.Finding{
+			Severity: limpid.Warning, Code: "sky.free", Where: "sky",
+			What:   "a Gaussian prior cannot tell a pedestal of sky from light of the scene that fills the image: the scene's total flux is as uncertain as both",
+			Advice: "a learned prior knows empty sky; or leave the sky as it was subtracted",
+		})
+	}
 	for i, s := range set.Stars {
 		if d := math.Hypot(b.at[i].X-s.X, b.at[i].Y-s.Y); d > 3*set.StarError {
 			p.Findings = append(p.Findings, limpid.Finding{
