@@ -67,10 +67,18 @@ type Observation struct {
 	Data    Image    // (C, H, W), in Unit, the sky subtracted; 0 where masked
 	Weights Image    // (C, H, W) inverse variance of Data, in Unit⁻²; 0 = masked
 	PSF     Image    // (C, h, w), each plane sums to 1, centred on pixel ((h-1)/2, (w-1)/2)
+	Field   PSFField // of a PSF that varies over the image; PSF is then its mean
 	Sky     []Image  // per band the sky that was subtracted from Data; nil: none
 	Bands   []string // C names
 	Unit    string   // BUNIT; "" when unknown
 	Frame   Frame
+}
+
+// PSFField is a PSF at nodes of a regular grid over the image, the outermost on its border
+// pixels: row by row from the lowest, each as Observation.PSF.
+type PSFField struct {
+	Rows, Cols int
+	Nodes      []Image // nil: one PSF for all of the image
 }
 
 // Validate reports what would make the numerics meaningless: shapes that differ,

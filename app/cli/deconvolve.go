@@ -30,6 +30,9 @@ Model
   --psf P               measure (from stars), gaussian:2.5px, moffat:0.8arcsec,3,
                         airy:3px, none, FILE or FILE[HDU], [HDU] of the image's file;
                         default: the file's PSF HDU if it has one, else measure
+  --psf-grid RxC:FILE   a PSF that varies: R rows of C nodes over the image, the outermost
+                        on its border, from the planes of FILE or its HDUs, row by row
+                        from the lowest; not with starlet or tiles
   --recenter            move the PSF's centroid to the centre of its stamp
   --psf-error E         relative error of the PSF, added to the noise of bright
                         pixels (default 0)
@@ -103,6 +106,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	f.Var(&hdu, "hdu", "")
 	f.Var(&plane, "plane", "")
 	cutout, mask, saturation := f.String("cutout", "", ""), f.String("mask", "", ""), f.String("saturation", "", "")
+	psfGrid := f.String("psf-grid", "", "")
 	psf, noise, sky := f.String("psf", "", ""), f.String("noise", "auto", ""), f.String("sky", "auto", "")
 	method, spectrum := f.String("method", "", ""), f.String("spectrum", "fit", "")
 	prior, budget, strength := f.String("prior", "", ""), f.String("budget", "", ""), f.Float64("strength", 0, "")
@@ -131,6 +135,15 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	r.Sky.Free = *skyFree
 	if err := fillStars(ctx, &r, *stars, *starError); err != nil {
 		return err
+	}
+	if *psfGrid != "" {
+		if *psf != "" {
+			return usageError{"--psf and --psf-grid: give one of them"}
+		}
+		var err error
+		if r.PSF, err = recipe.ParsePSFGrid(*psfGrid); err != nil {
+			return err
+		}
 	}
 	r.PSF.Recenter = *recenter
 	if *psfError != "" {

@@ -30,6 +30,30 @@ func ParsePSF(s string) (PSF, error) {
 	return p, err
 }
 
+// ParsePSFGrid reads "3x3:psfs.fits" or "2x4:psfs.fits[1]": rows and columns of nodes, and
+// the file of their PSFs.
+func ParsePSFGrid(s string) (PSF, error) {
+	size, file, ok := strings.Cut(s, ":")
+	p := PSF{Kind: observe.PSFFile}
+	var err error
+	if p.Rows, p.Cols, err = ParseNodes(size); err != nil || !ok {
+		return PSF{}, bad("PSF grid %q: expected ROWSxCOLS:FILE, as 3x3:psfs.fits", s)
+	}
+	p.File, p.HDU, err = ParseFile(file)
+	return p, err
+}
+
+// ParseNodes reads "3x4": rows and columns of a PSF's nodes.
+func ParseNodes(s string) (rows, cols int, err error) {
+	r, c, ok := strings.Cut(strings.ToLower(s), "x")
+	rows, errRows := strconv.Atoi(r)
+	cols, errCols := strconv.Atoi(c)
+	if !ok || errRows != nil || errCols != nil || rows < 1 || cols < 1 || rows > observe.MostNodes/cols {
+		return 0, 0, bad("PSF nodes %q: expected ROWSxCOLS, as 3x3, at most %d in all", s, observe.MostNodes)
+	}
+	return rows, cols, nil
+}
+
 // ParseFile splits "file.fits[2]" into its parts; "[2]" is HDU 2 of the image's
 // own file.
 func ParseFile(s string) (file string, hdu *int, err error) {

@@ -254,6 +254,9 @@ func (r Recipe) Validate() error {
 	if err := r.validateBeside(); err != nil {
 		return err
 	}
+	if err := r.validateField(); err != nil {
+		return err
+	}
 	if c := r.Input.Cutout; c != nil && (c[0] < 0 || c[2] < 0 || c[1] <= c[0] || c[3] <= c[2]) {
 		return bad("cut-out %d:%d,%d:%d is empty or negative", c[0], c[1], c[2], c[3])
 	}
@@ -281,6 +284,26 @@ func (r Recipe) validateBeside() error {
 		return bad("%d stars: at most %d", len(r.Stars.At), deconv.MaxStars)
 	case !(r.Stars.Error >= 0 && r.Stars.Error <= MaxStarError):
 		return bad("stars: an error of the positions of %g px: from 0 (the default, %g) to %g px", r.Stars.Error, deconv.DefaultStarError, MaxStarError)
+	}
+	return nil
+}
+
+// validateField checks a PSF that varies.
+func (r Recipe) validateField() error {
+	p := r.PSF
+	switch {
+	case p.Rows == 0 && p.Cols == 0:
+		return nil
+	case p.Rows < 1 || p.Cols < 1 || p.Rows > observe.MostNodes || p.Cols > observe.MostNodes || p.Rows*p.Cols > observe.MostNodes:
+		return bad("a PSF at %d × %d nodes: at least 1 each, and %d in all", p.Rows, p.Cols, observe.MostNodes)
+	case p.Kind != observe.PSFFile:
+		return bad("a PSF that varies comes from a file, not from %q: --psf-grid ROWSxCOLS:FILE", p.Kind)
+	case !r.Method.Kind.Varies():
+		return bad("method %s takes one PSF for all of the image: gaussian, learned, wiener, tv and rl take one that varies", r.Method.Kind)
+	case r.Sky.Free || len(r.Stars.At) > 0:
+		return bad("stars and a free sky take one PSF for all of the image: leave them out, or the PSF's nodes")
+	case r.Method.Tile != 0:
+		return bad("tiles take one PSF for all of the image: leave out the tiles, or the PSF's nodes")
 	}
 	return nil
 }

@@ -189,3 +189,15 @@ func TestValidate_BesideTheScene(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+func TestParsePSFGrid_Forms(t *testing.T) {
+	p, err := recipe.ParsePSFGrid("2x4:psfs.fits[1]")
+	if err != nil || p.Rows != 2 || p.Cols != 4 || p.File != "psfs.fits" || p.HDU == nil || *p.HDU != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for _, s := range []string{"", "3x3", "3:a.fits", "0x3:a.fits", "3x:a.fits", "99x99:a.fits", "3x3:"} {
+		if p, err := recipe.ParsePSFGrid(s); err == nil {
+			t.Errorf("%q: %+v", s, p)
+		}
+	}
+}

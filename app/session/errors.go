@@ -87,7 +87,7 @@ func classify(err error) (int, limpid.Finding) {
 
 func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, limpid.Finding) {
 	switch {
-	case is(observe.ErrSetting, deconv.ErrTile):
+	case is(observe.ErrSetting, deconv.ErrTile, deconv.ErrOperator):
 		f.Code, f.Advice = "setting", "correct the number"
 		return ExitUsage, f
 	case is(deconv.ErrStar):

@@ -221,6 +221,9 @@ func (r *Result) describePSF() string {
 	if len(r.Report.PSF) > 0 {
 		text += fmt.Sprintf(", from %d stars", r.Report.PSF[0].Used)
 	}
+	if p.Rows > 0 {
+		text = fmt.Sprintf("at %d x %d nodes, interpolated; their mean is in this file: %s", p.Rows, p.Cols, text)
+	}
 	if p.File != "" {
 		text += ", " + p.File
 	}

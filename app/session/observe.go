@@ -203,7 +203,53 @@ func (o *Observed) readMaps(ctx context.Context, s *Session, doc *Document, g re
 	if r.PSF.Kind == observe.PSFFile || r.PSF.Kind == "" {
 		in.PSF, err = o.readPSF(ctx, s, doc)
 	}
+	if set := r.PSF; err == nil && set.Rows > 0 {
+		err = o.readNodes(ctx, s, doc, g, in)
+	}
 	return err
+}
+
+// readNodes reads the PSF's nodes: the planes of the HDU that readPSF found, or single
+// planes of so many HDUs from it on. A cut-out gets nodes of its own.
+func (o *Observed) readNodes(ctx context.Context, s *Session, doc *Document, g region, in *observe.Input) error {
+	set := o.Recipe.PSF
+	from := doc
+	if set.File != "" {
+		var err error
+		if from, err = s.Open(ctx, set.File); err != nil {
+			return wrapf(err, "session: PSF")
+		}
+		defer from.Close()
+	}
+	count := set.Rows * set.Cols
+	planes := from.HDUs[*set.HDU].Planes()
+	var nodes []solvers.Image
+	for i := range count {
+		index, plane := *set.HDU, i
+		if planes == 1 {
+			index, plane = *set.HDU+i, 0
+		} else if planes != count {
+			return fmt.Errorf("%w: HDU %d of %s has %d planes, %d × %d nodes need %d", observe.ErrPSF, index, from.Name, planes, set.Rows, set.Cols, count)
+		}
+		if index >= len(from.HDUs) {
+			return fmt.Errorf("%w: %s has %d HDUs from %d on, %d × %d nodes need %d, or as many planes of one", observe.ErrPSF, from.Name, len(from.HDUs)-*set.HDU, *set.HDU, set.Rows, set.Cols, count)
+		}
+		h, err := from.image(index)
+		if err != nil {
+			return wrapf(err, "session: PSF")
+		}
+		n := len(h.Shape)
+		im, err := readPlanes(ctx, h, region{h: h.Shape[n-2], w: h.Shape[n-1], x1: h.Shape[n-1], y1: h.Shape[n-2]}, plane, from.Name)
+		if err != nil {
+			return wrapf(err, "session: PSF")
+		}
+		if len(nodes) > 0 && !im.Shape().Equal(nodes[0].Shape()) {
+			return fmt.Errorf("%w: the PSF in HDU %d of %s is %d×%d pixels, the first %d×%d: all must have one size", observe.ErrPSF, index, from.Name, im.W, im.H, nodes[0].W, nodes[0].H)
+		}
+		nodes = append(nodes, im)
+	}
+	in.PSF, in.PSFNodes = nil, observe.NodesOf(nodes, set.Rows, set.Cols, g.h, g.w, g.y0, g.y1, g.x0, g.x1)
+	return nil
 }
 
 // resolveNoise finds out which map "auto" or a bare HDU number means.
@@ -326,6 +372,9 @@ func (o *Observed) readPSF(ctx context.Context, s *Session, doc *Document) (*sol
 	plane := -1
 	if (HDUInfo{Shape: h.Shape}).Planes() > 1 {
 		plane = o.Plane
+		if set.Rows > 0 { // readNodes reads them all
+			plane = 0
+		}
 	}
 	im, err := readPlanes(ctx, h, g, plane, from.Name)
 	if err != nil {

@@ -72,19 +72,31 @@ func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Set
 
 // convolve makes the operator on a grid, for batch scenes.
 func (p *Problem) convolve(g operator.Grid, batch int) error {
-	if p.conv != nil {
-		p.conv.Close()
+	if p.Op != nil {
+		p.Op.Close()
+	}
+	p.Op, p.conv, p.Grid = nil, nil, g
+	if f := p.Obs.Field; f.Nodes != nil {
+		op, err := operator.NewVaryingOn(p.dev, p.stream, f.Nodes, f.Rows, f.Cols, g, batch)
+		if err != nil {
+			return fmt.Errorf("deconv: %w", err)
+		}
+		p.Op = op
+		return nil
 	}
 	var err error
 	if p.conv, err = operator.NewConvolutionOn(p.dev, p.stream, p.Obs.PSF, g, batch); err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
-	p.Op, p.Grid = p.conv, g
+	p.Op = p.conv
 	return nil
 }
 
 // whole makes the kernel on one grid.
 func (p *Problem) whole(ctx context.Context, set Settings) error {
+	if p.Obs.Field.Nodes != nil && (!set.Method.Varies() || set.columnsOf(p.Obs.Data.C) > 0) {
+		return fmt.Errorf("%w: %s, stars and a free sky take one", ErrOperator, Starlet)
+	}
 	if set.Method != Learned { // whose grid is another
 		if err := p.convolve(operator.NewGrid(p.Obs.Data.C, p.Obs.Data.H, p.Obs.Data.W, p.Obs.PSF.H, p.Obs.PSF.W), 1); err != nil {
 			return err
@@ -146,6 +158,9 @@ func (p *Problem) fitSpectra(ctx context.Context, set Settings, o *solvers.Obser
 func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 	if err := p.newBeside(ctx, set); err != nil {
 		return err
+	}
+	if p.conv == nil {
+		return p.general(ctx, set)
 	}
 	k, err := mcmc.NewExact(p.dev, p.conv, mcmc.ExactConfig{Data: p.kernelData(), Weights: p.Obs.Weights, Spectra: p.Spectra, Columns: p.columns()})
 	if err != nil {

@@ -99,6 +99,9 @@ func (p *Problem) tiles(ctx context.Context, set Settings) error {
 	if !set.Method.Tiles() || set.Tile < SmallestTile || set.Tile > LargestTile {
 		return fmt.Errorf("%w of %d pixels with method %s: gaussian, learned and wiener take tiles of %d to %d", ErrTile, set.Tile, set.Method, SmallestTile, LargestTile)
 	}
+	if p.Obs.Field.Nodes != nil {
+		return fmt.Errorf("%w: tiles take one PSF", ErrOperator)
+	}
 	k := &tiled{p: p, set: set, stream: p.stream}
 	p.Kernel = k
 	align := 1

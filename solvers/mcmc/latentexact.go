@@ -36,6 +36,9 @@ type LatentExactConfig struct {
 	Data, Weights    solvers.Image // the operator's range
 	Batch            int           // draws per step; default 1
 	MeanTol, DrawTol float64       // as ExactConfig
+	// Condition is 1 + BᵀwB on the modes (C, H, W/2+1), were it diagonal there: solves take
+	// its inverse for a preconditioner. nil: none.
+	Condition []float64
 }
 
 // NewLatentExact allocates the kernel. white is B: it takes z; prior gives x of z.
@@ -54,6 +57,9 @@ func NewLatentExact(dev engine.Device, white solvers.Operator, prior priors.Late
 	var err error
 	if k.cond, err = newLatentConditional(dev, k.stream, white, cfg.Weights, cfg.Batch); err == nil {
 		k.mean, err = dev.Alloc(d)
+	}
+	if err == nil && cfg.Condition != nil {
+		err = k.cond.setCondition(dev, cfg.Condition, cfg.Batch)
 	}
 	if err != nil {
 		k.Close()
@@ -119,6 +125,8 @@ type latentConditional struct {
 	w, rootW *engine.Tensor // (Range)
 	u, b, x  *engine.Tensor // (batch, C, H, W): x is the caller's
 	data     *engine.Tensor // (batch, Range)
+	inverse  *engine.Tensor // (C, H, W/2+1) of the preconditioner; nil: none
+	spec     *engine.Tensor // (batch, C, H, W/2+1, 2), with it
 	views    map[int]*latentViews
 	now      *latentViews
 	all      []*engine.Tensor
@@ -164,6 +172,40 @@ func newLatentConditional(dev engine.Device, s engine.Stream, op solvers.Operato
 	return k, s.Err()
 }
 
+// setCondition makes the preconditioner.
+func (k *latentConditional) setCondition(dev engine.Device, condition []float64, batch int) error {
+	d := k.op.Domain()
+	half := engine.Shape{d[0], d[1], d[2]/2 + 1}
+	if len(condition) != half.Len() {
+		return fmt.Errorf("a preconditioner on %d modes, the scene has %d", len(condition), half.Len())
+	}
+	host := make([]float32, len(condition))
+	for i, v := range condition {
+		host[i] = float32(1 / v)
+	}
+	for _, a := range []struct {
+		t     **engine.Tensor
+		shape engine.Shape
+	}{{&k.inverse, half}, {&k.spec, append(engine.Shape{batch}, d...).Spectrum()}} {
+		t, err := dev.Alloc(a.shape)
+		if err != nil {
+			return err
+		}
+		*a.t = t
+		k.all = append(k.all, t)
+	}
+	k.stream.Upload(k.inverse, host)
+	return k.stream.Err()
+}
+
+// precondition is dst = src over the condition.
+func (k *latentConditional) precondition(dst, src *engine.Tensor) {
+	s, spec := k.stream, k.spec.Slice(0, src.Shape()[0])
+	s.RFFT2(spec, src)
+	s.CScale(spec, spec, k.inverse)
+	s.IRFFT2(dst, spec)
+}
+
 // mean leaves the solution for Bᵀw y in the u of one scene.
 func (k *latentConditional) mean(ctx context.Context, y solvers.Image, tol float64) (optim.Result, error) {
 	s, v := k.stream, k.view(1)
@@ -194,7 +236,11 @@ func (k *latentConditional) draw(ctx context.Context, n int, wy *engine.Tensor, 
 func (k *latentConditional) solve(ctx context.Context, v *latentViews, tol float64) (optim.Result, error) {
 	k.now = v
 	k.cg.Tol = tol
-	return k.cg.Solve(ctx, k.stream, k.apply, k.stream.Copy, v.uFlat, v.bFlat)
+	precondition := k.stream.Copy
+	if k.inverse != nil {
+		precondition = k.precondition
+	}
+	return k.cg.Solve(ctx, k.stream, k.apply, precondition, v.uFlat, v.bFlat)
 }
 
 // apply is dst = src + BᵀwB src.

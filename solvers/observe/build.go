@@ -13,14 +13,15 @@ type Input struct {
 	Data       solvers.Image // (C, H, W)
 	Bands      []string      // C names; nil: "band 0", …
 	Unit       string
-	PixelScale float64        // arcsec; 0: unknown
-	NoiseMap   *solvers.Image // (C or 1, H, W) weights, variance or std, as Settings.Noise.Kind says
-	Mask       *solvers.Image // (C or 1, H, W), bad where not 0
-	PSF        *solvers.Image // (C or 1, h, w)
-	Gain       float64        // of the header, electrons per data unit; 0: unknown
-	ReadNoise  float64        // of the header, electrons
-	Saturation float64        // of the header, data unit; 0: unknown
-	Where      string         // the file, for findings
+	PixelScale float64         // arcsec; 0: unknown
+	NoiseMap   *solvers.Image  // (C or 1, H, W) weights, variance or std, as Settings.Noise.Kind says
+	Mask       *solvers.Image  // (C or 1, H, W), bad where not 0
+	PSF        *solvers.Image  // (C or 1, h, w)
+	PSFNodes   []solvers.Image // (1, h, w) each, of a PSF that varies: Settings.PSF has their rows and columns
+	Gain       float64         // of the header, electrons per data unit; 0: unknown
+	ReadNoise  float64         // of the header, electrons
+	Saturation float64         // of the header, data unit; 0: unknown
+	Where      string          // the file, for findings
 }
 
 // MaskSettings are the user's choice of what to leave out, beside NaN.
@@ -73,14 +74,20 @@ func Build(in Input, set Settings) (*solvers.Observation, *Report, error) {
 		if err := buildPlane(in, set, o, rep, c, sat); err != nil {
 			return nil, nil, err
 		}
-		p, err := bandPSF(in, set.PSF, o, rep, c, sat)
-		if err != nil {
-			return nil, rep, err
+		if in.PSFNodes == nil {
+			p, err := bandPSF(in, set.PSF, o, rep, c, sat)
+			if err != nil {
+				return nil, rep, err
+			}
+			psfs = append(psfs, p)
 		}
-		psfs = append(psfs, p)
 		addPSFError(o, c, psfError(set.PSF))
 	}
-	o.PSF = stackPSFs(psfs)
+	if in.PSFNodes == nil {
+		o.PSF = stackPSFs(psfs)
+	} else if err := fieldPSF(in, set.PSF, o, rep); err != nil {
+		return nil, rep, err
+	}
 	for c := range d.C {
 		rep.FWHM = append(rep.FWHM, FWHM(o.PSF.Plane(c), o.PSF.H, o.PSF.W))
 	}

@@ -29,6 +29,11 @@ type PSFSettings struct {
 	Beta float64 `json:"beta,omitempty"` // Moffat; default 3
 	File string  `json:"file,omitempty"` // read by app/session; default: the image's own file
 	HDU  *int    `json:"hdu,omitempty"`
+	// Rows and Cols are of a PSF that varies: the file's planes, or so many HDUs from HDU on,
+	// are the PSF at nodes over the whole image, the outermost on its border pixels, row by
+	// row from the lowest. 0: one PSF.
+	Rows int `json:"rows,omitempty"`
+	Cols int `json:"cols,omitempty"`
 	// Recenter moves the PSF's centroid to the centre of its stamp. Without it an
 	// off-centre PSF shifts the result by as much, the other way.
 	Recenter bool `json:"recenter,omitempty"`

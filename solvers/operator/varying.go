@@ -26,6 +26,14 @@ type Varying struct {
 // NewVarying takes psfs, row by row from the lowest, at rows × cols nodes that lie evenly
 // over the image, the outermost on its border pixels. All have the same size.
 func NewVarying(dev engine.Device, s engine.Stream, psfs []solvers.Image, rows, cols, h, w, batch int) (*Varying, error) {
+	if len(psfs) == 0 {
+		return nil, fmt.Errorf("operator: no PSF for %d × %d nodes", rows, cols)
+	}
+	return NewVaryingOn(dev, s, psfs, rows, cols, NewGrid(psfs[0].C, h, w, psfs[0].H, psfs[0].W), batch)
+}
+
+// NewVaryingOn is NewVarying on a grid of the caller's.
+func NewVaryingOn(dev engine.Device, s engine.Stream, psfs []solvers.Image, rows, cols int, g Grid, batch int) (*Varying, error) {
 	if rows < 1 || cols < 1 || len(psfs) != rows*cols {
 		return nil, fmt.Errorf("operator: %d PSFs for %d × %d nodes", len(psfs), rows, cols)
 	}
@@ -35,11 +43,17 @@ func NewVarying(dev engine.Device, s engine.Stream, psfs []solvers.Image, rows, 
 			return nil, fmt.Errorf("operator: PSF %d is %v, the first %v", i, p.Shape(), first.Shape())
 		}
 	}
-	o := &Varying{Grid: NewGrid(first.C, h, w, first.H, first.W), batch: batch}
+	o := &Varying{Grid: g, batch: batch}
 	var err error
 	for i, p := range psfs {
-		var c *Convolution
-		if c, err = NewConvolutionOn(dev, s, p, o.Grid, batch); err != nil {
+		c := &Convolution{Grid: g, batch: batch}
+		if i == 0 {
+			c, err = NewConvolutionOn(dev, s, p, g, batch)
+		} else { // all work in the scratch of the first
+			c.spec, c.real = o.parts[0].spec, o.parts[0].real
+			c.Transfer, err = TransferFunction(dev, s, p, g)
+		}
+		if err != nil {
 			break
 		}
 		o.parts = append(o.parts, c)
@@ -136,8 +150,12 @@ func (o *Varying) Power(s engine.Stream) []float64 {
 
 // Close frees the operator's tensors.
 func (o *Varying) Close() {
-	for _, c := range o.parts {
-		c.Close()
+	for i, c := range o.parts {
+		if i == 0 {
+			c.Close()
+			continue
+		}
+		c.Transfer.Free()
 	}
 	for _, t := range append(o.hats, o.prod, o.sum) {
 		t.Free()

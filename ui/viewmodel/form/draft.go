@@ -39,6 +39,9 @@ func FromRecipe(r recipe.Recipe) Draft {
 	p := r.PSF
 	d.set(PSFKind, string(p.Kind))
 	d.set(PSFSource, source(p.File, p.HDU))
+	if p.Rows > 0 {
+		d.set(PSFNodes, fmt.Sprintf("%dx%d", p.Rows, p.Cols))
+	}
 	d.set(FWHM, number(p.FWHM))
 	d.set(FWHMUnit, orElse(p.Unit, "px"))
 	d.set(Beta, number(p.Beta))
@@ -175,7 +178,7 @@ func (e Errors) First() (ID, string) {
 }
 
 var order = []ID{
-	HDU, Plane, Cutout, PSFKind, PSFSource, FWHM, FWHMUnit, Beta, PSFError,
+	HDU, Plane, Cutout, PSFKind, PSFSource, PSFNodes, FWHM, FWHMUnit, Beta, PSFError,
 	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, SkyFree, MaskSource, Saturation,
 	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Stars, StarError, Resolution, Tile, Samples, Seed,
 }
@@ -226,6 +229,14 @@ func (p *parser) psf() recipe.PSF {
 	switch out.Kind {
 	case observe.PSFFile:
 		out.File, out.HDU = p.source(PSFSource)
+		if text := d.Get(PSFNodes); text != "" {
+			var err error
+			if out.Rows, out.Cols, err = recipe.ParseNodes(text); err != nil {
+				p.errs[PSFNodes] = "rows and columns, as 3x3"
+			} else if m := deconv.Method(d.Get(Method)); !m.Varies() || m.Tiles() && d.Get(Tile) != "" {
+				p.errs[PSFNodes] = "starlets and tiles take one PSF for all of the image"
+			}
+		}
 		out.Recenter = d.Get(Recenter) == True
 	case observe.PSFGaussian, observe.PSFMoffat, observe.PSFAiry:
 		out.FWHM, out.Unit = p.positive(FWHM, "type the FWHM"), d.Get(FWHMUnit)

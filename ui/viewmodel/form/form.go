@@ -20,6 +20,7 @@ const (
 
 	PSFKind   ID = "psf"
 	PSFSource ID = "psf.source"
+	PSFNodes  ID = "psf.nodes"
 	FWHM      ID = "psf.fwhm"
 	FWHMUnit  ID = "psf.unit"
 	Beta      ID = "psf.beta"
@@ -116,7 +117,7 @@ func StepFor(id ID) Step {
 	switch id {
 	case HDU, Plane, Cutout:
 		return StepData
-	case PSFKind, PSFSource, FWHM, FWHMUnit, Beta, Recenter, PSFError:
+	case PSFKind, PSFSource, PSFNodes, FWHM, FWHMUnit, Beta, Recenter, PSFError:
 		return StepPSF
 	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise, Stars, StarError:
 		return StepPrior

@@ -98,6 +98,9 @@ func (d Draft) psfVerdict(o *session.Observed) string {
 		} else if r.PSF.HDU != nil {
 			name = fmt.Sprintf("HDU %d", *r.PSF.HDU)
 		}
+		if r.PSF.Rows > 0 {
+			name += fmt.Sprintf(", varies: %d×%d nodes", r.PSF.Rows, r.PSF.Cols)
+		}
 		if width == "" {
 			return name
 		}

@@ -1,0 +1,100 @@
+package deconv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"limpid/engine"
+	"limpid/priors/gaussian"
+	"limpid/solvers"
+	"limpid/solvers/mcmc"
+	"limpid/solvers/operator"
+)
+
+// ErrOperator marks a method that cannot work with the observation's operator.
+var ErrOperator = errors.New("not with this PSF")
+
+// Varies reports whether a method takes a PSF that varies over the image.
+func (m Method) Varies() bool { return m != Starlet }
+
+// VaryingMemory is what a PSF at nodes takes on the device beyond one, in bytes: a transfer
+// function and a weight for each.
+func VaryingMemory(g operator.Grid, nodes int) int64 {
+	return 8 * int64(nodes) * int64(g.Domain().Len())
+}
+
+// general makes the exact posterior of a Gaussian prior under an operator that is no
+// convolution: in the white noise behind the prior, with what a convolution with the mean
+// PSF would give for a preconditioner.
+func (p *Problem) general(ctx context.Context, set Settings) error {
+	d := p.Op.Domain()
+	batch := mcmc.DrawsPerStep(d)
+	if err := p.convolve(p.Grid, batch); err != nil {
+		return err
+	}
+	prior, err := gaussian.New(p.dev, p.stream, p.Spectra, d, batch)
+	if err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.closers = append(p.closers, prior.Close)
+	white := &throughPrior{op: p.Op, prior: prior}
+	if white.x, err = p.dev.Alloc(append(engine.Shape{batch}, d...)); err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.closers = append(p.closers, white.x.Free)
+	condition, modes := p.Op.Power(p.stream), d[1]*(d[2]/2+1)
+	for c, sp := range p.Spectra {
+		var weight float64
+		for _, w := range p.Obs.Weights.Plane(c) {
+			weight += float64(w) / math.Max(1, float64(p.Obs.ValidPixels(c)))
+		}
+		for i, v := range sp.OnGrid(d[1], d[2]) {
+			condition[c*modes+i] = 1 + v*weight*condition[c*modes+i]
+		}
+	}
+	if err := p.stream.Sync(ctx); err != nil {
+		return err
+	}
+	k, err := mcmc.NewLatentExact(p.dev, white, prior, mcmc.LatentExactConfig{
+		Data: p.Obs.Data, Weights: p.Obs.Weights, Batch: batch, Condition: condition,
+	})
+	if err != nil {
+		return fmt.Errorf("deconv: %w", err)
+	}
+	p.Kernel = k
+	p.Findings = append(p.Findings, gaussianFinding(set.Method))
+	return p.misfit.init(p)
+}
+
+// throughPrior is A T, x = T z the scene of white noise z.
+type throughPrior struct {
+	op    solvers.Operator
+	prior *gaussian.Prior
+	x     *engine.Tensor // (batch, C, H, W)
+}
+
+// Domain is that of A, and Range too.
+func (o *throughPrior) Domain() engine.Shape { return o.op.Domain() }
+
+// Range is that of A.
+func (o *throughPrior) Range() engine.Shape { return o.op.Range() }
+
+func (o *throughPrior) scratch(like *engine.Tensor) *engine.Tensor {
+	return o.x.Slice(0, like.Len()/o.Domain().Len()).Reshape(like.Shape()...)
+}
+
+// Forward writes A T z.
+func (o *throughPrior) Forward(s engine.Stream, y, z *engine.Tensor) {
+	x := o.scratch(z)
+	o.prior.FromWhite(s, x, z)
+	o.op.Forward(s, y, x)
+}
+
+// Adjoint writes Tᵀ Aᵀ y.
+func (o *throughPrior) Adjoint(s engine.Stream, z, y *engine.Tensor) {
+	x := o.scratch(z)
+	o.op.Adjoint(s, x, y)
+	o.prior.Pullback(s, z, nil, x)
+}
