@@ -236,24 +236,9 @@ func (g *group) addProducts(h []float64, n, k, l, b int) {
 // PSF's parameters, with everything of that band.
 func (g *group) addCommon(w *scratch, h []float64, n, b int) error {
 	p := g.p
-	root := p.root[b*p.h*p.w : (b+1)*p.h*p.w]
-	var at []int
-	var whole [][]float32
-	if s := g.slot.sky[b]; s >= 0 {
-		at, whole = append(at, s), append(whole, root)
-	}
-	if p.opt.PSFError {
-		if err := g.seeingColumns(w, b); err != nil {
-			return err
-		}
-		for j := range nSeeing {
-			d := make([]float32, p.h*p.w)
-			p.window(d, w.planes, j)
-			for i, v := range root {
-				d[i] *= v
-			}
-			at, whole = append(at, g.slot.seeing[b][j]), append(whole, d)
-		}
+	at, whole, err := g.common(w, b)
+	if err != nil {
+		return err
 	}
 	for i, u := range whole {
 		for j, v := range whole[:i+1] {
@@ -273,6 +258,31 @@ func (g *group) addCommon(w *scratch, h []float64, n, b int) error {
 		}
 	}
 	return nil
+}
+
+// common gives the free parameters that belong to a whole band, and √w times the
+// model's derivatives by them, (H, W).
+func (g *group) common(w *scratch, b int) (at []int, whole [][]float32, err error) {
+	p := g.p
+	root := p.root[b*p.h*p.w : (b+1)*p.h*p.w]
+	if s := g.slot.sky[b]; s >= 0 {
+		at, whole = append(at, s), append(whole, root)
+	}
+	if !p.opt.PSFError {
+		return at, whole, nil
+	}
+	if err := g.seeingColumns(w, b); err != nil {
+		return nil, nil, err
+	}
+	for j := range nSeeing {
+		d := make([]float32, p.h*p.w)
+		p.window(d, w.planes, j)
+		for i, v := range root {
+			d[i] *= v
+		}
+		at, whole = append(at, g.slot.seeing[b][j]), append(whole, d)
+	}
+	return at, whole, nil
 }
 
 func dot32(a, b []float32) float32 {

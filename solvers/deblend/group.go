@@ -40,12 +40,12 @@ type group struct {
 
 	mode      []float64    // (K, B) fluxes of the profiles alone
 	boxes     []morphology // boxes to keep to; nil: chosen from the profiles
-	cov       []float64    // inverse of the curvature at the mode
+	cov       []float64    // of the free parameters, inverse of the curvature at the mode
+	misfit    *misfits
 	morph     []morphology
 	iter      int
 	converged bool
 	draws     *draws
-	rough     []float64 // per component: the relative error that is allowed for
 }
 
 // param is one free number: a shape's, a flux, a sky level or a PSF's.
@@ -318,8 +318,8 @@ func (g *group) allowed(f param) (lo, hi float64) {
 	return -2.3, 2.3
 }
 
-// misfit is ½ Σ w (d − m)² with the effective weights.
-func (g *group) misfit() float64 {
+// halfChi2 is ½ Σ w (d − m)² with the effective weights.
+func (g *group) halfChi2() float64 {
 	var s float64
 	for i, w := range g.p.eff {
 		r := g.p.data[i] - g.model[i]
@@ -333,7 +333,7 @@ func (g *group) objective() (float64, error) {
 	if err := g.render(false); err != nil {
 		return 0, err
 	}
-	return g.misfit() + g.prior(nil, nil), nil
+	return g.halfChi2() + g.prior(nil, nil), nil
 }
 
 // profiles finds the mode of shapes and fluxes, from scratch unless fluxes are

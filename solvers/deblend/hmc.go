@@ -57,8 +57,7 @@ const agreed = 1.1
 // sample runs the chains until they agree or have used their rounds up, and keeps
 // keep draws of each.
 func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOptions) error {
-	g.p.weigh(g.p.wide)
-	m, err := g.summit(ctx)
+	m, err := g.summit()
 	if err != nil {
 		return err
 	}
@@ -103,27 +102,14 @@ func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOp
 	return nil
 }
 
-// summit is a copy of the group at the mode under the weights as they are now, with the
-// curvature there.
-func (g *group) summit(ctx context.Context) (*group, error) {
-	p := g.p
-	m, err := g.copy(max((nShape+1)*p.b, nSeeing), true)
+// summit is a copy of the group at the profiles' mode.
+func (g *group) summit() (*group, error) {
+	m, err := g.copy(g.p.b, true)
 	if err != nil {
 		return nil, err
 	}
 	copy(m.flux, g.mode)
-	m.cols = make([]columns, len(m.src))
-	var h []float64
-	if err = m.gaussNewton(ctx); err == nil {
-		if err = m.render(true); err == nil {
-			h, err = m.normal(seenFine)
-		}
-	}
-	if err != nil {
-		m.close()
-		return nil, err
-	}
-	m.cov = dense.Inverse(h, len(m.free))
+	m.cov = g.cov
 	return m, nil
 }
 

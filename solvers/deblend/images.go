@@ -3,6 +3,7 @@ package deblend
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"sync"
 
 	"limpid/engine"
@@ -48,8 +49,40 @@ func (r *Result) images(ctx context.Context, dev engine.Device, out *Posterior, 
 	for k := range r.Sources {
 		r.Sources[k].Std = spread(out.Images, k)
 	}
-	r.recentre(out)
 	return nil
+}
+
+// addMisfits adds the model's errors to the drawn fluxes, with opposite signs in pairs
+// of draws, so that the means stay. Fluxes that are positive a priori stay so.
+func (r *Result) addMisfits(out *Posterior, seed uint64, positive bool) {
+	for i, g := range r.fits {
+		if g.p.opt.Learned != nil && !g.p.opt.NoFreeForm {
+			continue
+		}
+		key := engine.NewKey(seed ^ 0x3c6ef372).Fold(uint64(i))
+		rng := rand.New(rand.NewPCG(key.Seed, key.Counter))
+		var e []float64
+		for d := range out.Flux {
+			if d%2 == 0 {
+				e = g.misfit.draw(rng, len(g.flux))
+			}
+			for k, at := range g.index {
+				for b := range g.p.b {
+					out.Flux[d][at][b] += e[k*g.p.b+b]
+				}
+			}
+			for i := range e {
+				e[i] = -e[i]
+			}
+			for _, at := range g.index {
+				for b, v := range out.Flux[d][at] {
+					if positive {
+						out.Flux[d][at][b] = max(v, 0)
+					}
+				}
+			}
+		}
+	}
 }
 
 // recentre makes the fluxes of the result the posterior means, with the

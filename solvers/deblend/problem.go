@@ -19,7 +19,6 @@ type problem struct {
 	weights    []float32 // of the noise alone
 	eff        []float32 // with the model's own error
 	root       []float32 // √eff
-	wide       []float32 // as eff, with each source's own misfit: see allowMisfit
 	live       []bool    // bands with valid pixels
 	psf        []float64 // FWHM per band, px
 	stamps     solvers.Image

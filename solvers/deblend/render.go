@@ -145,7 +145,7 @@ func (g *group) gradient(grad []float64) (float64, error) {
 		return 0, err
 	}
 	p := g.p
-	u := g.misfit() + g.prior(grad, nil)
+	u := g.halfChi2() + g.prior(grad, nil)
 	back := make([][]complex128, p.b)
 	sky := make([]float64, p.b)
 	seeing := make([][nSeeing]float64, p.b)

@@ -37,19 +37,17 @@ func (g *group) finish(ctx context.Context) error {
 	if err := g.split(ctx); err != nil {
 		return err
 	}
-	if err := g.allowMisfit(); err != nil {
-		return err
-	}
 	if err := g.render(true); err != nil {
 		return err
 	}
-	old := g.p.weigh(g.p.wide)
 	h, err := g.normal(seenFine)
-	g.p.weigh(old)
 	if err != nil {
 		return err
 	}
 	g.cov = dense.Inverse(h, len(g.free))
+	if err := g.allowMisfit(h); err != nil {
+		return err
+	}
 	g.mode = append([]float64(nil), g.flux...)
 	if err := g.makeMorphologies(); err != nil {
 		return err
@@ -219,9 +217,7 @@ func (g *group) report(r *Result) {
 	for k, at := range g.index {
 		for l, to := range g.index {
 			for b := range p.b {
-				if i, j := g.slot.flux[k][b], g.slot.flux[l][b]; i >= 0 && j >= 0 {
-					r.Cov[b][at*len(r.Sources)+to] += g.cov[i*n+j]
-				}
+				r.Cov[b][at*len(r.Sources)+to] += g.covariance(k, l, b)
 			}
 		}
 	}
@@ -273,7 +269,7 @@ func (g *group) owners() [][]int {
 
 // reference is the band where a source is seen best.
 func (g *group) reference(parts []int) int {
-	p, n := g.p, len(g.free)
+	p := g.p
 	best, top := 0, -1.0
 	for b := range p.b {
 		if !p.live[b] {
@@ -283,7 +279,7 @@ func (g *group) reference(parts []int) int {
 		for _, k := range parts {
 			f += g.flux[k*p.b+b]
 			for _, l := range parts {
-				v += g.cov[g.slot.flux[k][b]*n+g.slot.flux[l][b]]
+				v += g.covariance(k, l, b)
 			}
 		}
 		if q := f / math.Sqrt(v); q > top {

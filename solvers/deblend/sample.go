@@ -61,7 +61,8 @@ type draws struct {
 // Sample draws from the posterior of shapes and fluxes: Hamiltonian Monte Carlo over
 // the shapes, with the fluxes and the sky integrated out (marginal), then fluxes and
 // sky from their exact conditional. The metric is the covariance of the curvature at
-// first, then that of the chains so far. Chains that do not agree go on. It writes
+// first, then that of the chains so far. Chains that do not agree go on. The errors of
+// the model (misfits) are added to the drawn fluxes. It writes
 // FluxErr, ShapeErr, Std and Cov of the result from the draws, and gives the draws.
 // Departures of pixels are drawn from their Gaussian conditional for the images' Std.
 func (r *Result) Sample(ctx context.Context, dev engine.Device, o SampleOptions) (*Posterior, error) {
@@ -79,6 +80,8 @@ func (r *Result) Sample(ctx context.Context, dev engine.Device, o SampleOptions)
 	if err := r.images(ctx, dev, out, o.Seed); err != nil {
 		return nil, err
 	}
+	r.addMisfits(out, o.Seed, o.Positive)
+	r.recentre(out)
 	if len(r.fits) > 0 && r.fits[0].p.opt.Learned != nil {
 		out.Findings = append(out.Findings, learnedFinding())
 	}
