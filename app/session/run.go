@@ -278,6 +278,11 @@ func (r *Run) iterate(ctx context.Context, w *work) error {
 		if err != nil {
 			return err
 		}
+		last := step.Info.Done || step.Index+1 == opt.Steps
+		if !w.draws && !last && !w.due() { // the next estimate replaces this one
+			r.report(w, step, opt.First, step.Index+1)
+			continue
+		}
 		if err := w.take(step); err != nil {
 			return err
 		}
@@ -329,10 +334,16 @@ func (r *Run) maybeSnapshot(w *work) error {
 	if w.sum.Draws() == 0 && w.sum.GridEstimate() == nil {
 		return nil // nothing to show yet
 	}
-	if since := time.Since(w.lastSnap); since < snapshotEvery || since < 5*w.snapCost {
+	if !w.due() {
 		return nil
 	}
 	return r.snapshot(w, false)
+}
+
+// due reports whether it is time for a snapshot.
+func (w *work) due() bool {
+	since := time.Since(w.lastSnap)
+	return since >= snapshotEvery && since >= 5*w.snapCost
 }
 
 // snapshot makes a Result of what is there and publishes it.

@@ -34,6 +34,7 @@ type RichardsonLucy struct {
 	stream  engine.Stream
 	y, w, m *engine.Tensor // (C, H, W)
 	b       *engine.Tensor // (C, H, W) background under the data
+	lifted  *engine.Tensor // (C, H, W) m (y + b)
 	inv     *engine.Tensor // (C, Hx, Wx) 1/Aᵀm, 0 where the image hardly sees
 	x, corr *engine.Tensor // (C, Hx, Wx)
 	ax, u   *engine.Tensor // (C, H, W)
@@ -72,6 +73,7 @@ func NewRichardsonLucy(dev engine.Device, op solvers.Operator, cfg RLConfig) (*R
 		{&k.w, r},
 		{&k.m, r},
 		{&k.b, r},
+		{&k.lifted, r},
 		{&k.ax, r},
 		{&k.u, r},
 		{&k.r, r},
@@ -131,13 +133,14 @@ func (k *RichardsonLucy) fill() {
 	s, r := k.stream, k.op.Range()
 	n := r[1] * r[2]
 	y, m, b := make([]float32, r.Len()), make([]float32, r.Len()), make([]float32, r.Len())
+	lifted := make([]float32, r.Len())
 	k.valid = make([]float64, r[0])
 	for i, v := range k.cfg.Data.Pix {
 		c := i / n
 		b[i] = float32(k.cfg.Background[c])
 		y[i] = max(v, -b[i])
 		if k.cfg.Weights.Pix[i] > 0 {
-			m[i] = 1
+			m[i], lifted[i] = 1, y[i]+b[i]
 			k.valid[c]++
 		}
 	}
@@ -145,6 +148,7 @@ func (k *RichardsonLucy) fill() {
 	s.Upload(k.w, k.cfg.Weights.Pix)
 	s.Upload(k.m, m)
 	s.Upload(k.b, b)
+	s.Upload(k.lifted, lifted)
 	k.op.Adjoint(s, k.inv, k.m)
 	sens := make([]float32, k.op.Domain().Len())
 	s.Download(sens, k.inv)
@@ -213,8 +217,8 @@ func (k *RichardsonLucy) Step(ctx context.Context, _ engine.Key, st *solvers.Sta
 	s := k.stream
 	var info solvers.Info
 	k.op.Forward(s, k.ax, k.x)
-	s.Sub(k.r, k.y, k.ax) // y − A x
 	if k.cfg.StopAtNoise || k.cfg.Damping > 0 {
+		s.Sub(k.r, k.y, k.ax) // y − A x
 		s.Mul(k.u, k.r, k.r)
 		s.Mul(k.u, k.u, k.w)
 	}
@@ -231,12 +235,14 @@ func (k *RichardsonLucy) Step(ctx context.Context, _ engine.Key, st *solvers.Sta
 		}
 	}
 	s.Add(k.ax, k.ax, k.b)
-	s.Div(k.r, k.r, k.ax) // (y − A x)/(A x + b)
 	if k.cfg.Damping > 0 {
+		s.Div(k.r, k.r, k.ax) // (y − A x)/(A x + b)
 		k.damp()
+		s.Mul(k.r, k.r, k.m)
+		s.Add(k.r, k.r, k.m) // m (1 + …)
+	} else {
+		s.Div(k.r, k.lifted, k.ax) // m (y + b)/(A x + b)
 	}
-	s.Mul(k.r, k.r, k.m)
-	s.Add(k.r, k.r, k.m) // m (1 + …)
 	k.op.Adjoint(s, k.corr, k.r)
 	s.Mul(k.corr, k.corr, k.inv)
 	if k.tv != nil { // its score is λ div(∇x/|∇x|), at most 4λ: the divisor stays above ½
