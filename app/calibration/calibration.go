@@ -130,8 +130,9 @@ type rig struct {
 	o      Options
 	dev    engine.Device
 	s      engine.Stream
-	op     *operator.Convolution
-	grid   operator.Grid
+	sky    *operator.Convolution // truths and their data
+	op     *operator.Convolution // of the sampler
+	grid   operator.Grid         // of the sampler
 	prior  *score.Prior
 	sims   *sims.Scenes
 	suite  *calibrate.Suite
@@ -188,14 +189,19 @@ func (r *rig) open() error {
 	if r.prior, err = score.From(r.dev, r.s, f); err != nil {
 		return err
 	}
-	r.grid = operator.NewGrid(1, r.o.Side, r.o.Side, r.o.PSF.H, r.o.PSF.W).Aligned(r.prior.Align())
+	align := r.prior.Align()
+	full := operator.NewGrid(1, r.o.Side, r.o.Side, r.o.PSF.H, r.o.PSF.W).Aligned(align)
+	if r.sky, err = operator.NewConvolutionOn(r.dev, r.s, r.o.PSF, full, 1); err != nil {
+		return err
+	}
+	r.grid = deconv.GridOf(deconv.Learned, 1, r.o.Side, r.o.Side, r.o.PSF.H, r.o.PSF.W).Aligned(align)
 	if r.op, err = operator.NewConvolutionOn(r.dev, r.s, r.o.PSF, r.grid, r.batch()); err != nil {
 		return err
 	}
 	if r.sims, err = sims.NewScenes(sims.SceneConfig{Single: r.o.Single}); err != nil {
 		return err
 	}
-	if r.truthX, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Domain()...)); err != nil {
+	if r.truthX, err = r.dev.Alloc(append(engine.Shape{1}, full.Domain()...)); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
 	if r.modelY, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Range()...)); err != nil {
@@ -219,8 +225,10 @@ func (r *rig) close() {
 	if r.prior != nil {
 		r.prior.Close()
 	}
-	if r.op != nil {
-		r.op.Close()
+	for _, op := range []*operator.Convolution{r.sky, r.op} {
+		if op != nil {
+			op.Close()
+		}
 	}
 	r.truthX.Free()
 	r.modelY.Free()
@@ -228,12 +236,12 @@ func (r *rig) close() {
 
 // pair simulates one truth and its data, and samples the posterior.
 func (r *rig) pair(ctx context.Context, key engine.Key) error {
-	g, n := r.grid, r.o.Side
+	g, n := r.sky.Grid, r.o.Side
 	scene, err := r.truth(ctx, key.Fold(1))
 	if err != nil {
 		return err
 	}
-	r.op.Forward(r.s, r.modelY, r.truthX)
+	r.sky.Forward(r.s, r.modelY, r.truthX)
 	data := solvers.NewImage(1, n, n)
 	r.s.Download(data.Pix, r.modelY)
 	if err := r.s.Err(); err != nil {
@@ -288,7 +296,7 @@ func inner(im []float32, n, m int) []float32 {
 
 // truth leaves a scene in truthX, and returns it.
 func (r *rig) truth(ctx context.Context, key engine.Key) ([]float32, error) {
-	g := r.grid
+	g := r.sky.Grid
 	scene := make([]float32, g.H*g.W)
 	if r.o.Truths == OfPrior {
 		c := sample.Config{Start: training.FreeStart, End: training.FreeEnd, Key: key}

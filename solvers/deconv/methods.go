@@ -143,10 +143,19 @@ func BatchOf(domain engine.Shape) int {
 	return min(max(pixels/domain.Len(), 2), MostDraws)
 }
 
+// GridOf is the grid that a method works on for c × h × w pixels and a PSF of ph × pw,
+// before the alignment that a network asks for.
+func GridOf(m Method, c, h, w, ph, pw int) operator.Grid {
+	if m == Learned {
+		return operator.NewFrameGrid(c, h, w, ph, pw)
+	}
+	return operator.NewGrid(c, h, w, ph, pw)
+}
+
 // Memory estimates the bytes a run of c × h × w pixels with a PSF of ph × pw
 // takes on the device.
 func Memory(m Method, c, h, w, ph, pw int) int64 {
-	g := operator.NewGrid(c, h, w, ph, pw)
+	g := GridOf(m, c, h, w, ph, pw)
 	real := int64(g.C) * int64(g.H) * int64(g.W) * 4
 	switch m {
 	case RichardsonLucy:
@@ -177,7 +186,7 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 	}
 	p.closers = append(p.closers, prior.Close)
 	d, psf := p.Obs.Data, p.Obs.PSF
-	grid := operator.NewGrid(d.C, d.H, d.W, psf.H, psf.W).Aligned(prior.Align())
+	grid := GridOf(Learned, d.C, d.H, d.W, psf.H, psf.W).Aligned(prior.Align())
 	p.draws = BatchOf(grid.Domain())
 	if err := p.convolve(grid, p.draws); err != nil {
 		return err

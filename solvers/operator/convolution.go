@@ -27,6 +27,13 @@ func NewGrid(c, h, w, ph, pw int) Grid {
 	return g
 }
 
+// NewFrameGrid pads half as much: light of the frame still does not wrap into it, sources
+// beyond the frame are part of the model to half the PSF's reach, and only their wings
+// farther than that wrap. Steps that cost per pixel of the grid become up to twice as fast.
+func NewFrameGrid(c, h, w, ph, pw int) Grid {
+	return NewGrid(c, h, w, (ph+1)/2, (pw+1)/2)
+}
+
 // Aligned is the grid enlarged to sides that are multiples of align (a power of
 // two) and whose prime factors are 2, 3 and 5.
 func (g Grid) Aligned(align int) Grid {
@@ -95,7 +102,7 @@ func NewConvolution(dev engine.Device, s engine.Stream, psf solvers.Image, h, w,
 }
 
 // NewConvolutionOn is NewConvolution on a grid of the caller's, at least as large
-// as NewGrid's.
+// as NewFrameGrid's.
 func NewConvolutionOn(dev engine.Device, s engine.Stream, psf solvers.Image, g Grid, batch int) (*Convolution, error) {
 	t, err := TransferFunction(dev, s, psf, g)
 	if err != nil {
