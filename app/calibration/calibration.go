@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"limpid/app/training"
@@ -52,9 +53,17 @@ type Options struct {
 	// Margin is how many pixels at the image's border do not count: what shines there from
 	// beyond it is not seen. Negative: default, the PSF's FWHM.
 	Margin int
+	// TotalSNR takes S/N as √Σ(blurred scene)² over the noise, instead of the peak.
+	TotalSNR bool
+	// Keep is given every pair.
+	Keep func(Kept)
 	// Truths says where truths come from; default Simulator.
 	Truths Truths
 }
+
+// Kept is what one pair was: the truth, its data and the mean of the draws, n² pixels each,
+// in units of the noise.
+type Kept struct{ Truth, Data, Mean []float32 }
 
 // Truths names a source of true scenes.
 type Truths string
@@ -237,23 +246,13 @@ func (r *rig) close() {
 // pair simulates one truth and its data, and samples the posterior.
 func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	g, n := r.sky.Grid, r.o.Side
-	scene, err := r.truth(ctx, key.Fold(1))
+	scene, data, err := r.seen(ctx, key.Fold(1))
 	if err != nil {
-		return err
-	}
-	r.sky.Forward(r.s, r.modelY, r.truthX)
-	data := solvers.NewImage(1, n, n)
-	r.s.Download(data.Pix, r.modelY)
-	if err := r.s.Err(); err != nil {
 		return err
 	}
 	rng := sims.Rand(key.Fold(2))
 	snr := r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
-	var peak float32
-	for _, v := range data.Pix {
-		peak = max(peak, v)
-	}
-	scale := float32(snr) / max(peak, 1e-30) // the noise is 1
+	scale := float32(snr / max(r.signal(data.Pix), 1e-30)) // the noise is 1
 	weights := solvers.NewImage(1, n, n)
 	for i := range data.Pix {
 		noise := rng.NormFloat64()
@@ -277,12 +276,66 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	if err != nil {
 		return err
 	}
+	if r.o.Keep != nil {
+		r.o.Keep(Kept{Truth: truth, Data: data.Pix, Mean: average(draws)})
+	}
 	truth = inner(truth, n, r.o.Margin)
 	for i := range draws {
 		draws[i] = inner(draws[i], n, r.o.Margin)
 	}
 	r.out.add(truth, draws, chi2, snr)
 	return r.suite.Add(calibrate.Pair{Truth: truth, Draws: draws}, key.Fold(4))
+}
+
+// signal is what S/N is of: the peak of a noise-free image, or with TotalSNR the root of its
+// sum of squares.
+func (r *rig) signal(im []float32) float64 {
+	var peak, sum float64
+	for _, v := range im {
+		peak, sum = math.Max(peak, float64(v)), sum+float64(v)*float64(v)
+	}
+	if r.o.TotalSNR {
+		return math.Sqrt(sum)
+	}
+	return peak
+}
+
+// mostPassed is how many truths in a row may be passed over.
+const mostPassed = 1000
+
+// seen is the first scene whose image has its brightest light inside the margin, or at least half of it:
+// images that hold no more than the light of sources beyond their border are passed over.
+func (r *rig) seen(ctx context.Context, key engine.Key) (scene []float32, image solvers.Image, err error) {
+	n := r.o.Side
+	for try := range uint64(mostPassed) {
+		if scene, err = r.truth(ctx, key.Fold(try)); err != nil {
+			return nil, image, err
+		}
+		r.sky.Forward(r.s, r.modelY, r.truthX)
+		image = solvers.NewImage(1, n, n)
+		r.s.Download(image.Pix, r.modelY)
+		if err := r.s.Err(); err != nil {
+			return nil, image, err
+		}
+		if top := slices.Max(inner(image.Pix, n, r.o.Margin)); top > 0 && top >= slices.Max(image.Pix)/2 {
+			return scene, image, nil
+		}
+		r.out.Passed++
+	}
+	return nil, image, fmt.Errorf("%w: none of %d scenes has its light inside a margin of %d of %d pixels", ErrInvalid, mostPassed, r.o.Margin, n)
+}
+
+// average is the mean of the draws.
+func average(draws [][]float32) []float32 {
+	out := make([]float32, len(draws[0]))
+	for i := range out {
+		var sum float64
+		for _, d := range draws {
+			sum += float64(d[i])
+		}
+		out[i] = float32(sum / float64(len(draws)))
+	}
+	return out
 }
 
 // inner is an image of n² pixels without m at every border.

@@ -19,6 +19,7 @@ type Report struct {
 	PSF     string  `json:"psf"`
 	Side    int     `json:"side"`
 	Draws   int     `json:"draws"`
+	Total   bool    `json:"total_snr,omitempty"` // S/N is of the whole image, not its peak
 	LowSNR  float64 `json:"low_snr"`
 	HighSNR float64 `json:"high_snr"`
 	Masked  float64 `json:"masked,omitempty"`
@@ -27,6 +28,7 @@ type Report struct {
 	Seed    uint64  `json:"seed"`
 
 	Pairs      int       `json:"pairs"`
+	Passed     int       `json:"passed_over,omitempty"`   // scenes whose light was at or beyond the border
 	Chi2       float64   `json:"chi2_per_pixel_of_draws"` // 1 expected
 	Acceptance float64   `json:"acceptance"`
 	Coverage   float64   `json:"coverage_90"`          // of all pixels
@@ -74,7 +76,7 @@ var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
 func newReport(o Options, e training.Entry) *Report {
 	r := &Report{
 		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, PSF: o.About, Side: o.Side, Draws: o.Draws,
-		LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
+		Total: o.TotalSNR, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
 	for i, lo := range edges {
 		hi := math.MaxFloat32
@@ -191,12 +193,19 @@ func (r *Report) JSON() []byte {
 	return append(text, '\n')
 }
 
+func (r *Report) snrOf() string {
+	if r.Total {
+		return "total"
+	}
+	return "peak"
+}
+
 // Table is the report in plain text.
 func (r *Report) Table() string {
 	var b strings.Builder
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
-	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels less %d at the border, truths of the %s, peak S/N %g to %g, %d pairs of %d draws, seed %d",
-		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.Margin, r.Truths, r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Seed)
+	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels less %d at the border, truths of the %s, %s S/N %g to %g, %d pairs of %d draws, %d scenes with their light at the border passed over, seed %d",
+		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.Margin, r.Truths, r.snrOf(), r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Passed, r.Seed)
 	p("90 %% intervals hold %.1f %% of all pixels, %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
 		100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",

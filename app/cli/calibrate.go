@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"limpid/app/session"
 	"limpid/app/training"
 	"limpid/engine"
+	"limpid/fitsio"
 )
 
 const calibrateHelp = `
@@ -25,6 +27,7 @@ const calibrateHelp = `
                         is not seen (default: the PSF's FWHM)
   --pairs N             simulated truths (default 200)    --draws N   of each (default 20)
   --snr LO,HI           peak of the blurred scene over the noise (default 5,300)
+  --total-snr           S/N is the root of the scene's sum of squares over the noise instead
   --masked SHARE        of the rows that are lost (default 0)
   --truths T            simulator (default): prior and sampler are judged together;
                         prior: scenes drawn from the prior, only the sampler is judged
@@ -34,6 +37,7 @@ const calibrateHelp = `
   --seed N              (default 1)
   A finished calibration of your own weights is kept beside them, and said with every
   result of theirs.
+  --keep FILE.fits      truths, data and means of all pairs, for other programs
   -o OUT.json           the report; OUT.txt beside it is the table that is printed
 `
 
@@ -53,10 +57,11 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.Float64Var(&o.Masked, "masked", 0, "")
 	f.StringVar((*string)(&o.Truths), "truths", "", "")
 	f.BoolVar(&o.Single, "single", false, "")
+	f.BoolVar(&o.TotalSNR, "total-snr", false, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")
 	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
 	out, device := f.String("o", "", ""), f.String("device", "", "")
-	quiet := f.Bool("quiet", false, "")
+	quiet, keep := f.Bool("quiet", false, ""), f.String("keep", "", "")
 	if err := f.parse(args, 0, "no operand"); err != nil {
 		return err
 	}
@@ -70,6 +75,13 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	o.About = *psf
+	var kept keptPairs
+	if *keep != "" {
+		if err := session.CheckOutput(*keep); err != nil {
+			return err
+		}
+		o.Keep = kept.add
+	}
 	var rep *calibration.Report
 	err = e.onDevice(ctx, *device, func(dev engine.Device) (err error) {
 		rep, err = calibration.Run(ctx, dev, o, func(s calibration.Status) {
@@ -86,6 +98,11 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	fmt.Fprint(e.Out, rep.Table())
+	if *keep != "" {
+		if werr := kept.write(*keep, o); werr != nil {
+			return fmt.Errorf("%w: %w", session.ErrOutput, werr)
+		}
+	}
 	if entry, ferr := training.Find(o.Prior); ferr == nil && entry.Path != "" && err == nil {
 		path, serr := calibration.Store(entry, rep)
 		if serr != nil {
@@ -103,4 +120,35 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		}
 	}
 	return err
+}
+
+// keptPairs gathers the planes of --keep.
+type keptPairs struct {
+	n                 int
+	truth, data, mean []float32
+}
+
+func (k *keptPairs) add(p calibration.Kept) {
+	k.n++
+	k.truth, k.data, k.mean = append(k.truth, p.Truth...), append(k.data, p.Data...), append(k.mean, p.Mean...)
+}
+
+// write makes a file of the cubes TRUTH, DATA and MEAN, (pairs, side, side) in units of the
+// noise, and PSF.
+func (k *keptPairs) write(path string, o calibration.Options) error {
+	side := int(math.Sqrt(float64(len(k.truth) / k.n)))
+	cube := []int{k.n, side, side}
+	var hdus []*fitsio.NewHDU
+	for _, im := range []struct {
+		name  string
+		shape []int
+		pix   []float32
+	}{{"TRUTH", cube, k.truth}, {"DATA", cube, k.data}, {"MEAN", cube, k.mean}, {"PSF", []int{o.PSF.H, o.PSF.W}, o.PSF.Pix}} {
+		h, err := fitsio.NewImage(im.name, im.shape, im.pix, nil)
+		if err != nil {
+			return err
+		}
+		hdus = append(hdus, h)
+	}
+	return fitsio.WriteFile(path, fitsio.WriteOptions{Checksum: true}, hdus...)
 }

@@ -208,9 +208,12 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 	return solvers.Info{Iterations: res.Iterations, Residual: res.Residual}, nil
 }
 
-// conditional is draw with the covariance that was measured.
+// conditional is draw with the covariance, and the tails, that were measured.
 func (k *Bridge) conditional(ctx context.Context, dst, m *engine.Tensor, key *engine.Key) (optim.Result, error) {
 	if k.local != nil && k.local.patches != nil {
+		if key != nil {
+			return k.local.patches.tailed(ctx, k.core, dst, m, *key)
+		}
 		return k.local.patches.draw(ctx, k.core, dst, m, key)
 	}
 	return k.draw(ctx, dst, m, key)

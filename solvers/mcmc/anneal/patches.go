@@ -9,8 +9,12 @@ import (
 	"limpid/solvers/optim"
 )
 
-// classes are how many kinds of place a scene has: sky, faint light and bright light.
-const classes = 3
+// kinds are how many kinds of place a scene has: sky, faint light and bright light. The last
+// class of covariance is haze.
+const (
+	kinds   = 3
+	classes = kinds + 1
+)
 
 // Limits of the classes, in σ: where sky gives way to faint light, and that to bright.
 const (
@@ -45,6 +49,7 @@ type patches struct {
 	scale     []float32        // (domain)
 	share     [classes]float64 // mean of (W_c S)²
 	data      *innovation
+	haze      *haze
 }
 
 func (k *core) newPatches() (*patches, error) {
@@ -67,7 +72,8 @@ func (k *core) newPatches() (*patches, error) {
 	}
 	k.patchCG = p.cg
 	p.cg.MaxIter = solveIterations
-	if p.data = k.newInnovation(&err); err != nil {
+	p.data = k.newInnovation(&err)
+	if p.haze = k.newHaze(&err); err != nil {
 		return nil, err
 	}
 	p.host, p.modes = make([]float32, shape.Len()), make([]float32, half.Len())
@@ -92,10 +98,10 @@ func (k *core) class(t *engine.Tensor, i, c int) *engine.Tensor {
 }
 
 // classWeights are W_c² for a denoised value of v σ.
-func classWeights(v float64) [classes]float64 {
+func classWeights(v float64) [kinds]float64 {
 	u := v * v
 	sky, bright := 1/(1+u/(faintFrom*faintFrom)), u/(brightFrom*brightFrom+u)
-	return [classes]float64{sky, math.Max(0, 1-sky-bright), bright}
+	return [kinds]float64{sky, math.Max(0, 1-sky-bright), bright}
 }
 
 // measure sets T: m holds the denoised scenes, k.scale S, and l products J ε.
@@ -113,6 +119,7 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 			p.host[(i/n*classes+c)*n+i%n] = float32(a)
 			p.share[c] += a * a / float64(len(p.means))
 		}
+		p.host[(i/n*classes+kinds)*n+i%n] = 0
 	}
 	k.s.Upload(p.window, p.host)
 	p.setRoots(k, l)
@@ -122,6 +129,7 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 // widen takes what the data say of the covariance into the windows.
 func (p *patches) widen(k *core, m *engine.Tensor, key engine.Key) error {
 	p.noise(k, k.u, key)
+	haze := math.Sqrt(p.haze.measure(k, m, k.u)) / k.sigma
 	if err := p.data.measure(k, m, k.u); err != nil {
 		return err
 	}
@@ -129,7 +137,10 @@ func (p *patches) widen(k *core, m *engine.Tensor, key engine.Key) error {
 	p.share = [classes]float64{}
 	for i := range p.host {
 		scene, c := i/(classes*n), i/n%classes
-		a := float64(p.host[i]) * math.Sqrt(float64(p.data.found[scene*n+i%n]))
+		a := haze
+		if c < kinds {
+			a = float64(p.host[i]) * math.Sqrt(float64(p.data.found[scene*n+i%n]))
+		}
 		p.host[i] = float32(a)
 		p.share[c] += a * a / float64(len(p.means))
 	}
@@ -255,7 +266,8 @@ func (p *patches) setCondition(k *core) {
 func (p *patches) setRoots(k *core, l *local) {
 	s, probes := k.s, k.cfg.Probes
 	n := len(p.modes) / classes
-	for c := range classes {
+	copy(p.modes[kinds*n:], p.haze.root)
+	for c := range kinds {
 		for i := range probes {
 			s.Mul(k.part(l.xp, i, i+1), k.part(l.eps, i, i+1), k.class(p.window, i, c))
 		}
