@@ -64,19 +64,6 @@ static void channelback(float *d, const float *x, const float *g, const float *a
 	}
 }
 
-FN float total(vf v) {
-	float t[VW], s = 0;
-	st(t, v);
-	for (int l = 0; l < VW; l++) s += t[l];
-	return s;
-}
-
-FN float root(float a) { // without the C library
-	float t[VW];
-	st(t, vsqrt(bc(a)));
-	return t[0];
-}
-
 // Not more than a few thousand numbers of like size are added, in VW sums.
 static void pixelnorm(float *d, const float *x, float *stats, const float *gamma, const float *beta, int64_t pixels,
                       int64_t C, float eps, int act) {
@@ -85,7 +72,7 @@ static void pixelnorm(float *d, const float *x, float *stats, const float *gamma
 		int64_t i = 0;
 		for (; i + VW <= C; i += VW) s = s + ld(x + i);
 		if (i < C) s = s + ldn(x + i, (int)(C - i));
-		const float mean = total(s) / C;
+		const float mean = vtotal(s) / C;
 		const vf m = bc(mean);
 		for (i = 0; i + VW <= C; i += VW) {
 			vf e = ld(x + i) - m;
@@ -93,7 +80,7 @@ static void pixelnorm(float *d, const float *x, float *stats, const float *gamma
 		}
 		float rest = 0;
 		for (; i < C; i++) rest += (x[i] - mean) * (x[i] - mean);
-		const float rstd = 1 / root((total(q) + rest) / C + eps);
+		const float rstd = 1 / root((vtotal(q) + rest) / C + eps);
 		stats[0] = mean, stats[1] = rstd;
 		const vf f = bc(rstd);
 #define BODY(L, S, _) { S(d + i, activate(fma_((L(x + i) - m) * f, L(gamma + i), L(beta + i)), act)); }
@@ -127,7 +114,7 @@ static void pixelback(float *d, const float *x, const float *g, const float *sta
 	}
 			EACH(C, BODY)
 #undef BODY
-			const vf f1 = bc(total(m1) / C), f2 = bc(total(m2) / C);
+			const vf f1 = bc(vtotal(m1) / C), f2 = bc(vtotal(m2) / C);
 #define BODY(L, S, _)                                     \
 	{                                                     \
 		vf hat = (L(x + i) - m) * f;                      \
@@ -152,7 +139,7 @@ static void softmax(float *d, const float *x, int64_t rows, int64_t n) {
 			s = s + e;
 			st(d + i, e);
 		}
-		double sum = total(s);
+		double sum = vtotal(s);
 		if (i < n) {
 			stn(d + i, vexp(ldn(x + i, (int)(n - i)) - t), (int)(n - i));
 			for (int64_t j = i; j < n; j++) sum += d[j];
@@ -170,7 +157,7 @@ static void softmaxgrad(float *d, const float *y, const float *g, int64_t rows, 
 #define BODY(L, S, _) { s = fma_(L(y + i), L(g + i), s); }
 		EACH(n, BODY)
 #undef BODY
-		const vf t = bc(total(s));
+		const vf t = bc(vtotal(s));
 #define BODY(L, S, _) { S(d + i, L(y + i) * (L(g + i) - t)); }
 		EACH(n, BODY)
 #undef BODY

@@ -31,6 +31,12 @@ FN vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
 FN vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
 FN vf vabs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 FN vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
+FN float root(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+FN float vtotal(vf a) {
+	__m128 t = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	t = _mm_add_ps(t, _mm_movehl_ps(t, t));
+	return _mm_cvtss_f32(_mm_add_ss(t, _mm_movehdup_ps(t)));
+}
 FN vf vround(vf a) { return _mm256_round_ps(a, 8); }
 FN vm gt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 FN vm ne(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ); }

@@ -28,6 +28,8 @@ FN vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
 FN vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
 FN vf vabs(vf a) { return _mm512_abs_ps(a); }
 FN vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
+FN float root(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+FN float vtotal(vf a) { return _mm512_reduce_add_ps(a); }
 FN vf vround(vf a) { return _mm512_roundscale_ps(a, 8); }
 FN vm gt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 FN vm ne(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }

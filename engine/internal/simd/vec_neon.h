@@ -32,6 +32,8 @@ FN vf vmin(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 FN vf vmax(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 FN vf vabs(vf a) { return vabsq_f32(a); }
 FN vf vsqrt(vf a) { return vsqrtq_f32(a); }
+FN float root(float a) { return vget_lane_f32(vsqrt_f32(vdup_n_f32(a)), 0); }
+FN float vtotal(vf a) { return vaddvq_f32(a); }
 FN vf vround(vf a) { return vrndnq_f32(a); }
 FN vm gt(vf a, vf b) { return vcgtq_f32(a, b); }
 FN vm ne(vf a, vf b) { return vmvnq_u32(vceqq_f32(a, b)); }
