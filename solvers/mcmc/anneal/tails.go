@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"limpid/engine"
 	"limpid/solvers/optim"
@@ -12,31 +13,37 @@ import (
 const (
 	tailFreedom    = 3   // degrees of freedom ν of Student's t
 	tailMost       = 1e4 // times the variance
-	tailIterations = 25  // of the solve that the factors are drawn from
+	tailSweeps     = 2
+	tailIterations = 25 // of the solves that the factors are drawn from
 )
 
 // tailed is draw with the tails that a scene given x has: a source may be there or not, a
 // star or a galaxy. Every pixel's deviation from m is taken as Student's t of ν degrees of
 // freedom and the variance that C gives it, as a mixture of Gaussians over the factor λ of
-// its variance (Geweke 1993): a first, rough draw d of the deviations under C gives
+// its variance (Geweke 1993). Two sweeps of its Gibbs sampler, with rough draws d of the
+// deviations, give
 //
 //	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1),
 //
-// one sweep of its Gibbs sampler, and the draw is of N(m, √λ C √λ) conditioned on the
-// data. A few pixels of each draw may then be far from m, others in every draw, where a
-// Gaussian of the same variance would move all of them a little.
+// and the draw is of N(m, √λ C √λ) conditioned on the data. A few pixels of each draw may
+// then be far from m, others in every draw, where a Gaussian of the same variance would move
+// all of them a little.
 func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, key engine.Key) (optim.Result, error) {
-	p.cg.MaxIter = tailIterations
-	rough := key.Fold(0)
-	_, err := p.draw(ctx, k, dst, m, &rough)
-	p.cg.MaxIter = solveIterations
-	if err != nil {
-		return optim.Result{}, err
+	base := slices.Clone(p.host)
+	for sweep := range uint64(tailSweeps) {
+		rough := key.Fold(1 + 2*sweep)
+		p.cg.MaxIter = tailIterations
+		_, err := p.draw(ctx, k, dst, m, &rough)
+		p.cg.MaxIter = solveIterations
+		if err == nil {
+			copy(p.host, base)
+			err = p.factors(k, dst, m, key.Fold(2+2*sweep))
+		}
+		if err != nil {
+			return optim.Result{}, err
+		}
 	}
-	if err := p.factors(k, dst, m, key.Fold(1)); err != nil {
-		return optim.Result{}, err
-	}
-	last := key.Fold(2)
+	last := key.Fold(0)
 	return p.draw(ctx, k, dst, m, &last)
 }
 
@@ -64,7 +71,7 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, key engine.Key) error {
 			z := rng.NormFloat64()
 			chi2 += z * z
 		}
-		l := math.Min(tailMost, (tailFreedom-2+float64(d)*float64(d)/math.Max(v, 1e-30))/chi2)
+		l := math.Min(tailMost, (0.4+float64(d)*float64(d)/math.Max(v, 1e-30))/chi2)
 		for c := range kinds {
 			a := float64(p.host[at+c*n]) * math.Sqrt(l)
 			p.host[at+c*n] = float32(a)
