@@ -50,6 +50,8 @@ type Options struct {
 	SigmaMin float64
 	Seed     uint64
 	Single   bool // one galaxy in the middle, not a field
+	// Pixel is the pixel's side in arcsec that the simulator is told; 0: its own range.
+	Pixel float64
 	// Margin is how many pixels at the image's border do not count: what shines there from
 	// beyond it is not seen. Negative: default, the PSF's FWHM.
 	Margin int
@@ -207,7 +209,7 @@ func (r *rig) open() error {
 	if r.op, err = operator.NewConvolutionOn(r.dev, r.s, r.o.PSF, r.grid, r.batch()); err != nil {
 		return err
 	}
-	if r.sims, err = sims.NewScenes(sims.SceneConfig{Single: r.o.Single}); err != nil {
+	if r.sims, err = sims.NewScenes(sims.SceneConfig{Single: r.o.Single, MinPixel: r.o.Pixel, MaxPixel: r.o.Pixel}); err != nil {
 		return err
 	}
 	if r.truthX, err = r.dev.Alloc(append(engine.Shape{1}, full.Domain()...)); err != nil {

@@ -22,6 +22,7 @@ type Report struct {
 	Total   bool    `json:"total_snr,omitempty"` // S/N is of the whole image, not its peak
 	LowSNR  float64 `json:"low_snr"`
 	HighSNR float64 `json:"high_snr"`
+	Pixel   float64 `json:"pixel_arcsec,omitempty"`
 	Masked  float64 `json:"masked,omitempty"`
 	Margin  int     `json:"margin"` // pixels at the border that do not count
 	Truths  Truths  `json:"truths"`
@@ -76,7 +77,7 @@ var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
 func newReport(o Options, e training.Entry) *Report {
 	r := &Report{
 		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, PSF: o.About, Side: o.Side, Draws: o.Draws,
-		Total: o.TotalSNR, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
+		Total: o.TotalSNR, Pixel: o.Pixel, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
 	for i, lo := range edges {
 		hi := math.MaxFloat32

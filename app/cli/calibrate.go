@@ -32,6 +32,7 @@ const calibrateHelp = `
   --truths T            simulator (default): prior and sampler are judged together;
                         prior: scenes drawn from the prior, only the sampler is judged
   --single              one galaxy in the middle instead of a field
+  --pixel ARCSEC        of the simulated scenes (default: .03 to .3, a scene each)
   --levels N, --moves N of the sampler (default: its own; --moves -1: none)
   --sigma-min S         where its walk ends, in sigma of a pixel (default: its own)
   --seed N              (default 1)
@@ -58,6 +59,7 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.StringVar((*string)(&o.Truths), "truths", "", "")
 	f.BoolVar(&o.Single, "single", false, "")
 	f.BoolVar(&o.TotalSNR, "total-snr", false, "")
+	f.Float64Var(&o.Pixel, "pixel", 0, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")
 	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
 	out, device := f.String("o", "", ""), f.String("device", "", "")
