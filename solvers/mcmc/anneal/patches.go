@@ -42,7 +42,8 @@ type patches struct {
 	spec      *engine.Tensor
 	zt        *engine.Tensor // (n, classes, domain)
 	cg        *optim.CG
-	host      []float32
+	host      []float32 // window
+	base      []float32 // window without tails
 	modes     []float32 // F^½
 	unitHost  []float32
 	means     []float32        // (n, domain)
@@ -77,6 +78,7 @@ func (k *core) newPatches() (*patches, error) {
 		return nil, err
 	}
 	p.host, p.modes = make([]float32, shape.Len()), make([]float32, half.Len())
+	p.base = make([]float32, shape.Len())
 	p.means, p.scale = make([]float32, k.x.Len()), make([]float32, k.dom.Len())
 	p.unitHost = make([]float32, half.Len())
 	for i := range p.unitHost {

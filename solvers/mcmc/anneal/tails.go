@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"limpid/engine"
 	"limpid/solvers/optim"
@@ -12,7 +11,8 @@ import (
 
 const (
 	tailFreedom    = 3   // degrees of freedom ν of Student's t
-	tailMost       = 1e4 // times the variance
+	tailLeast      = 0.6 // times the variance: see docs/adr/0023
+	tailMost       = 1e4
 	tailSweeps     = 2
 	tailIterations = 25 // of the solves that the factors are drawn from
 )
@@ -23,20 +23,20 @@ const (
 // its variance (Geweke 1993). Two sweeps of its Gibbs sampler, with rough draws d of the
 // deviations, give
 //
-//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1),
+//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast,
 //
 // and the draw is of N(m, √λ C √λ) conditioned on the data. A few pixels of each draw may
 // then be far from m, others in every draw, where a Gaussian of the same variance would move
 // all of them a little.
 func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, key engine.Key) (optim.Result, error) {
-	base := slices.Clone(p.host)
+	copy(p.base, p.host)
 	for sweep := range uint64(tailSweeps) {
 		rough := key.Fold(1 + 2*sweep)
 		p.cg.MaxIter = tailIterations
 		_, err := p.draw(ctx, k, dst, m, &rough)
 		p.cg.MaxIter = solveIterations
 		if err == nil {
-			copy(p.host, base)
+			copy(p.host, p.base)
 			err = p.factors(k, dst, m, key.Fold(2+2*sweep))
 		}
 		if err != nil {
