@@ -24,7 +24,7 @@ func (r *Run) checkMemory(w *work) error {
 		return r.tile(w, side, "the recipe asks for tiles")
 	}
 	d, p, m := w.obs.Obs.Data, w.obs.Obs.PSF, w.set.Method
-	grid := operator.NewGrid(d.C, d.H, d.W, p.H, p.W)
+	grid := deconv.GridOf(m, d.C, d.H, d.W, p.H, p.W)
 	onDevice := deconv.Memory(m, d.C, d.H, d.W, p.H, p.W)
 	onDevice += deconv.ShareMemory(grid) // more than a target resolution takes
 	onDevice += w.set.BesideMemory(grid.C, grid.H, grid.W)

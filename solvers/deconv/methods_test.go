@@ -98,7 +98,7 @@ func TestLearned_GaussianPrior_AgreesWithTheExactPosterior(t *testing.T) {
 	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{
 		Method: deconv.Learned,
 		Load: func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, operator.NewGrid(1, 40, 40, 31, 31).Aligned(4).Domain(), 16)
+			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, deconv.GridOf(deconv.Learned, 1, 40, 40, 31, 31).Aligned(4).Domain(), 16)
 			return learned{g}, err
 		},
 	})

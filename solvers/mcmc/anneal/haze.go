@@ -15,7 +15,7 @@ const hazeWidth = 8.0 // px, σ of the Gaussian that fields are smooth over
 //
 //	E|G Aᵀ w r|² = |G Aᵀ √w η|² + |G Aᵀ w A T z|².
 //
-// What is beyond, over all of the image and the batch, is the power of smooth fields that the
+// What is beyond, by more than chance, over all of the image and the batch, is the power of smooth fields that the
 // covariance lacks, and it becomes its last class. Without it total fluxes of faint
 // fields are too low by several of their standard deviations (docs/adr/0023).
 type haze struct {
@@ -23,6 +23,7 @@ type haze struct {
 	root     []float32      // (modes) F^½ of the fields, F of mean 1
 	response float64        // power of the averaged image of a field of unit variance
 	noise    float64        // power of averaged noise
+	chance   float64        // standard deviation of a power over its expectation
 	scenes   []float32      // (n, domain)
 }
 
@@ -45,6 +46,9 @@ func (k *core) newHaze(err *error) *haze {
 	k.normals(k.wx, k.n, key.Fold(1))
 	s.Mul(k.wx, k.wx, k.rootW)
 	h.noise = h.power(k)
+	// correlations of G n are e^(−r²/4w²), of their squares the square of that
+	cells := float64(k.rng.Len()) / (2 * math.Pi * hazeWidth * hazeWidth)
+	h.chance = math.Sqrt(2 / math.Max(cells, 1))
 	return h
 }
 
@@ -91,5 +95,9 @@ func (h *haze) measure(k *core, m, spread *engine.Tensor) float64 {
 	k.s.Mul(k.wx, k.ax, k.w)
 	belief := h.power(k)
 	k.residual(m, k.w)
-	return math.Max(0, (h.power(k)-h.noise-belief)/h.response)
+	beyond := h.power(k) - (1+h.chance)*(h.noise+belief)
+	if h.response == 0 { // nothing was observed
+		return 0
+	}
+	return math.Max(0, beyond/h.response)
 }

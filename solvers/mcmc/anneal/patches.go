@@ -47,6 +47,7 @@ type patches struct {
 	modes     []float32 // F^½
 	unitHost  []float32
 	means     []float32        // (n, domain)
+	chi2      []float32        // (n, domain)
 	scale     []float32        // (domain)
 	share     [classes]float64 // mean of (W_c S)²
 	data      *innovation
@@ -79,6 +80,7 @@ func (k *core) newPatches() (*patches, error) {
 	}
 	p.host, p.modes = make([]float32, shape.Len()), make([]float32, half.Len())
 	p.base = make([]float32, shape.Len())
+	p.chi2 = make([]float32, k.x.Len())
 	p.means, p.scale = make([]float32, k.x.Len()), make([]float32, k.dom.Len())
 	p.unitHost = make([]float32, half.Len())
 	for i := range p.unitHost {

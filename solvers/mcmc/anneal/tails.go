@@ -3,7 +3,6 @@ package anneal
 import (
 	"context"
 	"math"
-	"math/rand/v2"
 
 	"limpid/engine"
 	"limpid/solvers/optim"
@@ -13,6 +12,7 @@ const (
 	tailFreedom    = 3   // degrees of freedom ν of Student's t
 	tailLeast      = 0.6 // times the variance: see docs/adr/0023
 	tailMost       = 1e4
+	tailMean       = 1.16 // mean of λ for deviations of the variance C, which it is divided by
 	tailSweeps     = 2
 	tailIterations = 25 // of the solves that the factors are drawn from
 )
@@ -23,7 +23,7 @@ const (
 // its variance (Geweke 1993). Two sweeps of its Gibbs sampler, with rough draws d of the
 // deviations, give
 //
-//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast,
+//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast, over its mean,
 //
 // and the draw is of N(m, √λ C √λ) conditioned on the data. A few pixels of each draw may
 // then be far from m, others in every draw, where a Gaussian of the same variance would move
@@ -49,15 +49,19 @@ func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, ke
 
 // factors multiplies the windows by √λ, drawn for the deviations of x from m.
 func (p *patches) factors(k *core, x, m *engine.Tensor, key engine.Key) error {
-	n := k.dom.Len()
-	k.s.Sub(k.t, x, m)
-	k.s.Download(p.means, k.t)
-	if err := k.s.Err(); err != nil {
+	s, n := k.s, k.dom.Len()
+	s.Sub(k.t, x, m)
+	s.Download(p.means, k.t)
+	s.Fill(k.u, 0)
+	for i := range uint64(tailFreedom + 1) {
+		k.normals(k.t, k.n, key.Fold(i))
+		s.MulAdd(k.u, k.t, k.t)
+	}
+	s.Download(p.chi2, k.u)
+	if err := s.Err(); err != nil {
 		return err
 	}
-	rng := rand.New(rand.NewPCG(key.Seed, key.Counter))
-	haze := p.share[kinds]
-	p.share = [classes]float64{kinds: haze}
+	p.share = [classes]float64{kinds: p.share[kinds]}
 	for i, d := range p.means {
 		at := i/n*classes*n + i%n // of class 0
 		var v float64
@@ -66,18 +70,14 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, key engine.Key) error {
 			v += a * a
 		}
 		v *= k.sigma * k.sigma
-		var chi2 float64
-		for range tailFreedom + 1 {
-			z := rng.NormFloat64()
-			chi2 += z * z
-		}
-		l := math.Min(tailMost, (0.4+float64(d)*float64(d)/math.Max(v, 1e-30))/chi2)
+		l := (tailFreedom - 2 + float64(d)*float64(d)/math.Max(v, 1e-30)) / math.Max(float64(p.chi2[i]), 1e-30)
+		l = math.Max(tailLeast, math.Min(tailMost, l)) / tailMean
 		for c := range kinds {
 			a := float64(p.host[at+c*n]) * math.Sqrt(l)
 			p.host[at+c*n] = float32(a)
 			p.share[c] += a * a / float64(len(p.means))
 		}
 	}
-	k.s.Upload(p.window, p.host)
-	return k.s.Err()
+	s.Upload(p.window, p.host)
+	return s.Err()
 }
