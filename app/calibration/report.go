@@ -23,6 +23,7 @@ type Report struct {
 	LowSNR  float64 `json:"low_snr"`
 	HighSNR float64 `json:"high_snr"`
 	Pixel   float64 `json:"pixel_arcsec,omitempty"`
+	Single  bool    `json:"single,omitempty"` // galaxies, one in the middle of each image
 	Masked  float64 `json:"masked,omitempty"`
 	Margin  int     `json:"margin"` // pixels at the border that do not count
 	Truths  Truths  `json:"truths"`
@@ -77,7 +78,7 @@ var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
 func newReport(o Options, e training.Entry) *Report {
 	r := &Report{
 		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, PSF: o.About, Side: o.Side, Draws: o.Draws,
-		Total: o.TotalSNR, Pixel: o.Pixel, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
+		Total: o.TotalSNR, Pixel: o.Pixel, Single: o.Single, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
 	for i, lo := range edges {
 		hi := math.MaxFloat32
@@ -194,6 +195,13 @@ func (r *Report) JSON() []byte {
 	return append(text, '\n')
 }
 
+func (r *Report) single() string {
+	if r.Single {
+		return ", single galaxies"
+	}
+	return ""
+}
+
 func (r *Report) snrOf() string {
 	if r.Total {
 		return "total"
@@ -205,8 +213,8 @@ func (r *Report) snrOf() string {
 func (r *Report) Table() string {
 	var b strings.Builder
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
-	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels less %d at the border, truths of the %s, %s S/N %g to %g, %d pairs of %d draws, %d scenes with their light at the border passed over, seed %d",
-		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.Margin, r.Truths, r.snrOf(), r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Passed, r.Seed)
+	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels less %d at the border, truths of the %s%s, %s S/N %g to %g, %d pairs of %d draws, %d scenes with their light at the border passed over, seed %d",
+		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.Margin, r.Truths, r.single(), r.snrOf(), r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Passed, r.Seed)
 	p("90 %% intervals hold %.1f %% of all pixels, %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
 		100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",

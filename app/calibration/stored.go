@@ -14,7 +14,8 @@ import (
 )
 
 // Stored are the calibrations that are kept of a prior's weights: with those that ship,
-// and in a file beside a user's. Reports of other weights of the same name are left out.
+// and in a file beside a user's. Reports of other weights of the same name are left out, and
+// those that no observation can be compared with: of single galaxies, of total S/N.
 func Stored(e training.Entry) ([]Report, error) {
 	text, err := stored(e)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -28,7 +29,7 @@ func Stored(e training.Entry) ([]Report, error) {
 		return nil, fmt.Errorf("calibration: of the prior %q: %w", e.Name, err)
 	}
 	for _, r := range all {
-		if r.Steps == e.Card.Steps && r.Pairs > 0 {
+		if r.Steps == e.Card.Steps && r.Pairs > 0 && !r.Single && !r.Total {
 			out = append(out, r)
 		}
 	}
