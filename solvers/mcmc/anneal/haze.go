@@ -13,7 +13,7 @@ const hazeWidth = 8.0 // px, σ of the Gaussian that fields are smooth over
 // the denoised scenes, r = y − A m, averaged over hazeWidth, should have the power that noise
 // and covariance explain,
 //
-//	E|G Aᵀ w r|² = |G Aᵀ √w η|² + |G Aᵀ w A T z|².
+//	E|G Aᵀ N⁻¹ r|² = |G Aᵀ N^-½ η|² + |G Aᵀ N⁻¹ A T z|².
 //
 // What is beyond, by more than chance, over all of the image and the batch, is the power of smooth fields that the
 // covariance lacks, and it becomes its last class. Without it total fluxes of faint
@@ -41,10 +41,9 @@ func (k *core) newHaze(err *error) *haze {
 	k.normals(k.u, k.n, key.Fold(0))
 	k.filter(k.u, k.u, k.root)
 	k.op.Forward(s, k.ax, k.u)
-	s.Mul(k.wx, k.ax, k.w)
+	k.weigh(k.wx, k.ax, k.w)
 	h.response = h.power(k)
-	k.normals(k.wx, k.n, key.Fold(1))
-	s.Mul(k.wx, k.wx, k.rootW)
+	k.noise(k.wx, k.n, key.Fold(1))
 	h.noise = h.power(k)
 	// correlations of G n are e^(−r²/4w²), of their squares the square of that
 	cells := float64(k.rng.Len()) / (2 * math.Pi * hazeWidth * hazeWidth)
@@ -92,7 +91,7 @@ func (h *haze) power(k *core) float64 {
 // N(0, C) for each.
 func (h *haze) measure(k *core, m, spread *engine.Tensor) float64 {
 	k.op.Forward(k.s, k.ax, spread)
-	k.s.Mul(k.wx, k.ax, k.w)
+	k.weigh(k.wx, k.ax, k.w)
 	belief := h.power(k)
 	k.residual(m, k.w)
 	beyond := h.power(k) - (1+h.chance)*(h.noise+belief)
