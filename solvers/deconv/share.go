@@ -201,6 +201,27 @@ func (p *Problem) seen(scene []float32, fwhm float64) ([]float32, error) {
 	return out, s.Err()
 }
 
+// shareSide is what of an image is enough to see its power spectrum, in pixels.
+const shareSide = 512
+
+// middleOf is the middle of an observation, of at most side² pixels, without its sky.
+func middleOf(o *solvers.Observation, side int) *solvers.Observation {
+	d := o.Data
+	if d.H <= side && d.W <= side {
+		return o
+	}
+	h, w := min(d.H, side), min(d.W, side)
+	y, x := (d.H-h)/2, (d.W-w)/2
+	out := *o
+	out.Data, out.Weights, out.Sky = d.Crop(x, x+w, y, y+h), o.Weights.Crop(x, x+w, y, y+h), nil
+	for c := range d.C {
+		if out.ValidPixels(c) < h*w/4 {
+			return o
+		}
+	}
+	return &out
+}
+
 // level is where a relative ν lies between the levels: 0 is the highest, 1 the next. Without
 // data it is far beyond the last.
 func level(nu float64) float32 {
@@ -259,6 +280,8 @@ func (p *Problem) dataWeight() (nu []float32, top []float64, err error) {
 
 // scenePower is S on the modes of the grid: that of the Gaussian prior, or where the method
 // has none, fitted to the data.
+//
+// Where the method has no spectrum, one is fitted to the middle of the image.
 func (p *Problem) scenePower() ([]float64, error) {
 	var out []float64
 	for c := range p.Obs.Data.C {
@@ -267,7 +290,7 @@ func (p *Problem) scenePower() ([]float64, error) {
 			sp = p.Spectra[c]
 		} else {
 			var err error
-			if sp, err = FitSpectrum(p.dev, p.Obs, c); err != nil {
+			if sp, err = FitSpectrum(p.dev, middleOf(p.Obs, shareSide), c); err != nil {
 				return nil, err
 			}
 		}

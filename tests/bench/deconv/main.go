@@ -65,10 +65,15 @@ func run(n, samples, iterations, workers int, method deconv.Method, keep string)
 	}
 	r.Draw.Samples = samples
 	began := time.Now()
-	var firstMean, iterating time.Duration
+	var firstMean, iterating, iterated time.Duration
 	cancel := s.Subscribe(func(e session.Event) {
-		if iterating == 0 && e.Run.Status().Phase == session.PhaseIterate {
-			iterating = time.Since(began)
+		if st := e.Run.Status(); st.Phase == session.PhaseIterate {
+			if iterating == 0 {
+				iterating = time.Since(began)
+			}
+			if iterated == 0 && st.Done == st.Total {
+				iterated = time.Since(began)
+			}
 		}
 		if e.Kind == session.Snapshot && firstMean == 0 {
 			firstMean = time.Since(began)
@@ -85,8 +90,8 @@ func run(n, samples, iterations, workers int, method deconv.Method, keep string)
 	total := time.Since(began)
 	res := job.Result()
 	fmt.Printf("%s %d² on %s (%s): first picture %.2f s, whole run %.1f s", method, n, dev.Info().Name, dev.Info().Detail, firstMean.Seconds(), total.Seconds())
-	if iterating > 0 {
-		fmt.Printf(", %.2f s of it iterations", (total - iterating).Seconds())
+	if iterated > 0 {
+		fmt.Printf(", %.2f s of it iterations", (iterated - iterating).Seconds())
 	}
 	if res.Draws > 0 {
 		fmt.Printf(", %.0f ms per draw, χ²/pixel of draws %.3f", 1000*(total-firstMean).Seconds()/float64(res.Draws), res.Fits[0].Chi2Draws)

@@ -5,7 +5,7 @@
     python3 tests/bench/deconv/peers.py ./deconv [side] [rounds]
 
 Needs numpy, scipy, astropy, scikit-image. Prints the median wall time of the rounds; of
-Limpid that of the iterations (with the residual and the snapshot at the end) and of the whole
+Limpid that of the iterations (with the snapshots that a user sees meanwhile) and of the whole
 run. Siril 1.0.6 is left out: its rl takes no PSF and hardly changed the image.
 """
 import os

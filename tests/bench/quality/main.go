@@ -117,7 +117,7 @@ func estimate(ctx context.Context, dev engine.Device, o *solvers.Observation, se
 		return nil, err
 	}
 	defer p.Close()
-	g := p.Op.Grid
+	g := p.Grid
 	host := make([]float32, g.H*g.W)
 	best := math.Inf(1)
 	for step, err := range solvers.Run(ctx, p.Kernel, nil, solvers.Options{Steps: set.StepsAtMost(), Seed: 1}) {
