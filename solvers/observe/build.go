@@ -205,6 +205,9 @@ func buildPlane(in Input, set Settings, o *solvers.Observation, rep *Report, c i
 		}
 	}
 	rep.Findings = append(rep.Findings, checkNoise(kind, data, weights, b, h, w, where)...)
+	if f, few := fewElectrons(set.Noise, weights, where); few {
+		rep.Findings = append(rep.Findings, f)
+	}
 	rep.SkySigma = append(rep.SkySigma, b.level.Sigma)
 	rep.Masked = append(rep.Masked, len(weights)-usable)
 	level := 0.0

@@ -255,6 +255,27 @@ func TestBuild_NoiseMaps_BecomeInverseVariance(t *testing.T) {
 	}
 }
 
+// Photon noise of few electrons is not normal, and that is said; of many, or under much more
+// read-out noise, it is not.
+func TestBuild_FewElectrons_AreSaid(t *testing.T) {
+	for _, c := range []struct {
+		sky, read float64
+		few       bool
+	}{{4, 0, true}, {4, 10, false}, {100, 0, false}} {
+		f := newField(128, c.sky, 0, math.Sqrt(c.sky+c.read*c.read), 0, 0)
+		set := settings(observe.PSFGaussian)
+		set.Noise = observe.NoiseSettings{Kind: observe.NoiseGain, Gain: 1, ReadNoise: c.read}
+		set.Sky = observe.SkySettings{Kind: observe.SkyConstant, Value: &c.sky}
+		_, rep, err := observe.Build(observe.Input{Data: f.im, Where: "test"}, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hasFinding(rep.Findings, "noise.few") != c.few {
+			t.Errorf("sky of %g e⁻, read noise %g: %v", c.sky, c.read, rep.Findings)
+		}
+	}
+}
+
 // The weights are wrong by a factor of nine: the sky's scatter gives it away.
 func TestBuild_WrongWeights_AreFound(t *testing.T) {
 	f := newField(128, 0, 0, 3, 10, 5)
