@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"limpid"
 	"limpid/solvers"
@@ -16,6 +17,11 @@ var tileSides = []int{1024, 512, 256}
 
 // fewestKept is the least number of samples that a run in tiles may keep.
 const fewestKept = 2
+
+// BoundMemory makes the collector of garbage work harder as the program comes near to nine
+// tenths of the memory that is free now: without it a heap may grow to twice what is in use.
+// Programs call it once, at the start.
+func BoundMemory() { debug.SetMemoryLimit(freeMemory() / 10 * 9) }
 
 // checkMemory refuses a run that cannot fit before anything large is allocated, or has it
 // work in tiles.

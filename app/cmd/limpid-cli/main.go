@@ -16,6 +16,7 @@ import (
 )
 
 func main() {
+	session.BoundMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	env := &cli.Env{Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stderr), NewDevice: newDevice, Devices: openDevices}

@@ -43,6 +43,7 @@ func main() {
 	if os.Getenv("LANG") == "" {
 		os.Setenv("LANG", "C.UTF-8") // Fyne asks for it
 	}
+	session.BoundMemory()
 	run(o)
 }
 
