@@ -1,6 +1,7 @@
 package deblend
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -198,12 +199,7 @@ func (g *group) bumpsOf(parts []int, light []float32) []bump {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b kept) int {
-		if a.info > b.info {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(all, func(a, b kept) int { return cmp.Compare(b.info, a.info) })
 	out := make([]bump, 0, len(all))
 	for _, u := range all[:min(len(all), bumpsMost)] {
 		out = append(out, u.b)
