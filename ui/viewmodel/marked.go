@@ -83,6 +83,7 @@ func (m *Model) step(from, to *[]edit) {
 type inspection struct {
 	selected int // region
 	cat      *catalogue.Catalogue
+	places   map[placing][][2]float64
 	catName  string
 	catPath  string
 	row      int // of the catalogue; −1: none
@@ -360,6 +361,7 @@ func (m *Model) readCatalogue(ctx context.Context, path string, hdu int) func() 
 			return
 		}
 		m.tools.cat, m.tools.catName, m.tools.catPath, m.tools.row = c, name, path, -1
+		m.tools.places = nil
 		if c.RA == nil && c.X == nil {
 			m.notify(limpid.Finding{Severity: limpid.Warning, Code: "catalogue", Where: name, What: "no column was recognised as a position: the table is shown, not drawn", Advice: "name them ra and dec (degrees), or x and y (pixels from 1)"})
 		}
@@ -378,7 +380,7 @@ func (m *Model) Catalogue() (*catalogue.Catalogue, string) { return m.tools.cat,
 
 // CloseCatalogue takes it off.
 func (m *Model) CloseCatalogue() {
-	m.tools.cat = nil
+	m.tools.cat, m.tools.places = nil, nil
 	m.changed(Marks)
 }
 
@@ -393,13 +395,37 @@ func (m *Model) SelectRow(row int) {
 	}
 }
 
+// placing is what the places of a catalogue's sources depend on.
+type placing struct {
+	cat    *catalogue.Catalogue
+	wcs    *wcs.WCS
+	origin [2]int
+	other  bool
+}
+
+// mostPlacings bounds how many pictures' places are kept.
+const mostPlacings = 16
+
 // CataloguePlaces are the catalogue's sources in the pixels of a tile; NaN where
-// they have none.
+// they have none. They are kept, and not to be changed.
 func (m *Model) CataloguePlaces(t *Tile) [][2]float64 {
 	c := m.tools.cat
 	if c == nil || t.Picture == nil {
 		return nil
 	}
+	key := placing{c, t.WCS(), t.Picture.Origin, t.Other()}
+	if out, ok := m.tools.places[key]; ok {
+		return out
+	}
+	out := placesOf(c, t)
+	if len(m.tools.places) >= mostPlacings || m.tools.places == nil {
+		m.tools.places = map[placing][][2]float64{}
+	}
+	m.tools.places[key] = out
+	return out
+}
+
+func placesOf(c *catalogue.Catalogue, t *Tile) [][2]float64 {
 	w := t.WCS()
 	out := make([][2]float64, c.Rows)
 	nan := math.NaN()
