@@ -86,14 +86,22 @@ func (r *Result) Sample(ctx context.Context, dev engine.Device, o SampleOptions)
 		out.Findings = append(out.Findings, learnedFinding())
 	}
 	if out.RHat > 1.2 {
-		out.Findings = append(out.Findings, limpid.Finding{
+		f := limpid.Finding{
 			Severity: limpid.Warning, Code: "deblend.rhat", Where: "samples",
 			What:   fmt.Sprintf("the chains do not agree: worst R-hat of the fluxes %.2f", out.RHat),
 			Advice: "draw more samples, or remove sources that the data do not tell apart",
-		})
+		}
+		if out.RHat > frozen {
+			f.What = "the chains of a group hardly moved: its errors of shapes are not samples of a posterior"
+			f.Advice = "look at the χ² of the fit: where it is far above 1 the model does not describe the sources"
+		}
+		out.Findings = append(out.Findings, f)
 	}
 	return out, nil
 }
+
+// frozen is an R-hat of chains that stayed where they began.
+const frozen = 100
 
 // copy is a group of the same sources at the same place with memory of its own.
 func (g *group) copy(batch int, derivatives bool) (*group, error) {

@@ -165,6 +165,7 @@ func TestDeblend_OwnSimulations_ErrorBarsHold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Logf("blend %d: acceptance %.2f, R-hat %.2f", i, p.Acceptance, p.RHat)
 			rhat = max(rhat, p.RHat)
 		}
 		for k, f := range r.Sources {
