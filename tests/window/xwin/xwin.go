@@ -198,8 +198,19 @@ func (d *Display) Start(binary string, args ...string) (*App, error) {
 	return a, nil
 }
 
-// Launch starts the binary and waits for its window and its first picture.
+// Launch starts the binary and waits for its window and its first picture. On a crowded machine
+// a screen that answers may still refuse a program: it is then asked once more.
 func (d *Display) Launch(binary string, args ...string) (*App, error) {
+	a, err := d.launch(binary, args...)
+	if err != nil && strings.Contains(err.Error(), "Failed to detect any supported platform") {
+		if d.answers() == nil {
+			a, err = d.launch(binary, args...)
+		}
+	}
+	return a, err
+}
+
+func (d *Display) launch(binary string, args ...string) (*App, error) {
 	a, err := d.Start(binary, args...)
 	if err != nil {
 		return nil, err
