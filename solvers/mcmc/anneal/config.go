@@ -35,9 +35,10 @@ type Config struct {
 	// Stationary takes σ² P/(P + σ²) for the covariance of the scene given x, which is
 	// exact where the prior is Gaussian, instead of measuring it.
 	Stationary bool
-	// Patches gives sky, faint and bright light a spectrum of the local covariance each, and
-	// lets the data widen it: see patches and innovation. A must be a convolution, nearly. It asks for twice the Fourier transforms, and no further call of the
-	// prior.
+	// Patches gives sky, faint and bright light a spectrum of the local covariance each, lets
+	// the data widen it and add what the prior does not see, and gives draws long tails: see
+	// patches, innovation, haze and tailed. A must be a convolution, nearly. It asks for some
+	// three times the Fourier transforms, and no further call of the prior.
 	Patches bool
 	// Forget makes x at the next level x0 with fresh noise, and nothing of x before, where
 	// the bridge's own step keeps (σ′/σ)² of it: exact if the draws of x0 are (Zhang+2024,

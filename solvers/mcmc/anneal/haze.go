@@ -15,14 +15,15 @@ const hazeWidth = 8.0 // px, σ of the Gaussian that fields are smooth over
 //
 //	E|G Aᵀ N⁻¹ r|² = |G Aᵀ N^-½ η|² + |G Aᵀ N⁻¹ A T z|².
 //
-// What is beyond, by more than chance, over all of the image and the batch, is the power of smooth fields that the
-// covariance lacks, and it becomes its last class. Without it total fluxes of faint
-// fields are too low by several of their standard deviations (docs/adr/0023).
+// What is beyond, by more than chance, over all of a band's image and the batch, is the power
+// of smooth fields that the covariance lacks, and it becomes its last class. Without it total
+// fluxes of faint fields are too low by several of their standard deviations
+// (docs/adr/0023).
 type haze struct {
 	blur     *engine.Tensor // (modes) G
 	root     []float32      // (modes) F^½ of the fields, F of mean 1
-	response float64        // power of the averaged image of a field of unit variance
-	noise    float64        // power of averaged noise
+	response []float64      // per band: power of the averaged image of a field of unit variance
+	noise    []float64      // power of averaged noise
 	chance   float64        // standard deviation of a power over its expectation
 	scenes   []float32      // (n, domain)
 }
@@ -46,7 +47,7 @@ func (k *core) newHaze(err *error) *haze {
 	k.noise(k.wx, k.n, key.Fold(1))
 	h.noise = h.power(k)
 	// correlations of G n are e^(−r²/4w²), of their squares the square of that
-	cells := float64(k.rng.Len()) / (2 * math.Pi * hazeWidth * hazeWidth)
+	cells := float64(k.rng[1]*k.rng[2]) / (2 * math.Pi * hazeWidth * hazeWidth)
 	h.chance = math.Sqrt(2 / math.Max(cells, 1))
 	return h
 }
@@ -75,28 +76,32 @@ func (h *haze) roots(k *core) {
 	}
 }
 
-// power is the mean square of G Aᵀ of what is in k.wx.
-func (h *haze) power(k *core) float64 {
+// power is the mean square, per band, of G Aᵀ of what is in k.wx.
+func (h *haze) power(k *core) []float64 {
 	k.op.Adjoint(k.s, k.t, k.wx)
 	k.filter(k.t, k.t, h.blur)
 	k.s.Download(h.scenes, k.t)
-	var sum float64
-	for _, v := range h.scenes {
-		sum += float64(v) * float64(v)
+	bands, plane := k.dom[0], k.dom[1]*k.dom[2]
+	out := make([]float64, bands)
+	for i, v := range h.scenes {
+		out[i/plane%bands] += float64(v) * float64(v) / float64(k.n*plane)
 	}
-	return sum / float64(len(h.scenes))
+	return out
 }
 
-// measure is the variance of the fields: m holds the denoised scenes, spread a draw of
-// N(0, C) for each.
-func (h *haze) measure(k *core, m, spread *engine.Tensor) float64 {
+// measure is the variance of the fields in every band: m holds the denoised scenes, spread a
+// draw of N(0, C) for each.
+func (h *haze) measure(k *core, m, spread *engine.Tensor) []float64 {
 	k.op.Forward(k.s, k.ax, spread)
 	k.weigh(k.wx, k.ax, k.w)
 	belief := h.power(k)
 	k.residual(m, k.w)
-	beyond := h.power(k) - (1+h.chance)*(h.noise+belief)
-	if h.response == 0 { // nothing was observed
-		return 0
+	out := h.power(k)
+	for c, found := range out {
+		out[c] = 0
+		if h.response[c] > 0 { // else nothing was observed
+			out[c] = math.Max(0, (found-(1+h.chance)*(h.noise[c]+belief[c]))/h.response[c])
+		}
 	}
-	return math.Max(0, beyond/h.response)
+	return out
 }

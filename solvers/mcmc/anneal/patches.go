@@ -133,15 +133,15 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 // widen takes what the data say of the covariance into the windows.
 func (p *patches) widen(k *core, m *engine.Tensor, key engine.Key) error {
 	p.noise(k, k.u, key)
-	haze := math.Sqrt(p.haze.measure(k, m, k.u)) / k.sigma
+	haze := p.haze.measure(k, m, k.u)
 	if err := p.data.measure(k, m, k.u); err != nil {
 		return err
 	}
-	n := k.dom.Len()
+	n, plane := k.dom.Len(), k.dom[1]*k.dom[2]
 	p.share = [classes]float64{}
 	for i := range p.host {
 		scene, c := i/(classes*n), i/n%classes
-		a := haze
+		a := math.Sqrt(haze[i%n/plane]) / k.sigma
 		if c < kinds {
 			a = float64(p.host[i]) * math.Sqrt(float64(p.data.found[scene*n+i%n]))
 		}
