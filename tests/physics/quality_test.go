@@ -247,9 +247,9 @@ func TestDeconvolution_ScoreExamples_BetterThanEveryEstimate(t *testing.T) {
 		t.Logf("galaxy %d, peak S/N %.1f:%s", i, peakOf(o.Data.Pix), line)
 	}
 	t.Logf("NMSE, mean: %v; flux %+.1f %%", means, 100*flux)
-	// The goal for flux, 2 %, is missed: one galaxy's noise sums to −8 % of its flux, and the
-	// simulator cuts wings that real galaxies have.
-	if means[deconv.Learned] > 0.035 || math.Abs(flux) > 0.08 {
+	// The goal for flux, 2 %, is missed by a little (−2.3 %): one galaxy's noise sums to −8 % of
+	// its flux.
+	if means[deconv.Learned] > 0.02 || math.Abs(flux) > 0.04 {
 		t.Errorf("learned: NMSE %.4f, flux off by %.1f %%", means[deconv.Learned], 100*flux)
 	}
 	for m, e := range means {
