@@ -106,7 +106,7 @@ func TestRun_Cancelled_KeepsWhatIsThere(t *testing.T) {
 func TestGoOn_CancelledRun_EndsWithTheSamplesOfAnUninterruptedOne(t *testing.T) {
 	b := newBench(t)
 	b.ses.KeepStates(session.StatesOfStopped)
-	b.open(writeImage(t, "a.fits", 1, 96, 96))
+	b.open(writeImage(t, "a.fits", 1, 64, 64))
 	b.Set(form.Samples, "400")
 	b.Run()
 	e := b.Active()
