@@ -247,7 +247,7 @@ func (r *rig) close() {
 
 // pair simulates one truth and its data, and samples the posterior.
 func (r *rig) pair(ctx context.Context, key engine.Key) error {
-	g, n := r.sky.Grid, r.o.Side
+	n := r.o.Side
 	scene, data, err := r.seen(ctx, key.Fold(1))
 	if err != nil {
 		return err
@@ -267,11 +267,9 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 			data.Pix[i] = 0
 		}
 	}
-	truth := make([]float32, n*n)
-	for y := range n {
-		for x := range n {
-			truth[y*n+x] = scale * scene[(y+g.Row)*g.W+x+g.Col]
-		}
+	truth := r.sky.Crop(scene)
+	for i := range truth {
+		truth[i] *= scale
 	}
 	obs := &solvers.Observation{Data: data, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
 	draws, chi2, err := r.sample(ctx, obs, key.Fold(3))
@@ -411,7 +409,7 @@ func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.K
 			r.s.Download(model, r.modelY)
 			r.s.Download(scene, x)
 			chi2 += misfit(obs, model)
-			draws = append(draws, crop(r.grid, scene))
+			draws = append(draws, r.grid.Crop(scene))
 		}
 		if len(draws) >= r.o.Draws {
 			break
@@ -431,15 +429,6 @@ func misfit(o *solvers.Observation, model []float32) float64 {
 		}
 	}
 	return sum / n
-}
-
-func crop(g operator.Grid, scene []float32) []float32 {
-	out := make([]float32, 0, g.ImgH*g.ImgW)
-	for y := range g.ImgH {
-		at := (y+g.Row)*g.W + g.Col
-		out = append(out, scene[at:at+g.ImgW]...)
-	}
-	return out
 }
 
 // kernel makes a sampler by name.

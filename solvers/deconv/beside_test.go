@@ -13,7 +13,6 @@ import (
 	"limpid/solvers/deconv"
 	"limpid/solvers/observe"
 	"limpid/solvers/operator"
-	"limpid/solvers/summary"
 )
 
 // starField is a scene with a star and a pedestal, blurred, under unit noise.
@@ -39,9 +38,7 @@ func (f starField) observe(t testing.TB, dev engine.Device, key engine.Key) *sol
 	}
 	defer op.Close()
 	x, _ := dev.Alloc(op.Domain())
-	y, _ := dev.Alloc(op.Range())
-	noise, _ := dev.Alloc(op.Range())
-	defer func() { x.Free(); y.Free(); noise.Free() }()
+	defer x.Free()
 	host := make([]float32, x.Len())
 	if !f.galaxy {
 		prior, err := gaussian.New(dev, s, []gaussian.Spectrum{f.sp}, op.Domain(), 1)
@@ -69,13 +66,8 @@ func (f starField) observe(t testing.TB, dev engine.Device, key engine.Key) *sol
 		}
 	}
 	s.Upload(x, host)
-	op.Forward(s, y, x)
-	s.Normal(noise, key.Fold(1))
-	s.Add(y, y, noise)
-	o := &solvers.Observation{Data: solvers.NewImage(1, f.n, f.n), Weights: solvers.NewImage(1, f.n, f.n), PSF: psf, Bands: []string{"r"}}
-	s.Download(o.Data.Pix, y)
+	o, _ := look(t, dev, s, op, op.Grid, psf, x, 1, key.Fold(1))
 	for i := range o.Weights.Pix {
-		o.Weights.Pix[i] = 1
 		o.Data.Pix[i] += float32(f.sky)
 		if px, py := i%f.n, i/f.n; px == 5 || f.maskedStar && px == int(f.x)+1 && py > int(f.y) {
 			o.Weights.Pix[i], o.Data.Pix[i] = 0, 0
@@ -92,21 +84,7 @@ func found(t testing.TB, dev engine.Device, o *solvers.Observation, set deconv.S
 		t.Fatal(err)
 	}
 	defer p.Close()
-	sum := summary.New(p.Grid, summary.Options{})
-	for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: 1 << 20, Seed: set.Seed}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := sum.Add(step); err != nil {
-			t.Fatal(err)
-		}
-		if err := p.AddDraws(step); err != nil {
-			t.Fatal(err)
-		}
-		if sum.Draws() >= draws {
-			break
-		}
-	}
+	sum, _ := gather(t, p, 1<<20, draws, set.Seed)
 	_, fits, err := p.Residual(sum.GridMean())
 	if err != nil {
 		t.Fatal(err)

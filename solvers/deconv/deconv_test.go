@@ -43,22 +43,10 @@ func simulate(t testing.TB, dev engine.Device, sp gaussian.Spectrum, n int, seed
 	defer prior.Close()
 	key := engine.NewKey(seed)
 	x, _ := dev.Alloc(op.Domain())
-	y, _ := dev.Alloc(op.Range())
-	noise, _ := dev.Alloc(op.Range())
+	defer x.Free()
 	prior.Sample(s, x, key.Fold(0))
-	op.Forward(s, y, x)
-	s.Normal(noise, key.Fold(1))
-	s.Add(y, y, noise)
-	o = &solvers.Observation{Data: solvers.NewImage(1, n, n), Weights: solvers.NewImage(1, n, n), PSF: psf, Bands: []string{"r"}}
-	truth = solvers.NewImage(1, n, n)
-	s.Download(o.Data.Pix, y)
-	s.Window(noise, x, op.Row, op.Col)
-	s.Download(truth.Pix, noise)
-	if err := s.Err(); err != nil {
-		t.Fatal(err)
-	}
+	o, truth = look(t, dev, s, op, op.Grid, psf, x, 1, key.Fold(1))
 	for i := range o.Weights.Pix {
-		o.Weights.Pix[i] = 1
 		if (i%n)%31 == 7 || (i/n > n/3 && i/n < n/3+4 && i%n > n/2 && i%n < n/2+6) {
 			o.Weights.Pix[i], o.Data.Pix[i] = 0, 0
 		}
@@ -118,6 +106,36 @@ func TestGaussian_FittedSpectrum_CoverageHolds(t *testing.T) {
 	}
 }
 
+// look observes a scene x on a grid through an operator, with noise of σ, and gives it over
+// the image besides.
+func look(t testing.TB, dev engine.Device, s engine.Stream, op solvers.Operator, g operator.Grid, psf solvers.Image, x *engine.Tensor, sigma float64, key engine.Key) (o *solvers.Observation, truth solvers.Image) {
+	t.Helper()
+	y, err := dev.Alloc(op.Range())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer y.Free()
+	noise, err := dev.Alloc(op.Range())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer noise.Free()
+	op.Forward(s, y, x)
+	s.Normal(noise, key)
+	s.Axpy(y, float32(sigma), noise)
+	o = &solvers.Observation{Data: solvers.NewImage(1, g.ImgH, g.ImgW), Weights: solvers.NewImage(1, g.ImgH, g.ImgW), PSF: psf, Bands: []string{"r"}}
+	s.Download(o.Data.Pix, y)
+	scene := make([]float32, x.Len())
+	s.Download(scene, x)
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range o.Weights.Pix {
+		o.Weights.Pix[i] = float32(1 / (sigma * sigma))
+	}
+	return o, solvers.Image{C: 1, H: g.ImgH, W: g.ImgW, Pix: g.Crop(scene)}
+}
+
 func runGaussian(t testing.TB, dev engine.Device, o *solvers.Observation, sp []gaussian.Spectrum, draws int) *summary.Summary {
 	t.Helper()
 	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{Method: deconv.Gaussian, Spectra: sp})
@@ -132,8 +150,14 @@ func runGaussian(t testing.TB, dev engine.Device, o *solvers.Observation, sp []g
 // collect runs a problem until enough draws are in and counts its previews.
 func collect(t testing.TB, p *deconv.Problem, draws int) (sum *summary.Summary, previews int) {
 	t.Helper()
+	return gather(t, p, 1<<20, draws, 9)
+}
+
+// gather runs steps of a problem, for draws > 0 until so many are in, and counts previews.
+func gather(t testing.TB, p *deconv.Problem, steps, draws int, seed uint64) (sum *summary.Summary, previews int) {
+	t.Helper()
 	sum = summary.New(p.Grid, summary.Options{Keep: 4, Chains: 4})
-	for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: 1 << 20, Seed: 9}) {
+	for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: steps, Seed: seed}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +167,10 @@ func collect(t testing.TB, p *deconv.Problem, draws int) (sum *summary.Summary, 
 		if err := sum.Add(step); err != nil {
 			t.Fatal(err)
 		}
-		if sum.Draws() >= draws {
+		if err := p.AddDraws(step); err != nil {
+			t.Fatal(err)
+		}
+		if draws > 0 && sum.Draws() >= draws {
 			break
 		}
 	}

@@ -30,21 +30,11 @@ func solve(t *testing.T, dev engine.Device, o *solvers.Observation, set deconv.S
 		t.Fatal(err)
 	}
 	defer p.Close()
-	sum := summary.New(p.Grid, summary.Options{Keep: 4, Chains: 4})
-	for step, err := range solvers.Run(context.Background(), p.Kernel, nil, solvers.Options{Steps: max(draws, 1) + 200, Seed: 9}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := sum.Add(step); err != nil {
-			t.Fatal(err)
-		}
-		if err := p.AddDraws(step); err != nil {
-			t.Fatal(err)
-		}
-		if draws == 0 && step.Index == 29 || draws > 0 && sum.Draws() >= draws {
-			break
-		}
+	steps := 30 // of an estimate
+	if draws > 0 {
+		steps = 1 << 20
 	}
+	sum, _ := gather(t, p, steps, draws, 9)
 	_, fits, err := p.Residual(sum.GridMean())
 	if err != nil {
 		t.Fatal(err)
@@ -104,23 +94,10 @@ func TestVarying_TruthUnderAWideningPSF_IsHeld(t *testing.T) {
 	}
 	defer prior.Close()
 	x, _ := dev.Alloc(op.Domain())
-	y, _ := dev.Alloc(op.Range())
-	noise, _ := dev.Alloc(op.Range())
+	defer x.Free()
 	prior.Sample(s, x, engine.NewKey(4))
-	op.Forward(s, y, x)
-	s.Normal(noise, engine.NewKey(5))
-	s.Add(y, y, noise)
-	o := &solvers.Observation{
-		Data: solvers.NewImage(1, n, n), Weights: solvers.NewImage(1, n, n), PSF: solvers.NewImage(1, h, w), Bands: []string{"r"},
-		Field: solvers.PSFField{Rows: 2, Cols: 2, Nodes: nodes},
-	}
-	truth := solvers.NewImage(1, n, n)
-	s.Download(o.Data.Pix, y)
-	s.Window(noise, x, op.Row, op.Col)
-	s.Download(truth.Pix, noise)
-	for i := range o.Weights.Pix {
-		o.Weights.Pix[i] = 1
-	}
+	o, truth := look(t, dev, s, op, op.Grid, solvers.NewImage(1, h, w), x, 1, engine.NewKey(5))
+	o.Field = solvers.PSFField{Rows: 2, Cols: 2, Nodes: nodes}
 	for _, p := range nodes {
 		for i, v := range p.Pix {
 			o.PSF.Pix[i] += v / 4

@@ -32,17 +32,9 @@ func galaxy(t testing.TB, dev engine.Device, n int, sigma float64) (o *solvers.O
 		scene.Pix[i] = float32(100 * math.Exp(-math.Hypot(x, 1.7*y)/3))
 	}
 	x, _ := dev.Alloc(op.Domain())
-	y, _ := dev.Alloc(op.Range())
-	noise, _ := dev.Alloc(op.Range())
+	defer x.Free()
 	s.Upload(x, op.Embed(scene).Pix)
-	op.Forward(s, y, x)
-	s.Normal(noise, engine.NewKey(3))
-	s.Axpy(y, float32(sigma), noise)
-	o = &solvers.Observation{Data: solvers.NewImage(1, n, n), Weights: solvers.NewImage(1, n, n), PSF: psf, Bands: []string{"r"}}
-	s.Download(o.Data.Pix, y)
-	for i := range o.Weights.Pix {
-		o.Weights.Pix[i] = float32(1 / (sigma * sigma))
-	}
+	o, _ = look(t, dev, s, op, op.Grid, psf, x, sigma, engine.NewKey(3))
 	return o, scene.Pix
 }
 

@@ -58,7 +58,7 @@ func repeated(plane []float32, h, w, bands int) solvers.Image {
 // of it, rows y0 to y1 and columns x0 to x1, upper ends excluded.
 func NodesOf(nodes []solvers.Image, rows, cols, h, w, y0, y1, x0, x1 int) []solvers.Image {
 	at := func(i, n, lo, hi, size int) (k int, t float64) { // place of node i of the part among the nodes of the whole
-		if n == 1 {
+		if n == 1 || size == 1 {
 			return 0, 0
 		}
 		p := float64(lo) + float64(i)*float64(hi-1-lo)/float64(n-1)

@@ -81,6 +81,18 @@ func (g Grid) Embed(im solvers.Image) solvers.Image {
 	return out
 }
 
+// Crop takes the image's window out of a scene on the grid, (C, H, W): the inverse of Embed.
+func (g Grid) Crop(scene []float32) []float32 {
+	out := make([]float32, 0, g.C*g.ImgH*g.ImgW)
+	for c := range g.C {
+		for y := range g.ImgH {
+			at := (c*g.H+y+g.Row)*g.W + g.Col
+			out = append(out, scene[at:at+g.ImgW]...)
+		}
+	}
+	return out
+}
+
 // Convolution is A x = window(P ∗ x): every band is convolved with its own PSF
 // on a periodic grid and the image's window is cut out. Its adjoint embeds and
 // correlates. A mask is not part of it: masked pixels have weight 0.

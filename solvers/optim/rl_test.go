@@ -69,11 +69,7 @@ func run(t *testing.T, dev engine.Device, op *operator.Convolution, cfg optim.RL
 		step.State.Stream.Download(grid, step.State.X.Slice(0, 1))
 		used = step.Index + 1
 	}
-	out = make([]float32, side*side)
-	for y := range side {
-		copy(out[y*side:(y+1)*side], grid[(y+op.Row)*op.W+op.Col:])
-	}
-	return out, used
+	return op.Crop(grid), used
 }
 
 // The textbook iteration in float64 with direct sums, on the same grid.

@@ -117,12 +117,7 @@ func estimate(t *testing.T, dev engine.Device, o *solvers.Observation, set decon
 	window := func(x *engine.Tensor, s engine.Stream) []float32 {
 		host := make([]float32, g.H*g.W)
 		s.Download(host, x)
-		out := make([]float32, 0, g.ImgH*g.ImgW)
-		for y := range g.ImgH {
-			at := (y+g.Row)*g.W + g.Col
-			out = append(out, host[at:at+g.ImgW]...)
-		}
-		return out
+		return g.Crop(host)
 	}
 	about, _ := set.Method.About()
 	steps := math.MaxInt

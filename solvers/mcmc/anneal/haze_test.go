@@ -76,10 +76,8 @@ func TestBridge_LightThatThePriorDoesNotSee_IsInTheDraws(t *testing.T) {
 			for i := range step.State.Count {
 				step.State.Stream.Download(host, step.State.X.Slice(i, i+1))
 				var f float64
-				for y := range side {
-					for _, v := range host[(y+op.Row)*op.W+op.Col:][:side] {
-						f += float64(v)
-					}
+				for _, v := range op.Crop(host) {
+					f += float64(v)
 				}
 				flux = append(flux, f)
 			}

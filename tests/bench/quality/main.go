@@ -117,19 +117,14 @@ func estimate(ctx context.Context, dev engine.Device, o *solvers.Observation, se
 		return nil, err
 	}
 	defer p.Close()
-	g := p.Grid
-	host := make([]float32, g.H*g.W)
+	host := make([]float32, p.Grid.Domain().Len())
 	best := math.Inf(1)
 	for step, err := range solvers.Run(ctx, p.Kernel, nil, solvers.Options{Steps: set.StepsAtMost(), Seed: 1}) {
 		if err != nil {
 			return nil, err
 		}
 		step.State.Stream.Download(host, step.State.X.Slice(0, 1))
-		x := make([]float32, 0, g.ImgH*g.ImgW)
-		for y := range g.ImgH {
-			at := (y+g.Row)*g.W + g.Col
-			x = append(x, host[at:at+g.ImgW]...)
-		}
+		x := p.Grid.Crop(host)
 		var e float64
 		for i, v := range truth {
 			e += float64(x[i]-v) * float64(x[i]-v)
