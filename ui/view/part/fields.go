@@ -91,6 +91,8 @@ func toggleText(x form.Field) string {
 	switch x.ID {
 	case form.Recenter:
 		return "centre its light"
+	case form.SkyFree:
+		return "sampled with the scene"
 	case form.StopAtNoise:
 		return "at the noise"
 	}
