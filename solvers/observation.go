@@ -64,13 +64,14 @@ type Frame struct {
 
 // Observation is what was measured and how: the left-hand side of y = A x + n.
 type Observation struct {
-	Data    Image    // (C, H, W), in Unit, the sky subtracted; 0 where masked
-	Weights Image    // (C, H, W) inverse variance of Data, in Unit⁻²; 0 = masked
-	PSF     Image    // (C, h, w), each plane sums to 1, centred on pixel ((h-1)/2, (w-1)/2)
-	Field   PSFField // of a PSF that varies over the image; PSF is then its mean
-	Sky     []Image  // per band the sky that was subtracted from Data; nil: none
-	Bands   []string // C names
-	Unit    string   // BUNIT; "" when unknown
+	Data    Image         // (C, H, W), in Unit, the sky subtracted; 0 where masked
+	Weights Image         // (C, H, W) inverse variance of Data, in Unit⁻²; 0 = masked
+	PSF     Image         // (C, h, w), each plane sums to 1, centred on pixel ((h-1)/2, (w-1)/2)
+	Field   PSFField      // of a PSF that varies over the image; PSF is then its mean
+	Colour  []Correlation // per band, of the noise over its standard deviation; nil: pixels are independent
+	Sky     []Image       // per band the sky that was subtracted from Data; nil: none
+	Bands   []string      // C names
+	Unit    string        // BUNIT; "" when unknown
 	Frame   Frame
 }
 
@@ -97,6 +98,9 @@ func (o *Observation) Validate() error {
 	for c := range d.C {
 		if err := validatePlane(d.Plane(c), o.Weights.Plane(c)); err != nil {
 			return fmt.Errorf("solvers: band %d: %w", c, err)
+		}
+		if o.Colour != nil && (len(o.Colour) != d.C || len(o.Colour[c].At) != (2*o.Colour[c].Reach+1)*(2*o.Colour[c].Reach+1)) {
+			return fmt.Errorf("solvers: band %d: the noise's correlation is incomplete", c)
 		}
 		var sum float64
 		for _, v := range o.PSF.Plane(c) {

@@ -36,6 +36,10 @@ Model
                         pixels (default 0)
   --noise N             auto, sky, sigma:S, gain:G,ron:R, weights[:HDU|FILE],
                         variance[:…], std[:…], or the HDU of a map whose name tells
+  --noise-spectrum S    of noise that is correlated, as in resampled and stacked images:
+                        measure (from empty sky), FILE or FILE[HDU] of noise alone, a
+                        text file of k (cycles/px) and P; default white. With gaussian,
+                        learned, wiener, tv; not with stars, a free sky or tiles
   --sky S               auto, none, constant[:V], mesh[:64]
   --sky-free            a free pedestal beside that, sampled with the scene
   --stars S             point sources sampled with the scene, their flux and place free:
@@ -111,6 +115,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	samples, seed := f.Int("samples", 64, ""), f.Uint64("seed", 1, "")
 	resolution, tile := f.Float64("resolution", 0, ""), f.Int("tile", 0, "")
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
+	noiseSpectrum := f.String("noise-spectrum", "", "")
 	skyFree, stars, starError := f.Bool("sky-free", false, ""), f.String("stars", "", ""), f.Float64("star-error", 0, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
 	if err := f.parse(args, 1, "one image"); err != nil {
@@ -129,6 +134,12 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	}
 	if err := fillObservation(ctx, &r, *psf, *noise, *sky, *cutout, *mask, *saturation); err != nil {
 		return err
+	}
+	if err := recipe.ParseNoiseSpectrum(&r.Noise, *noiseSpectrum); err != nil {
+		return err
+	}
+	if p := r.Noise.SpectrumFile; p != "" && absent(p) {
+		return usageError{fmt.Sprintf("--noise-spectrum %s: neither a file nor one of measure, white", *noiseSpectrum)}
 	}
 	r.Sky.Free = *skyFree
 	if err := fillStars(ctx, &r, *stars, *starError); err != nil {

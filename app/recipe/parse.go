@@ -152,6 +152,24 @@ func ParseNoise(s string) (Noise, error) {
 	return Noise{}, bad("noise %q is not one of auto, sky, sigma:…, gain:…,ron:…, weights:…, variance:…, std:…, or the number of an HDU", s)
 }
 
+// ParseNoiseSpectrum reads how pixels' noise goes together into n: "white", "measure" (from
+// the image's empty sky), or a file, optionally with an HDU, of an image of noise alone, or a
+// text file of k and P.
+func ParseNoiseSpectrum(n *Noise, s string) error {
+	n.Spectrum, n.SpectrumFile, n.SpectrumHDU = observe.SpectrumWhite, "", nil
+	switch strings.ToLower(s) {
+	case "", "white":
+		return nil
+	case "measure", "measured":
+		n.Spectrum = observe.SpectrumMeasured
+		return nil
+	}
+	n.Spectrum = observe.SpectrumFile
+	var err error
+	n.SpectrumFile, n.SpectrumHDU, err = ParseFile(s)
+	return err
+}
+
 func parseGain(s string) (Noise, error) {
 	n := Noise{Kind: observe.NoiseGain}
 	for part := range strings.SplitSeq(s, ",") {

@@ -176,7 +176,7 @@ func Load(path string) (Recipe, error) {
 
 // Paths are the files a recipe names; some are empty.
 func (r *Recipe) Paths() []*string {
-	return []*string{&r.Input.File, &r.PSF.File, &r.Noise.File, &r.Mask.File, &r.Prior.File}
+	return []*string{&r.Input.File, &r.PSF.File, &r.Noise.File, &r.Noise.SpectrumFile, &r.Mask.File, &r.Prior.File}
 }
 
 // Decode reads JSON strictly: unknown fields and later versions are errors, what
@@ -257,6 +257,9 @@ func (r Recipe) Validate() error {
 	if err := r.validateField(); err != nil {
 		return err
 	}
+	if err := r.validateColour(); err != nil {
+		return err
+	}
 	if c := r.Input.Cutout; c != nil && (c[0] < 0 || c[2] < 0 || c[1] <= c[0] || c[3] <= c[2]) {
 		return bad("cut-out %d:%d,%d:%d is empty or negative", c[0], c[1], c[2], c[3])
 	}
@@ -304,6 +307,28 @@ func (r Recipe) validateField() error {
 		return bad("stars and a free sky take one PSF for all of the image: leave them out, or the PSF's nodes")
 	case r.Method.Tile != 0:
 		return bad("tiles take one PSF for all of the image: leave out the tiles, or the PSF's nodes")
+	}
+	return nil
+}
+
+// validateColour checks noise that is correlated.
+func (r Recipe) validateColour() error {
+	n := r.Noise
+	switch {
+	case n.Spectrum == observe.SpectrumWhite && (n.SpectrumFile != "" || n.SpectrumHDU != nil):
+		return bad("noise: a file of its spectrum, and the spectrum %q: \"file\" reads it", n.Spectrum)
+	case n.Spectrum == observe.SpectrumWhite:
+		return nil
+	case n.Spectrum != observe.SpectrumMeasured && n.Spectrum != observe.SpectrumFile:
+		return bad("noise: spectrum %q is not one of measured, file, or none for independent pixels", n.Spectrum)
+	case n.Spectrum == observe.SpectrumFile && n.SpectrumFile == "" && n.SpectrumHDU == nil:
+		return bad("noise: spectrum \"file\" needs a file or an HDU")
+	case !r.Method.Kind.Colours():
+		return bad("method %s takes pixels' noise as independent: gaussian, learned, wiener and tv take its spectrum", r.Method.Kind)
+	case r.Sky.Free || len(r.Stars.At) > 0:
+		return bad("stars and a free sky take pixels' noise as independent: leave them out, or the noise's spectrum")
+	case r.Method.Tile != 0:
+		return bad("tiles take pixels' noise as independent: leave out the tiles, or the noise's spectrum")
 	}
 	return nil
 }

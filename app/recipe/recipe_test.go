@@ -53,6 +53,42 @@ func TestDecode_BadRecipes_AreRefusedWithReason(t *testing.T) {
 	}
 }
 
+func TestParseNoiseSpectrum_WhatUsersType(t *testing.T) {
+	three := 3
+	for text, want := range map[string]recipe.Noise{
+		"":              {},
+		"white":         {},
+		"measure":       {Spectrum: observe.SpectrumMeasured},
+		"blank.fits[3]": {Spectrum: observe.SpectrumFile, SpectrumFile: "blank.fits", SpectrumHDU: &three},
+		"noise.txt":     {Spectrum: observe.SpectrumFile, SpectrumFile: "noise.txt"},
+	} {
+		var got recipe.Noise
+		if err := recipe.ParseNoiseSpectrum(&got, text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+	r := recipe.Default("a.fits")
+	r.Noise.Spectrum = observe.SpectrumMeasured
+	if err := r.Validate(); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(r *recipe.Recipe){
+		"rl":       func(r *recipe.Recipe) { r.Method.Kind = deconv.RichardsonLucy },
+		"starlet":  func(r *recipe.Recipe) { r.Method.Kind = deconv.Starlet },
+		"free sky": func(r *recipe.Recipe) { r.Sky.Free = true },
+		"tiles":    func(r *recipe.Recipe) { r.Method.Tile = 256 },
+		"no file":  func(r *recipe.Recipe) { r.Noise.Spectrum = observe.SpectrumFile },
+		"unknown":  func(r *recipe.Recipe) { r.Noise.Spectrum = "pink" },
+		"unused":   func(r *recipe.Recipe) { r.Noise.Spectrum, r.Noise.SpectrumFile = "", "blank.fits" },
+	} {
+		bad := r
+		change(&bad)
+		if err := bad.Validate(); !errors.Is(err, recipe.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestLoad_RelativePaths_AreBesideTheRecipe(t *testing.T) {
 	dir := t.TempDir()
 	r := recipe.Default("data/m31.fits")

@@ -87,7 +87,7 @@ func classify(err error) (int, limpid.Finding) {
 
 func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, limpid.Finding) {
 	switch {
-	case is(observe.ErrSetting, deconv.ErrTile, deconv.ErrOperator):
+	case is(observe.ErrSetting, deconv.ErrTile, deconv.ErrOperator, deconv.ErrColour):
 		f.Code, f.Advice = "setting", "correct the number"
 		return ExitUsage, f
 	case is(deconv.ErrStar):
@@ -101,6 +101,9 @@ func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, lim
 		return ExitData, f
 	case is(observe.ErrNoise):
 		f.Code, f.Advice = "noise", "choose another noise map, or measure the noise from the sky"
+		return ExitData, f
+	case is(observe.ErrSpectrum):
+		f.Code, f.Advice = "noise.spectrum", "give an image of noise alone (--noise-spectrum FILE), a larger cut-out, or take pixels as independent"
 		return ExitData, f
 	case is(observe.ErrPSF):
 		f.Code, f.Advice = "psf", "give another PSF, or measure it from stars"

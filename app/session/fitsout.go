@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"limpid"
@@ -9,6 +10,7 @@ import (
 	"limpid/fitsio"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
 )
 
 // fitsFile collects the HDUs of a result.
@@ -244,6 +246,18 @@ func (r *Result) describeNoise() string {
 	}
 	if n.Gain > 0 {
 		text += fmt.Sprintf(", gain %g", n.Gain)
+	}
+	for c, k := range r.Colour {
+		text += fmt.Sprintf("; correlated (%s): next pixels of a row %.2f, of a column %.2f, sums over many scatter by %.2f of independent noise", r.Bands[c], k.Lag(0, 1), k.Lag(1, 0), math.Sqrt(k.Sum()))
+	}
+	switch n.Spectrum {
+	case observe.SpectrumMeasured:
+		text += "; measured from empty sky"
+	case observe.SpectrumFile:
+		text += "; from " + n.SpectrumFile
+		if n.SpectrumHDU != nil {
+			text += fmt.Sprintf(" HDU %d", *n.SpectrumHDU)
+		}
 	}
 	return text
 }

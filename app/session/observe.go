@@ -190,6 +190,11 @@ func (o *Observed) readMaps(ctx context.Context, s *Session, doc *Document, g re
 			return err
 		}
 	}
+	if r.Noise.Spectrum == observe.SpectrumFile {
+		if err := o.readNoiseSpectrum(ctx, s, doc, in); err != nil {
+			return err
+		}
+	}
 	if r.Mask.File == "" && r.Mask.HDU == nil {
 		if i := doc.WithRole(RoleMask, g.h, g.w); i >= 0 && i != *r.Input.HDU {
 			r.Mask.HDU = &i
@@ -207,6 +212,47 @@ func (o *Observed) readMaps(ctx context.Context, s *Session, doc *Document, g re
 		err = o.readNodes(ctx, s, doc, g, in)
 	}
 	return err
+}
+
+// readNoiseSpectrum reads an image of noise alone, of any size, or a table of k and P.
+func (o *Observed) readNoiseSpectrum(ctx context.Context, s *Session, doc *Document, in *observe.Input) error {
+	set := &o.Recipe.Noise
+	from := doc
+	if set.SpectrumFile != "" {
+		var err error
+		if from, err = s.Open(ctx, set.SpectrumFile); err != nil {
+			var textErr error
+			if in.NoiseK, in.NoiseP, textErr = readSpectrum(ctx, set.SpectrumFile); textErr == nil {
+				return nil
+			}
+			return wrapf(err, "session: noise spectrum")
+		}
+		defer from.Close()
+	}
+	if set.SpectrumHDU == nil {
+		first, err := from.FirstImage()
+		if err != nil {
+			return wrapf(err, "session: noise spectrum")
+		}
+		set.SpectrumHDU = &first
+	}
+	h, err := from.image(*set.SpectrumHDU)
+	if err != nil {
+		return wrapf(err, "session: noise spectrum")
+	}
+	n := len(h.Shape)
+	plane := -1
+	if (HDUInfo{Shape: h.Shape}).Planes() > 1 {
+		plane = o.Plane
+	}
+	in.NoiseOnly, err = readPlanes(ctx, h, region{h: h.Shape[n-2], w: h.Shape[n-1], x1: h.Shape[n-1], y1: h.Shape[n-2]}, plane, from.Name)
+	if err != nil {
+		return wrapf(err, "session: noise spectrum")
+	}
+	if c := in.NoiseOnly.C; c != 1 && c != in.Data.C {
+		return fmt.Errorf("%w: %s: the image of noise has %d planes, the image %d", observe.ErrMismatch, from.Name, c, in.Data.C)
+	}
+	return nil
 }
 
 // readNodes reads the PSF's nodes: the planes of the HDU that readPSF found, or single

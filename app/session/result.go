@@ -22,8 +22,9 @@ type Result struct {
 	Complete bool
 	Draws    int
 
-	Data     solvers.Image // the observation, sky subtracted, 0 where masked
-	Weights  solvers.Image // inverse variance, 0 where masked
+	Data     solvers.Image         // the observation, sky subtracted, 0 where masked
+	Weights  solvers.Image         // inverse variance, 0 where masked
+	Colour   []solvers.Correlation // of the noise, per band; nil: pixels were taken as independent
 	PSF      solvers.Image
 	Mean     solvers.Image
 	Std      solvers.Image // empty for estimates without uncertainty
@@ -62,12 +63,18 @@ func newResult(w *work, complete bool) (*Result, error) {
 	o := w.obs
 	res := &Result{
 		Recipe: o.Recipe, Complete: complete, Draws: w.sum.Draws(),
-		Data: o.physical(o.Obs.Data), Weights: o.physicalWeights(), PSF: o.Obs.PSF,
+		Data: o.physical(o.Obs.Data), Weights: o.physicalWeights(), PSF: o.Obs.PSF, Colour: o.Obs.Colour,
 		Mean: o.physical(w.sum.Mean()), Std: o.physical(w.sum.Std()), Residual: o.physical(residual),
 		Fits: fits, Convergence: w.sum.Convergence(),
 		Spectra: w.problem.Spectra, Scale: o.Scale, Report: o.Report,
 		References: w.problem.Kernel.References(), Bands: o.Obs.Bands, Unit: o.Obs.Unit,
 		Header: o.Header, WCS: o.WCS, Finer: math.NaN(),
+	}
+	if res.Colour != nil {
+		res.References = append(res.References, "Vecchia1988")
+	}
+	if o.Recipe.Noise.Spectrum == observe.SpectrumMeasured {
+		res.References = append(res.References, "PolitisRomano1995", "Politis2003")
 	}
 	if complete {
 		share, err := w.problem.PriorShare(w.sum.GridMean(), o.Recipe.Method.Resolution)
@@ -165,6 +172,9 @@ func (r *Result) fluxNoise(c int) float64 {
 		if w > 0 {
 			v += 1 / float64(w)
 		}
+	}
+	if c < len(r.Colour) {
+		v *= r.Colour[c].Sum()
 	}
 	return math.Sqrt(v)
 }

@@ -288,14 +288,6 @@ func (b *beside) absolute(a []float64) []float64 {
 	return a
 }
 
-// kernelData is what kernels take for the data.
-func (p *Problem) kernelData() solvers.Image {
-	if p.beside != nil {
-		return p.beside.data
-	}
-	return p.Obs.Data
-}
-
 func (p *Problem) columns() []solvers.Column {
 	if p.beside != nil {
 		return p.beside.cols

@@ -31,13 +31,15 @@ type Problem struct {
 	dev    engine.Device
 	stream engine.Stream
 	conv   *operator.Convolution // Op, where it is one
-	tiling *operator.Tiling      // nil: one grid for the whole image
+	white  *whitened             // what kernels see; nil: the observation as it is
 	draws  int                   // of a learned prior or of tiles, that come together
+	tiling *operator.Tiling      // nil: one grid for the whole image
 	misfit misfit
 	beside *beside // nil: the scene is all there is
 
-	smoother smoother
-	closers  []func()
+	smoother  smoother
+	whitening *operator.Whitening
+	closers   []func()
 }
 
 // Operator is the A of a problem.
@@ -72,30 +74,41 @@ func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Set
 
 // convolve makes the operator on a grid, for batch scenes.
 func (p *Problem) convolve(g operator.Grid, batch int) error {
-	if p.Op != nil {
-		p.Op.Close()
-	}
-	p.Op, p.conv, p.Grid = nil, nil, g
+	p.closeOperator()
+	p.Grid = g
 	if f := p.Obs.Field; f.Nodes != nil {
 		op, err := operator.NewVaryingOn(p.dev, p.stream, f.Nodes, f.Rows, f.Cols, g, batch)
 		if err != nil {
 			return fmt.Errorf("deconv: %w", err)
 		}
 		p.Op = op
-		return nil
+		return p.whiten(batch)
 	}
-	var err error
-	if p.conv, err = operator.NewConvolutionOn(p.dev, p.stream, p.Obs.PSF, g, batch); err != nil {
+	conv, err := operator.NewConvolutionOn(p.dev, p.stream, p.Obs.PSF, g, batch)
+	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
-	p.Op = p.conv
-	return nil
+	p.Op, p.conv = conv, conv
+	return p.whiten(batch)
+}
+
+func (p *Problem) closeOperator() {
+	if p.white != nil {
+		p.white.op.Close()
+	}
+	if p.Op != nil {
+		p.Op.Close()
+	}
+	p.Op, p.conv, p.white = nil, nil, nil
 }
 
 // whole makes the kernel on one grid.
 func (p *Problem) whole(ctx context.Context, set Settings) error {
 	if p.Obs.Field.Nodes != nil && (!set.Method.Varies() || set.columnsOf(p.Obs.Data.C) > 0) {
 		return fmt.Errorf("%w: %s, stars and a free sky take one", ErrOperator, Starlet)
+	}
+	if p.Obs.Colour != nil && (!set.Method.Colours() || set.columnsOf(p.Obs.Data.C) > 0) {
+		return fmt.Errorf("%w: gaussian, learned, wiener and tv know it, without stars and a free sky", ErrColour)
 	}
 	if set.Method != Learned { // whose grid is another
 		if err := p.convolve(operator.NewGrid(p.Obs.Data.C, p.Obs.Data.H, p.Obs.Data.W, p.Obs.PSF.H, p.Obs.PSF.W), 1); err != nil {
@@ -159,7 +172,7 @@ func (p *Problem) gaussian(ctx context.Context, set Settings) error {
 	if err := p.newBeside(ctx, set); err != nil {
 		return err
 	}
-	if p.conv == nil {
+	if p.conv == nil || p.white != nil {
 		return p.general(ctx, set)
 	}
 	k, err := mcmc.NewExact(p.dev, p.conv, mcmc.ExactConfig{Data: p.kernelData(), Weights: p.Obs.Weights, Spectra: p.Spectra, Columns: p.columns()})
@@ -233,7 +246,7 @@ func rlBackground(o *solvers.Observation, c int) float64 {
 
 // Fit says how well a scene explains the data of one band.
 type Fit struct {
-	Chi2 float64 `json:"chi2_per_pixel"` // Σ w (y − A x)² / n of the mean or estimate
+	Chi2 float64 `json:"chi2_per_pixel"` // Σ w (y − A x)² / n of the mean or estimate; of coloured noise, whitened
 	// Chi2Draws is the same for single draws, averaged: 1 if prior and noise are
 	// right, since a draw is as far from the data as the truth is; the mean is
 	// nearer, having followed some of the noise. NaN without draws.
@@ -280,6 +293,9 @@ func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
 	for c := range fits {
 		fits[c] = p.fitBand(out.Plane(c), scene, c)
 	}
+	if p.white != nil {
+		p.white.chi2(out, fits)
+	}
 	return out, fits, nil
 }
 
@@ -322,7 +338,5 @@ func (p *Problem) Close() {
 	for _, f := range p.closers {
 		f()
 	}
-	if p.Op != nil {
-		p.Op.Close()
-	}
+	p.closeOperator()
 }

@@ -26,7 +26,7 @@ func VaryingMemory(g operator.Grid, nodes int) int64 {
 }
 
 // general makes the exact posterior of a Gaussian prior under an operator that is no
-// convolution: in the white noise behind the prior, with what a convolution with the mean
+// convolution, as one whose noise was whitened is not: in the white noise behind the prior, with what a convolution with the mean
 // PSF would give for a preconditioner.
 func (p *Problem) general(ctx context.Context, set Settings) error {
 	d := p.Op.Domain()
@@ -39,15 +39,15 @@ func (p *Problem) general(ctx context.Context, set Settings) error {
 		return fmt.Errorf("deconv: %w", err)
 	}
 	p.closers = append(p.closers, prior.Close)
-	white := &throughPrior{op: p.Op, prior: prior}
+	white := &throughPrior{op: p.kernelOp(), prior: prior}
 	if white.x, err = p.dev.Alloc(append(engine.Shape{batch}, d...)); err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
 	p.closers = append(p.closers, white.x.Free)
-	condition, modes := p.Op.Power(p.stream), d[1]*(d[2]/2+1)
+	condition, modes := p.kernelOp().Power(p.stream), d[1]*(d[2]/2+1)
 	for c, sp := range p.Spectra {
 		var weight float64
-		for _, w := range p.Obs.Weights.Plane(c) {
+		for _, w := range p.kernelWeights().Plane(c) {
 			weight += float64(w) / math.Max(1, float64(p.Obs.ValidPixels(c)))
 		}
 		for i, v := range sp.OnGrid(d[1], d[2]) {
@@ -58,7 +58,7 @@ func (p *Problem) general(ctx context.Context, set Settings) error {
 		return err
 	}
 	k, err := mcmc.NewLatentExact(p.dev, white, prior, mcmc.LatentExactConfig{
-		Data: p.Obs.Data, Weights: p.Obs.Weights, Batch: batch, Condition: condition,
+		Data: p.kernelData(), Weights: p.kernelWeights(), Batch: batch, Condition: condition,
 	})
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)

@@ -194,8 +194,8 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 	if err := p.newBeside(ctx, set); err != nil {
 		return err
 	}
-	cfg := p.walk(set, prior, p.Op, grid, p.Obs)
-	cfg.Data, cfg.Columns = p.kernelData(), p.columns()
+	cfg := p.walk(set, prior, p.kernelOp(), grid, p.Obs)
+	cfg.Data, cfg.Weights, cfg.Columns = p.kernelData(), p.kernelWeights(), p.columns()
 	k, err := anneal.NewBridge(p.dev, cfg)
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
@@ -206,7 +206,7 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 
 // walk configures the sampler of a learned prior for o, all of what was observed or a part
 // of it; the noise levels are those of all.
-func (p *Problem) walk(set Settings, prior LearnedPrior, op Operator, grid operator.Grid, o *solvers.Observation) anneal.Config {
+func (p *Problem) walk(set Settings, prior LearnedPrior, op operator.Powered, grid operator.Grid, o *solvers.Observation) anneal.Config {
 	cfg := anneal.Config{
 		Op: op, Data: o.Data, Weights: o.Weights, Prior: prior, Gain: op.Power(p.stream),
 		Batch: p.draws, Stream: p.stream, Patches: true, Forget: true,
@@ -214,7 +214,7 @@ func (p *Problem) walk(set Settings, prior LearnedPrior, op Operator, grid opera
 	for _, sp := range p.Spectra {
 		cfg.Power = append(cfg.Power, sp.OnGrid(grid.H, grid.W)...)
 	}
-	cfg.SigmaMax, cfg.SigmaMin = LearnedWalk(cfg.Power, p.Obs.Weights)
+	cfg.SigmaMax, cfg.SigmaMin = LearnedWalk(cfg.Power, p.effective())
 	cfg.Levels, cfg.Moves = LearnedLevels, LearnedMoves
 	switch set.Budget {
 	case Quick:
@@ -326,7 +326,7 @@ func (p *Problem) setThresholds(prior *starlet.Prior, k []float64) error {
 }
 
 func (p *Problem) fista(prior priors.Proxer, refs []string) error {
-	k, err := optim.NewFISTA(p.dev, p.Op, optim.FISTAConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Prior: prior, References: refs, Stream: p.stream})
+	k, err := optim.NewFISTA(p.dev, p.kernelOp(), optim.FISTAConfig{Data: p.kernelData(), Weights: p.kernelWeights(), Prior: prior, References: refs, Stream: p.stream})
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
@@ -355,7 +355,7 @@ func (p *Problem) totalVariation(ctx context.Context, set Settings) error {
 }
 
 func (p *Problem) tvPrior(strength float64) (*tv.Prior, error) {
-	gain := p.Op.Power(p.stream)
+	gain := p.kernelOp().Power(p.stream)
 	modes := len(gain) / p.Obs.Data.C
 	lambda := make([]float64, p.Obs.Data.C)
 	for c := range lambda {
@@ -363,7 +363,7 @@ func (p *Problem) tvPrior(strength float64) (*tv.Prior, error) {
 		for _, v := range gain[c*modes : (c+1)*modes] {
 			h2 += v / float64(modes)
 		}
-		for _, v := range p.Obs.Weights.Plane(c) {
+		for _, v := range p.kernelWeights().Plane(c) {
 			w += float64(v)
 		}
 		lambda[c] = strength * math.Sqrt(h2*w/float64(p.Obs.ValidPixels(c)))
@@ -421,12 +421,12 @@ func (p *Problem) risk(ctx context.Context, strength float64) (float64, error) {
 		return 0, err
 	}
 	defer prior.Close()
-	k, err := optim.NewFISTA(p.dev, p.Op, optim.FISTAConfig{Data: p.Obs.Data, Weights: p.Obs.Weights, Prior: prior, Stream: p.stream, Tol: 1e-4})
+	k, err := optim.NewFISTA(p.dev, p.kernelOp(), optim.FISTAConfig{Data: p.kernelData(), Weights: p.kernelWeights(), Prior: prior, Stream: p.stream, Tol: 1e-4})
 	if err != nil {
 		return 0, fmt.Errorf("deconv: %w", err)
 	}
 	defer k.Close()
-	data, weights := p.Obs.Data.Pix, p.Obs.Weights.Pix
+	data, weights := p.kernelData().Pix, p.kernelWeights().Pix
 	moved := make([]float32, len(data))
 	for i, v := range data {
 		moved[i] = v
@@ -468,7 +468,7 @@ func (p *Problem) modelOf(k *optim.FISTA) ([]float32, error) {
 		return nil, fmt.Errorf("deconv: %w", err)
 	}
 	defer y.Free()
-	p.Op.Forward(p.stream, y, k.Estimate().Reshape(p.Op.Domain()...))
+	p.kernelOp().Forward(p.stream, y, k.Estimate().Reshape(p.Op.Domain()...))
 	out := make([]float32, y.Len())
 	p.stream.Download(out, y)
 	return out, p.stream.Err()

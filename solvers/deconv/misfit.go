@@ -30,8 +30,12 @@ func (m *misfit) init(p *Problem) error {
 			return fmt.Errorf("deconv: misfit of draws: %w", err)
 		}
 	}
-	p.stream.Upload(m.y, p.Obs.Data.Pix)
-	p.stream.Upload(m.w, p.Obs.Weights.Pix)
+	y := p.Obs.Data
+	if p.white != nil {
+		y = p.white.data
+	}
+	p.stream.Upload(m.y, y.Pix)
+	p.stream.Upload(m.w, p.kernelWeights().Pix)
 	m.host, m.sums, m.valid = make([]float32, r[0]), make([]float64, r[0]), make([]float64, r[0])
 	for c := range m.valid {
 		m.valid[c] = float64(p.Obs.ValidPixels(c))
@@ -54,7 +58,7 @@ func (p *Problem) AddDraws(st solvers.Step) error {
 	s, d := p.stream, p.Op.Domain()
 	for i := range st.State.Count {
 		x := st.State.X.Slice(i, i+1).Reshape(d...)
-		p.Op.Forward(s, m.model, x)
+		p.kernelOp().Forward(s, m.model, x)
 		if p.beside != nil {
 			if err := p.addBeside(x); err != nil {
 				return err

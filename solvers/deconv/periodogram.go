@@ -19,6 +19,7 @@ type periodogram struct {
 	s         engine.Stream
 	h, w      int
 	noise     float64
+	colour    []float64 // (h, w/2+1) power of the noise over noise; nil: 1
 	power     []float64 // (h, w/2+1) |FFT(u y)|² / Σu²
 	transfer2 []float64 // (h, w/2+1) |H|²
 	leak      []float64 // (h, w/2+1) expectation beyond |H|² P + N
@@ -50,6 +51,9 @@ func newPeriodogram(dev engine.Device, o *solvers.Observation, c int) (*periodog
 		return nil, err
 	}
 	p.leak = make([]float64, len(p.power))
+	if o.Colour != nil {
+		p.colour = o.Colour[c].Power(p.h, p.w)
+	}
 	if p.big2, err = p.psfPower(psf, 2*p.h, 2*p.w); err != nil {
 		return nil, err
 	}
@@ -82,6 +86,9 @@ func meanPeriodogram(dev engine.Device, o *solvers.Observation, c int) (*periodo
 			}
 			cut := solvers.Observation{
 				Data: whole(o.Data).Crop(x, x+w, y, y+h), Weights: whole(o.Weights).Crop(x, x+w, y, y+h), PSF: whole(o.PSF),
+			}
+			if o.Colour != nil {
+				cut.Colour = o.Colour[c : c+1]
 			}
 			if cut.ValidPixels(0) == 0 {
 				continue
@@ -290,7 +297,11 @@ func (p *periodogram) groups() []group {
 		g.logK += n * p.logK[i]
 		g.transfer2 += n * p.transfer2[i]
 		g.power += n * p.power[i]
-		g.noise += n * (p.noise + p.leak[i])
+		noise := p.noise
+		if p.colour != nil {
+			noise *= p.colour[i]
+		}
+		g.noise += n * (noise + p.leak[i])
 	}
 	for i := range out {
 		g := &out[i]

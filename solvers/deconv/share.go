@@ -15,7 +15,8 @@ import (
 //
 //	w(k) = ν |A|² S/(ν |A|² S + 1),
 //
-// S being the scene's power and ν the inverse variance of the noise: the averaging kernel of
+// S being the scene's power and ν the inverse variance of the noise, over its power where it
+// is correlated: the averaging kernel of
 // a Wiener filter (Rodgers 2000, sec. 2.4). The data show F⁻¹[w x̄] of the scene x̄, and the
 // rest is the prior's.
 type Share struct {
@@ -160,6 +161,11 @@ func (p *Problem) seen(scene []float32, fwhm float64) ([]float32, error) {
 		return nil, err
 	}
 	gain := p.Op.Power(s)
+	for c, r := range p.Obs.Colour {
+		for i, n := range r.Power(g.H, g.W) {
+			gain[c*len(gain)/g.C+i] /= n
+		}
+	}
 	if fwhm > 0 {
 		t := gaussianTransfer(g, fwhm)
 		s.Upload(filter, t)

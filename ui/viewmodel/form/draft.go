@@ -83,6 +83,8 @@ func (d *Draft) fromNoise(r recipe.Recipe) {
 	d.set(Gain, number(n.Gain))
 	d.set(ReadNoise, number(n.ReadNoise))
 	d.set(Sigma, number(n.Sigma))
+	d.set(Colour, string(n.Spectrum))
+	d.set(ColourFile, source(n.SpectrumFile, n.SpectrumHDU))
 	d.set(SkyKind, orElse(string(r.Sky.Kind), string(observe.SkyAuto)))
 	if r.Sky.Value != nil {
 		d.set(SkyLevel, exact(*r.Sky.Value))
@@ -179,7 +181,7 @@ func (e Errors) First() (ID, string) {
 
 var order = []ID{
 	HDU, Plane, Cutout, PSFKind, PSFSource, PSFNodes, FWHM, FWHMUnit, Beta, PSFError,
-	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, SkyKind, SkyLevel, SkyMesh, SkyFree, MaskSource, Saturation,
+	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, Colour, ColourFile, SkyKind, SkyLevel, SkyMesh, SkyFree, MaskSource, Saturation,
 	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Stars, StarError, Resolution, Tile, Samples, Seed,
 }
 
@@ -270,7 +272,37 @@ func (p *parser) noise() recipe.Noise {
 	case observe.NoiseWeights, observe.NoiseVariance, observe.NoiseStd:
 		out.File, out.HDU = p.source(NoiseSource)
 	}
+	p.colour(&out)
 	return out
+}
+
+// colour is how pixels' noise goes together.
+func (p *parser) colour(out *recipe.Noise) {
+	d := p.d
+	if out.Spectrum = observe.NoiseSpectrum(d.Get(Colour)); out.Spectrum == observe.SpectrumWhite {
+		return
+	}
+	if out.Spectrum == observe.SpectrumFile {
+		if out.SpectrumFile, out.SpectrumHDU = p.source(ColourFile); d.Get(ColourFile) == "" {
+			p.errs[ColourFile] = "choose an image of noise alone, or a text file of k (cycles/px) and P"
+		}
+	}
+	if why := d.whiteOnly(); why != "" {
+		p.errs[Colour] = why
+	}
+}
+
+// whiteOnly says what of the other choices takes pixels' noise as independent; "": nothing.
+func (d Draft) whiteOnly() string {
+	switch m := deconv.Method(d.Get(Method)); {
+	case !m.Colours():
+		return "Richardson–Lucy and starlets take pixels as independent: choose another method"
+	case m.Beside() && (d.Get(SkyFree) == True || d.Get(Stars) != ""):
+		return "stars and a free sky take pixels as independent: leave them out"
+	case m.Tiles() && d.Get(Tile) != "":
+		return "tiles take pixels as independent: leave them out"
+	}
+	return ""
 }
 
 func (p *parser) sky() recipe.Sky {

@@ -315,6 +315,24 @@ func (b *builder) noise() {
 			Help: "adds the photon noise of sources",
 		})
 	}
+	b.colour()
+}
+
+// colour are the fields of noise that is correlated.
+func (b *builder) colour() {
+	b.add(Field{ID: Colour, Label: "Pixels", Kind: Choice, Options: []Option{
+		{string(observe.SpectrumWhite), "independent"},
+		{string(observe.SpectrumMeasured), "correlated, as empty sky shows"},
+		{string(observe.SpectrumFile), "correlated, from a file"},
+	}, Help: "resampled and stacked images have noise that is correlated between neighbours; its power spectrum is then part of the likelihood"})
+	if b.d.Get(Colour) == string(observe.SpectrumFile) {
+		var files []Option
+		if b.d.Get(ColourFile) == "" {
+			files = append(files, Option{"", "no file yet"})
+		}
+		files = append(files, b.sources(func(session.HDUInfo, bool) bool { return true })...)
+		b.add(Field{ID: ColourFile, Label: "Noise alone", Kind: File, Options: files, Help: "an image without sources, of any size, or a text file of k (cycles/px) and P"})
+	}
 }
 
 func fromHeader(v float64) string {

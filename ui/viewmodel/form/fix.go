@@ -25,6 +25,12 @@ func (d Draft) FixFor(f limpid.Finding, c Context, o *session.Observed) (Fix, bo
 		if d.Get(Gain) == "" {
 			return Fix{Label: "Give the gain", Focus: Gain}, true
 		}
+	case "noise.correlated":
+		if d.Get(Colour) == string(observe.SpectrumWhite) && d.whiteOnly() == "" {
+			return Fix{Label: "Measure its spectrum", Sets: []Set{{Colour, string(observe.SpectrumMeasured)}}}, true
+		}
+	case "noise.spectrum":
+		return Fix{Label: "Take pixels as independent", Sets: []Set{{Colour, string(observe.SpectrumWhite)}}}, true
 	case "sky.subtracted":
 		return Fix{Label: "Subtract a level", Sets: []Set{{SkyKind, string(observe.SkyConstant)}, {SkyLevel, ""}}}, true
 	case "sky.mesh":

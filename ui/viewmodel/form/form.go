@@ -32,6 +32,8 @@ const (
 	Gain        ID = "noise.gain"
 	ReadNoise   ID = "noise.ron"
 	Sigma       ID = "noise.sigma"
+	Colour      ID = "noise.spectrum"
+	ColourFile  ID = "noise.spectrum.file"
 	SkyKind     ID = "sky"
 	SkyLevel    ID = "sky.level"
 	SkyMesh     ID = "sky.mesh"

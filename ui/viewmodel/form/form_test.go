@@ -221,6 +221,8 @@ func TestFixFor_KnownFindings_AreRemedied(t *testing.T) {
 		{"shape", d, Set{Plane, "0"}},
 		{"shape", d.With(Cutout, "0:9,0:9"), Set{Cutout, ""}},
 		{"changed", d, Set{Checksum, ""}},
+		{"noise.correlated", d, Set{Colour, "measured"}},
+		{"noise.spectrum", d.With(Colour, "measured"), Set{Colour, ""}},
 	} {
 		fix, ok := c.d.FixFor(limpid.Finding{Code: c.code}, context, measured)
 		if !ok || fix.Label == "" || len(fix.Sets) == 0 || fix.Sets[0] != c.want {
@@ -229,6 +231,14 @@ func TestFixFor_KnownFindings_AreRemedied(t *testing.T) {
 	}
 	if fix, ok := d.FixFor(limpid.Finding{Code: "psf.cut"}, context, measured); ok {
 		t.Errorf("psf.cut has no remedy in the form, got %v", fix)
+	}
+	for _, d := range []Draft{d.With(Method, "rl"), d.With(Tile, "256"), d.With(SkyFree, True)} {
+		if fix, ok := d.FixFor(limpid.Finding{Code: "noise.correlated"}, context, measured); ok {
+			t.Errorf("a spectrum that %s cannot use is offered: %v", d.Get(Method), fix)
+		}
+		if _, errs := d.With(Colour, "measured").Recipe(); errs[Colour] == "" {
+			t.Errorf("a spectrum with method %s, tiles %q, free sky %q", d.Get(Method), d.Get(Tile), d.Get(SkyFree))
+		}
 	}
 	r := recipe.Default("x.fits")
 	r.Input.SHA256 = "old"

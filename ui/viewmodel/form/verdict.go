@@ -194,6 +194,9 @@ func (d Draft) noiseVerdict(c Context, o *session.Observed) string {
 	if len(levels) > 0 && slices.ContainsFunc(levels, func(v float64) bool { return v != 0 }) {
 		text += "; sky " + Range(slices.Min(levels)/o.Scale, slices.Max(levels)/o.Scale, "") + " subtracted"
 	}
+	if o.Obs.Colour != nil {
+		text += "; correlated"
+	}
 	if masked > 0 {
 		text += fmt.Sprintf("; %d px masked", masked)
 	}
