@@ -3,6 +3,7 @@ package widget
 import (
 	"image"
 	"image/color"
+	"image/draw"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -43,7 +44,11 @@ func (b *ColorBar) Set(s figure.Style, im *figure.Image, unit string) {
 	}
 }
 
-const rampHeight = 10
+// Heights of the colours and of the marks below them, in Fyne units.
+const (
+	rampHeight = 10
+	markHeight = 3
+)
 
 // CreateRenderer is called by Fyne.
 func (b *ColorBar) CreateRenderer() fyne.WidgetRenderer {
@@ -58,11 +63,19 @@ type barRenderer struct {
 	b      *ColorBar
 	ramp   *canvas.Raster
 	unit   *canvas.Text
-	marks  []*canvas.Rectangle
+	marks  []float32 // where the labels' values are, in Fyne units
 	labels []*canvas.Text
-	shown  int // of marks and labels
 	pic    *image.RGBA
-	rev    int // of the table pic was drawn from
+	drawn  barLook // what pic shows
+}
+
+// barLook is what colours and marks follow from: equal ones look alike.
+type barLook struct {
+	rev     int // of the table
+	unit    string
+	mark    color.RGBA
+	letters float32
+	size    fyne.Size
 }
 
 func (r *barRenderer) Destroy() {}
@@ -74,22 +87,31 @@ func (r *barRenderer) MinSize() fyne.Size {
 
 func (r *barRenderer) Objects() []fyne.CanvasObject {
 	out := []fyne.CanvasObject{r.ramp, r.unit}
-	for i := range r.shown {
-		out = append(out, r.marks[i], r.labels[i])
+	for _, l := range r.labels[:len(r.marks)] {
+		out = append(out, l)
 	}
 	return out
+}
+
+// wanted is what the picture should show. The marks are part of it, as every
+// object of its own takes a window's time with each frame.
+func (r *barRenderer) wanted() barLook {
+	return barLook{
+		rev: r.b.rev, unit: r.b.unit, size: r.b.Size(),
+		mark:    rgba(theme.ColorForWidget(theme.ColorNamePlaceHolder, r.b)),
+		letters: theme.SizeForWidget(theme.SizeNameCaptionText, r.b),
+	}
 }
 
 func (r *barRenderer) generate(w, h int) image.Image {
 	if w < 1 || h < 1 {
 		w, h = 1, 1
 	}
-	if r.pic == nil || r.pic.Rect.Dx() != w || r.pic.Rect.Dy() != h {
-		r.pic = image.NewRGBA(image.Rect(0, 0, w, h))
-	} else if r.rev == r.b.rev {
+	want := r.wanted()
+	if r.pic != nil && r.pic.Rect.Dx() == w && r.pic.Rect.Dy() == h && r.drawn == want {
 		return r.pic
 	}
-	r.rev = r.b.rev
+	r.pic, r.drawn = image.NewRGBA(image.Rect(0, 0, w, h)), want
 	s := r.b.table.Style()
 	if s.Map == nil {
 		return r.pic
@@ -102,36 +124,42 @@ func (r *barRenderer) generate(w, h int) image.Image {
 		}
 		r.pic.SetRGBA(x, 0, s.Map.At(t))
 	}
-	for y := 1; y < h; y++ {
+	bottom := max(1, h*rampHeight/(rampHeight+markHeight))
+	for y := 1; y < bottom; y++ {
 		copy(r.pic.Pix[y*r.pic.Stride:(y+1)*r.pic.Stride], r.pic.Pix[:r.pic.Stride])
+	}
+	scale := float32(w) / max(1, want.size.Width)
+	for _, at := range r.marks {
+		left := int(at*scale + 0.5)
+		line := image.Rect(left, bottom, left+max(1, int(scale+0.5)), h)
+		draw.Draw(r.pic, line, image.NewUniform(want.mark), image.Point{}, draw.Src)
 	}
 	return r.pic
 }
 
 func (r *barRenderer) Layout(size fyne.Size) {
-	r.ramp.Resize(fyne.NewSize(size.Width, rampHeight))
+	r.ramp.Resize(fyne.NewSize(size.Width, rampHeight+markHeight))
 	ticks, power := []figure.Tick(nil), 0
 	if r.b.table.Style().Map != nil && size.Width > 60 {
 		ticks, power = r.b.table.Ticks(int(min(8, max(2, size.Width/55))))
 	}
 	r.unit.Text = figure.WithPower(r.b.unit, power)
 	room := size.Width
-	const y = rampHeight + 3
+	const y = rampHeight + markHeight
 	if r.unit.Text != "" {
 		u := r.unit.MinSize()
 		room -= u.Width + 8
 		r.unit.Resize(u)
 		r.unit.Move(fyne.NewPos(size.Width-u.Width, y))
 	}
-	r.shown = 0
+	r.marks = r.marks[:0]
 	edge := float32(-1e6)
 	for _, t := range ticks {
-		if len(r.marks) <= r.shown {
-			r.marks = append(r.marks, canvas.NewRectangle(color.White))
+		if len(r.labels) <= len(r.marks) {
 			r.labels = append(r.labels, canvas.NewText("", color.White))
 			r.colours()
 		}
-		label := r.labels[r.shown]
+		label := r.labels[len(r.marks)]
 		label.Text = t.Label
 		m := label.MinSize()
 		at := float32(t.At) * size.Width
@@ -142,9 +170,7 @@ func (r *barRenderer) Layout(size fyne.Size) {
 		edge = left + m.Width
 		label.Resize(m)
 		label.Move(fyne.NewPos(left, y))
-		r.marks[r.shown].Resize(fyne.NewSize(1, 3))
-		r.marks[r.shown].Move(fyne.NewPos(min(at, size.Width-1), rampHeight))
-		r.shown++
+		r.marks = append(r.marks, min(at, size.Width-1))
 	}
 }
 
@@ -155,14 +181,13 @@ func (r *barRenderer) colours() {
 	r.unit.Color, r.unit.TextSize = soft, size
 	for i := range r.labels {
 		r.labels[i].Color, r.labels[i].TextSize = text, size
-		r.marks[i].FillColor = soft
 	}
 }
 
 func (r *barRenderer) Refresh() {
 	r.colours()
 	r.Layout(r.b.Size())
-	if r.pic == nil || r.rev != r.b.rev {
+	if r.pic == nil || r.drawn != r.wanted() {
 		r.ramp.Refresh()
 	}
 	canvas.Refresh(r.b)

@@ -183,6 +183,6 @@ func (v *ImageView) placeCrosshair() {
 		l.Position1 = fyne.NewPos(x+d[0]*gap, y+d[1]*gap)
 		l.Position2 = fyne.NewPos(x+d[0]*arm, y+d[1]*arm)
 		l.Hidden = false
-		l.Refresh()
 	}
+	p.cross[0].Refresh() // has all of the window painted
 }

@@ -90,6 +90,7 @@ func run(o options) {
 		Session: ses, Store: st, Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames), Recovery: recovery(),
 	})
 	m := w.Model()
+	withoutDepth()
 	w.Show()
 	space, _ := view.SpaceByName(o.space)
 	w.SetSpace(space)

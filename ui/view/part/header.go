@@ -78,6 +78,14 @@ func Icon(r fyne.Resource, side float32) *canvas.Image {
 	return im
 }
 
+// SetIcon shows another picture; the same one is not read again.
+func SetIcon(im *canvas.Image, r fyne.Resource) {
+	if im.Resource == nil || im.Resource.Name() != r.Name() {
+		im.Resource = r
+		im.Refresh()
+	}
+}
+
 // Set shows how the step stands.
 func (h *Header) Set(level viewmodel.Level, verdict string, open bool) {
 	h.level, h.open = level, open
@@ -108,7 +116,7 @@ func (r *headerRenderer) Refresh() {
 	if h.open {
 		h.arrow.Resource = theme.NewColoredResource(theme.MenuDropUpIcon(), theme.ColorNamePlaceHolder)
 	}
-	h.plate.FillColor = theme.ColorForWidget(theme.ColorNameBackground, h)
+	h.plate.FillColor = color.Transparent // is not drawn: a rectangle costs more than a picture of its size
 	switch {
 	case h.focused:
 		h.plate.FillColor = theme.ColorForWidget(theme.ColorNameFocus, h)

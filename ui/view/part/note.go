@@ -67,8 +67,7 @@ func (n *Note) Object() fyne.CanvasObject { return n.box }
 // Set shows a finding; file is the name that need not be repeated in it.
 func (n *Note) Set(f viewmodel.Finding, file string) {
 	n.at = f
-	n.mark.Resource = SeverityIcon(f.Severity)
-	n.mark.Refresh()
+	SetIcon(n.mark, SeverityIcon(f.Severity))
 	what := strings.TrimSuffix(f.What, ".")
 	where := strings.TrimLeft(strings.TrimPrefix(f.Where, file), ", ")
 	if f.Others > 0 {

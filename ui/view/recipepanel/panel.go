@@ -47,6 +47,13 @@ type Panel struct {
 	box   fyne.CanvasObject
 
 	ended *viewmodel.Entry // whose end has been scrolled to
+	foot  foot
+}
+
+// foot is what the height of the lines below the list follows from.
+type foot struct {
+	shown, running bool
+	why            string
 }
 
 // New makes a panel.
@@ -165,7 +172,7 @@ func (p *Panel) updateRun() {
 	e := p.m.Active()
 	before := p.res.box.Visible()
 	p.res.update()
-	if p.res.box.Visible() != before || p.res.grown() {
+	if p.res.box.Visible() != before || p.res.reshaped() {
 		p.relayout()
 	}
 	if e != nil {
@@ -180,6 +187,7 @@ func (p *Panel) updateRun() {
 		p.bar.Show()
 		p.why.Hide()
 		p.setRun("Cancel", theme.MediaStopIcon(), fynewidget.MediumImportance, true)
+		p.layFoot(foot{shown: true, running: true})
 		return
 	}
 	p.bar.Hide()
@@ -191,11 +199,13 @@ func (p *Panel) updateRun() {
 	}
 	if ok || p.m.File() == nil {
 		p.why.Hide()
+		why = ""
 	} else {
 		p.why.Set("Cannot run yet: "+why, theme.ColorNameError)
 		p.why.Show()
 	}
 	p.setRun("Run", theme.MediaPlayIcon(), fynewidget.HighImportance, ok)
+	p.layFoot(foot{shown: true, why: why})
 }
 
 func (p *Panel) setRun(text string, icon fyne.Resource, imp fynewidget.Importance, on bool) {
@@ -205,5 +215,13 @@ func (p *Panel) setRun(text string, icon fyne.Resource, imp fynewidget.Importanc
 		p.run.Refresh()
 	}
 	p.run.SetEnabled(on)
-	p.box.Refresh()
+}
+
+// layFoot lays the panel out anew where its foot has another height. Not with every
+// step of a run: everything in the panel would be refreshed with it.
+func (p *Panel) layFoot(f foot) {
+	if f != p.foot {
+		p.foot = f
+		p.box.Refresh()
+	}
 }

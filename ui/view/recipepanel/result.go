@@ -26,7 +26,13 @@ type resultCard struct {
 	export   *control.Button
 	written  *control.Text
 	box      *fyne.Container
-	height   float32
+	shape    shape
+}
+
+// shape is what the layout of the card follows from.
+type shape struct {
+	height       float32
+	goOn, export bool
 }
 
 func newResultCard(m *viewmodel.Model, act Actions) *resultCard {
@@ -66,8 +72,7 @@ func (c *resultCard) update() {
 	} else if e.Result == nil {
 		level = viewmodel.Wrong
 	}
-	c.mark.Resource = part.LevelIcon(level)
-	c.mark.Refresh()
+	part.SetIcon(c.mark, part.LevelIcon(level))
 	c.title.SetText(e.Name)
 	c.state.SetText(part.Sentence(state))
 	if e.Running() {
@@ -85,11 +90,12 @@ func (c *resultCard) update() {
 	}
 }
 
-// grown says whether the card needs another height than when it was last asked.
-func (c *resultCard) grown() bool {
-	h := c.box.MinSize().Height
-	changed := h != c.height
-	c.height = h
+// reshaped says whether the card has to be laid out otherwise than when it was last
+// asked.
+func (c *resultCard) reshaped() bool {
+	s := shape{height: c.box.MinSize().Height, goOn: c.goOn.Visible(), export: c.export.Visible()}
+	changed := s != c.shape
+	c.shape = s
 	return changed
 }
 

@@ -263,8 +263,7 @@ func (c *result) update() {
 	case r.Entry.Problem != nil:
 		level, state = viewmodel.Wrong, r.Entry.Problem.What
 	}
-	c.mark.Resource = part.LevelIcon(level)
-	c.mark.Refresh()
+	part.SetIcon(c.mark, part.LevelIcon(level))
 	c.title.SetText(r.Entry.Name)
 	c.state.SetText(part.Sentence(state))
 	c.sentence.SetText(part.Sentence(r.Sentence))
