@@ -64,15 +64,18 @@ type Frame struct {
 
 // Observation is what was measured and how: the left-hand side of y = A x + n.
 type Observation struct {
-	Data    Image         // (C, H, W), in Unit, the sky subtracted; 0 where masked
-	Weights Image         // (C, H, W) inverse variance of Data, in Unit⁻²; 0 = masked
-	PSF     Image         // (C, h, w), each plane sums to 1, centred on pixel ((h-1)/2, (w-1)/2)
-	Field   PSFField      // of a PSF that varies over the image; PSF is then its mean
-	Colour  []Correlation // per band, of the noise over its standard deviation; nil: pixels are independent
-	Sky     []Image       // per band the sky that was subtracted from Data; nil: none
-	Bands   []string      // C names
-	Unit    string        // BUNIT; "" when unknown
-	Frame   Frame
+	Data    Image    // (C, H, W), in Unit, the sky subtracted; 0 where masked
+	Weights Image    // (C, H, W) inverse variance of Data, in Unit⁻²; 0 = masked
+	PSF     Image    // (C, h, w), each plane sums to 1, centred on pixel ((h-1)/2, (w-1)/2)
+	Field   PSFField // of a PSF that varies over the image; PSF is then its mean
+	// Exposures are of a field that was seen more than once, or is sought on finer pixels: they
+	// are what is known, and Data, Weights (of Coadd) and PSF are to look at. nil: Data are.
+	Exposures []Exposure
+	Colour    []Correlation // per band, of the noise over its standard deviation; nil: pixels are independent
+	Sky       []Image       // per band the sky that was subtracted from Data; nil: none
+	Bands     []string      // C names
+	Unit      string        // BUNIT; "" when unknown
+	Frame     Frame
 }
 
 // PSFField is a PSF at nodes of a regular grid over the image, the outermost on its border
@@ -94,6 +97,11 @@ func (o *Observation) Validate() error {
 	}
 	if o.PSF.C != d.C || o.PSF.Empty() {
 		return fmt.Errorf("solvers: %d PSF planes for %d bands", o.PSF.C, d.C)
+	}
+	for i, e := range o.Exposures {
+		if d.C != 1 || len(e.X) != len(e.Data.Pix) || len(e.Y) != len(e.Data.Pix) || len(e.Weights.Pix) != len(e.Data.Pix) || e.PSF.Empty() || e.Native.Empty() || !(e.Area > 0) {
+			return fmt.Errorf("solvers: exposure %d is incomplete", i+1)
+		}
 	}
 	for c := range d.C {
 		if err := validatePlane(d.Plane(c), o.Weights.Plane(c)); err != nil {

@@ -36,7 +36,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"info", "FILE [--hdu N] [--header] [--json]", "what is in a FITS file", info},
-		{"deconvolve", "FILE [options] -o OUT.fits", "posterior mean, samples and uncertainty of an image", deconvolve},
+		{"deconvolve", "FILE… [options] -o OUT.fits", "posterior mean, samples and uncertainty of an image, or of several exposures", deconvolve},
 		{"massmap", "CATALOGUE [options] -o OUT.fits", "a map of the projected mass from a shear catalogue", massMap},
 		{"deblend", "FILE... [options] -o OUT.fits", "separate overlapping sources, with fluxes and their errors", deblendCommand},
 		{"run", "RECIPE.json -o OUT.fits", "carry out a recipe, as written beside every result", runRecipe},

@@ -18,7 +18,10 @@ import (
 )
 
 const deconvolveHelp = `
+Several files (FILE or FILE[HDU]) are exposures of one field, laid on the first by their
+coordinates; each is fitted on its own pixels, with noise, sky, mask and PSF of its own.
 Image
+  --scale N             divide the first's pixels into N × N, 1 to 4 (super-resolution)
   --hdu N               HDU of the image, from 0 (default: the first image)
   --plane N             one plane of a cube (default: every plane is a band)
   --cutout x0:x1,y0:y1  pixels from 0, upper ends excluded
@@ -27,7 +30,10 @@ Image
 Model
   --psf P               measure (from stars), gaussian:2.5px, moffat:0.8arcsec,3,
                         airy:3px, none, FILE or FILE[HDU], [HDU] of the image's file;
-                        default: the file's PSF HDU if it has one, else measure
+                        default: the file's PSF HDU if it has one, else measure; of
+                        several exposures one for all, or P;P;… in their order
+  --psf-samples N       samples per pixel of a PSF from a file; the integration over
+                        the pixel is added (default 1: it is in the PSF)
   --psf-grid RxC:FILE   a PSF that varies: R rows of C nodes over the image, the outermost
                         on its border, from the planes of FILE or its HDUs, row by row
                         from the lowest; not with starlet or tiles
@@ -118,11 +124,16 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	noiseSpectrum := f.String("noise-spectrum", "", "")
 	skyFree, stars, starError := f.Bool("sky-free", false, ""), f.String("stars", "", ""), f.Float64("star-error", 0, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
-	if err := f.parse(args, 1, "one image"); err != nil {
+	scale, psfSamples := f.Int("scale", 0, ""), f.Int("psf-samples", 0, "")
+	if err := f.parseAtLeast(args, 1, "an image, or several exposures of a field"); err != nil {
 		return err
 	}
-	r := recipe.Default(f.operands[0])
-	r.Input.HDU, r.Input.Plane = hdu.v, plane.v
+	r, err := inputs(f.operands, hdu.v)
+	if err != nil {
+		return err
+	}
+	r.Input.Plane, r.Input.Scale = plane.v, *scale
+	psfs := strings.Split(*psf, ";")
 	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution, Tile: *tile}
 	if *budget != "standard" {
 		r.Method.Budget = deconv.Budget(*budget)
@@ -132,7 +143,26 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	if *spectrum != "fit" {
 		r.Prior.Spectrum, r.Prior.File = "file", *spectrum
 	}
-	if err := fillObservation(ctx, &r, *psf, *noise, *sky, *cutout, *mask, *saturation); err != nil {
+	if err := fillObservation(ctx, &r, psfs[0], *noise, *sky, *cutout, *mask, *saturation); err != nil {
+		return err
+	}
+	if *psfGrid != "" {
+		if *psf != "" {
+			return usageError{"--psf and --psf-grid: give one of them"}
+		}
+		if r.PSF, err = recipe.ParsePSFGrid(*psfGrid); err != nil {
+			return err
+		}
+	}
+	r.PSF.Samples, r.PSF.Recenter = *psfSamples, *recenter
+	if *psfError != "" {
+		v, err := strconv.ParseFloat(*psfError, 64)
+		if err != nil {
+			return usageError{fmt.Sprintf("--psf-error %q is not a number", *psfError)}
+		}
+		r.PSF.Error = &v
+	}
+	if err := otherPSFs(&r, psfs[1:]); err != nil {
 		return err
 	}
 	if err := recipe.ParseNoiseSpectrum(&r.Noise, *noiseSpectrum); err != nil {
@@ -144,23 +174,6 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	r.Sky.Free = *skyFree
 	if err := fillStars(ctx, &r, *stars, *starError); err != nil {
 		return err
-	}
-	if *psfGrid != "" {
-		if *psf != "" {
-			return usageError{"--psf and --psf-grid: give one of them"}
-		}
-		var err error
-		if r.PSF, err = recipe.ParsePSFGrid(*psfGrid); err != nil {
-			return err
-		}
-	}
-	r.PSF.Recenter = *recenter
-	if *psfError != "" {
-		v, err := strconv.ParseFloat(*psfError, 64)
-		if err != nil {
-			return usageError{fmt.Sprintf("--psf-error %q is not a number", *psfError)}
-		}
-		r.PSF.Error = &v
 	}
 	return carryOut(ctx, e, r, o)
 }
@@ -183,6 +196,55 @@ func choosePrior(r *recipe.Recipe, prior string) {
 	case *m == "":
 		*m = deconv.Gaussian
 	}
+}
+
+// inputs is a recipe of one image or several exposures, as FILE or FILE[HDU]; hdu is of the
+// first.
+func inputs(operands []string, hdu *int) (recipe.Recipe, error) {
+	var r recipe.Recipe
+	for i, operand := range operands {
+		file, at, err := recipe.ParseFile(operand)
+		switch {
+		case err != nil:
+			return r, err
+		case file == "":
+			return r, usageError{operand + ": name a file"}
+		case i > 0:
+			r.Input.Others = append(r.Input.Others, recipe.Exposure{File: file, HDU: at})
+			continue
+		}
+		r = recipe.Default(file)
+		r.Input.HDU = at
+		if hdu != nil {
+			r.Input.HDU = hdu
+		}
+	}
+	return r, nil
+}
+
+// otherPSFs gives the exposures after the first their own PSFs, if any are named.
+func otherPSFs(r *recipe.Recipe, psfs []string) error {
+	if len(psfs) == 0 {
+		return nil
+	}
+	if len(psfs) != len(r.Input.Others) {
+		return usageError{fmt.Sprintf("--psf: %d PSFs for %d exposures: one for all, or one each", len(psfs)+1, len(r.Input.Others)+1)}
+	}
+	for i, text := range psfs {
+		p, err := recipe.ParsePSF(strings.TrimSpace(text))
+		if err != nil {
+			return err
+		}
+		if p.Kind == observe.PSFFile && p.File != "" && absent(p.File) {
+			return usageError{fmt.Sprintf("--psf %s: there is no such file", text)}
+		}
+		p.Samples, p.Recenter, p.Error = r.PSF.Samples, r.PSF.Recenter, r.PSF.Error
+		if p.Kind != observe.PSFFile {
+			p.Samples = 0
+		}
+		r.Input.Others[i].PSF = &p
+	}
+	return nil
 }
 
 // fillObservation parses what describes the data.

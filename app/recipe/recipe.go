@@ -57,6 +57,25 @@ type Input struct {
 	Plane *int `json:"plane,omitempty"`
 	// Cutout is [x0, x1, y0, y1] in pixels from 0, upper ends excluded.
 	Cutout *[4]int `json:"cutout,omitempty"`
+	// Others are further exposures of the same field, laid on the first by their coordinates.
+	Others []Exposure `json:"others,omitempty"`
+	// Scale divides the first exposure's pixels into Scale × Scale of the scene's; 0: 1.
+	Scale int `json:"scale,omitempty"`
+}
+
+// Exposure is one more image of the field. Plane, sky, noise and mask are found as of the
+// first, in its own file.
+type Exposure struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256,omitempty"`
+	HDU    *int   `json:"hdu,omitempty"`
+	PSF    *PSF   `json:"psf,omitempty"` // nil: as the first's
+}
+
+// Stacked reports whether the scene is not on the pixels of one image: there are several, or
+// finer pixels, or a PSF that is known on finer ones.
+func (r Recipe) Stacked() bool {
+	return len(r.Input.Others) > 0 || r.Input.Scale > 1 || r.PSF.Samples > 1
 }
 
 // Stars are point sources beside the scene, whose fluxes and places are sampled with it.
@@ -122,6 +141,9 @@ const (
 	MinResolution = 1.0 // px; narrower Gaussians are undersampled
 	MaxResolution = 100.0
 	MaxStarError  = 5.0 // px; beyond, a star is searched for, not measured
+	MaxExposures  = 64
+	MaxScale      = 4
+	MaxSamplesPSF = 32 // per pixel
 )
 
 // Chains is how many chains draws are dealt to for R-hat.
@@ -176,7 +198,27 @@ func Load(path string) (Recipe, error) {
 
 // Paths are the files a recipe names; some are empty.
 func (r *Recipe) Paths() []*string {
-	return []*string{&r.Input.File, &r.PSF.File, &r.Noise.File, &r.Noise.SpectrumFile, &r.Mask.File, &r.Prior.File}
+	out := []*string{&r.Input.File, &r.PSF.File, &r.Noise.File, &r.Noise.SpectrumFile, &r.Mask.File, &r.Prior.File}
+	for i := range r.Input.Others {
+		e := &r.Input.Others[i]
+		out = append(out, &e.File)
+		if e.PSF != nil {
+			out = append(out, &e.PSF.File)
+		}
+	}
+	return out
+}
+
+// Clone is a copy that shares no exposures with r, for callers that change what Paths gives.
+func (r Recipe) Clone() Recipe {
+	r.Input.Others = append([]Exposure(nil), r.Input.Others...)
+	for i := range r.Input.Others {
+		if p := r.Input.Others[i].PSF; p != nil {
+			set := *p
+			r.Input.Others[i].PSF = &set
+		}
+	}
+	return r
 }
 
 // Decode reads JSON strictly: unknown fields and later versions are errors, what
@@ -260,6 +302,9 @@ func (r Recipe) Validate() error {
 	if err := r.validateColour(); err != nil {
 		return err
 	}
+	if err := r.validateExposures(); err != nil {
+		return err
+	}
 	if c := r.Input.Cutout; c != nil && (c[0] < 0 || c[2] < 0 || c[1] <= c[0] || c[3] <= c[2]) {
 		return bad("cut-out %d:%d,%d:%d is empty or negative", c[0], c[1], c[2], c[3])
 	}
@@ -307,6 +352,45 @@ func (r Recipe) validateField() error {
 		return bad("stars and a free sky take one PSF for all of the image: leave them out, or the PSF's nodes")
 	case r.Method.Tile != 0:
 		return bad("tiles take one PSF for all of the image: leave out the tiles, or the PSF's nodes")
+	}
+	return nil
+}
+
+// validateExposures checks several exposures, or finer pixels.
+func (r Recipe) validateExposures() error {
+	in := r.Input
+	switch {
+	case in.Scale < 0 || in.Scale > MaxScale:
+		return bad("pixels divided by %d: 1 to %d", in.Scale, MaxScale)
+	case len(in.Others) >= MaxExposures:
+		return bad("%d exposures: at most %d", len(in.Others)+1, MaxExposures)
+	case r.PSF.Samples < 0 || r.PSF.Samples > MaxSamplesPSF:
+		return bad("a PSF of %d samples per pixel: 1 to %d", r.PSF.Samples, MaxSamplesPSF)
+	case r.PSF.Samples > 1 && r.PSF.Kind != observe.PSFFile:
+		return bad("samples per pixel are of a PSF from a file, not from %q", r.PSF.Kind)
+	case !r.Stacked():
+		return nil
+	case !r.Method.Kind.Stacks():
+		return bad("method %s takes one image on its own pixels: gaussian, learned, wiener, tv and rl take several, or finer ones", r.Method.Kind)
+	case r.Sky.Free || len(r.Stars.At) > 0:
+		return bad("stars and a free sky take one image on its own pixels: leave them out")
+	case r.Method.Tile != 0:
+		return bad("tiles take one image on its own pixels: leave them out, or work on a cut-out")
+	case r.PSF.Rows > 0:
+		return bad("a PSF that varies takes one image on its own pixels: leave out its nodes")
+	case r.Noise.Spectrum != observe.SpectrumWhite:
+		return bad("several exposures, and finer pixels, take pixels' noise as independent: give exposures that were not resampled, and no spectrum of their noise")
+	}
+	if len(in.Others) > 0 && (r.Noise.File != "" || r.Mask.File != "") {
+		return bad("several exposures have maps of noise and masks in their own files: name HDUs, not a file")
+	}
+	for i, e := range in.Others {
+		switch {
+		case e.File == "":
+			return bad("exposure %d has no file", i+2)
+		case e.PSF != nil && (e.PSF.Rows > 0 || e.PSF.Samples < 0 || e.PSF.Samples > MaxSamplesPSF):
+			return bad("exposure %d: one PSF, of 1 to %d samples per pixel", i+2, MaxSamplesPSF)
+		}
 	}
 	return nil
 }

@@ -87,9 +87,12 @@ func classify(err error) (int, limpid.Finding) {
 
 func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, limpid.Finding) {
 	switch {
-	case is(observe.ErrSetting, deconv.ErrTile, deconv.ErrOperator, deconv.ErrColour):
+	case is(observe.ErrSetting, deconv.ErrTile, deconv.ErrOperator, deconv.ErrColour, deconv.ErrExposures):
 		f.Code, f.Advice = "setting", "correct the number"
 		return ExitUsage, f
+	case is(ErrExposure):
+		f.Code, f.Advice = "exposure", "give calibrated exposures of one field with world coordinates, one plane of each"
+		return ExitData, f
 	case is(deconv.ErrStar):
 		f.Code, f.Advice = "star", "check its position, which counts from 1 over the whole image, x before y; or leave it out"
 		return ExitData, f

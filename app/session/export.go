@@ -148,7 +148,7 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 // portableRecipe is the recipe with its files named relative to dir, so that the
 // folder can be moved as a whole.
 func (r *Result) portableRecipe(dir string) recipe.Recipe {
-	out := r.Recipe
+	out := r.Recipe.Clone()
 	rel := func(path string) string {
 		if path == "" {
 			return ""
@@ -172,7 +172,7 @@ func (r *Result) portableRecipe(dir string) recipe.Recipe {
 // archivedRecipe is the recipe with base names only: what goes into the FITS
 // file, which must not depend on where things lay.
 func (r *Result) archivedRecipe() recipe.Recipe {
-	out := r.Recipe
+	out := r.Recipe.Clone()
 	for _, p := range out.Paths() {
 		*p = fileName(*p)
 	}

@@ -175,6 +175,15 @@ func (r *Result) History() []string {
 	if rec.Input.Plane != nil {
 		add("plane %d", *rec.Input.Plane)
 	}
+	for i, e := range rec.Input.Others {
+		add("exposure %d: %s HDU %d (sha256 %.16s)", i+2, e.File, *e.HDU, e.SHA256)
+	}
+	if n := rec.Input.Scale; n > 1 {
+		add("scene on pixels %d times finer than the first exposure's", n)
+	}
+	if rec.Stacked() {
+		add("DATA and RESIDUAL are means over the exposures to look at; the exposures were fitted on their own pixels")
+	}
 	switch rec.Method.Kind {
 	case deconv.Gaussian:
 		add("method: exact posterior of a Gaussian prior; mean by conjugate gradients, %d independent draws, seed %d", r.Draws, rec.Draw.Seed)

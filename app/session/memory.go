@@ -35,6 +35,9 @@ func (r *Run) checkMemory(w *work) error {
 	onDevice += deconv.ShareMemory(grid) // more than a target resolution takes
 	onDevice += w.set.BesideMemory(grid.C, grid.H, grid.W)
 	onDevice += deconv.VaryingMemory(grid, len(w.obs.Obs.Field.Nodes))
+	if list := w.obs.Obs.Exposures; list != nil {
+		onDevice += deconv.ExposuresMemory(m, grid, list)
+	}
 	if w.obs.Obs.Colour != nil {
 		onDevice += deconv.ColourMemory(m, grid)
 	}
@@ -58,7 +61,7 @@ func (r *Run) checkMemory(w *work) error {
 
 // orTiles has a run that does not fit work in the largest tiles that do, else err stands.
 func (r *Run) orTiles(w *work, err error) error {
-	if !w.set.Method.Tiles() || w.obs.Obs.Field.Nodes != nil || w.obs.Obs.Colour != nil || w.set.FreeSky || len(w.set.Stars) > 0 || r.Recipe.Method.Resolution > deconv.MostTiledResolution {
+	if !w.set.Method.Tiles() || w.obs.Obs.Field.Nodes != nil || w.obs.Obs.Colour != nil || w.obs.Obs.Exposures != nil || w.set.FreeSky || len(w.set.Stars) > 0 || r.Recipe.Method.Resolution > deconv.MostTiledResolution {
 		return err
 	}
 	for _, side := range tileSides {

@@ -38,6 +38,14 @@ const maxBands = 16
 // Observe reads what the recipe names and makes the observation: sky, noise,
 // mask, PSF, and findings about them.
 func (s *Session) Observe(ctx context.Context, r recipe.Recipe) (*Observed, error) {
+	if r.Stacked() {
+		return s.observeStacked(ctx, r)
+	}
+	return s.observeOne(ctx, r)
+}
+
+// observeOne observes the recipe's first image on its own pixels.
+func (s *Session) observeOne(ctx context.Context, r recipe.Recipe) (*Observed, error) {
 	doc, err := s.Open(ctx, r.Input.File)
 	if err != nil {
 		return nil, err

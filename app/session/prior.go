@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -70,6 +71,22 @@ func calibrated(e training.Entry, o *solvers.Observation, resolution float64) li
 	if near != nil && resolution > 0 {
 		f.What += "; that was without a target resolution"
 	}
+	if near != nil && (o.Colour != nil || o.Exposures != nil) {
+		f.What += "; that was of independent noise on one image's own pixels"
+	}
+	return f
+}
+
+// finer says that a prior is used on pixels that no image had: arcsec, 0 for unknown.
+func finer(e training.Entry, arcsec float64) limpid.Finding {
+	f := limpid.Finding{
+		Severity: limpid.Info, Code: "prior.scale", Where: "prior",
+		What:   fmt.Sprintf("the scene's pixels are finer than the image's; %s learned from %s", e.Name, e.Card.Scenes),
+		Advice: "its detail is what sources of its training have on pixels of their own: compare with the Gaussian prior",
+	}
+	if arcsec > 0 {
+		f.What = fmt.Sprintf("the scene's pixels are %.3g arcsec; %s learned from %s", arcsec, e.Name, e.Card.Scenes)
+	}
 	return f
 }
 
@@ -87,8 +104,11 @@ func peakSNR(o *solvers.Observation) float64 {
 // often than scenes (TestShipped_UnlikeImagesAreFound). A test that could not be made is
 // said to be missing; the run goes on.
 func unlike(dev engine.Device, load func(engine.Device, engine.Stream) (deconv.LearnedPrior, error), c card.Card, o *solvers.Observation) []limpid.Finding {
-	if c.Typical == nil {
+	switch {
+	case c.Typical == nil:
 		return nil
+	case o.Colour != nil || o.Exposures != nil:
+		return untested(errors.New("the test is of independent noise on one image"))
 	}
 	s := dev.NewStream()
 	p, err := load(dev, s)

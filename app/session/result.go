@@ -70,6 +70,9 @@ func newResult(w *work, complete bool) (*Result, error) {
 		References: w.problem.Kernel.References(), Bands: o.Obs.Bands, Unit: o.Obs.Unit,
 		Header: o.Header, WCS: o.WCS, Finer: math.NaN(),
 	}
+	if o.Obs.Exposures != nil {
+		res.References = append(res.References, "Unser1999")
+	}
 	if res.Colour != nil {
 		res.References = append(res.References, "Vecchia1988")
 	}

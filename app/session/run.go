@@ -159,6 +159,9 @@ func (r *Run) carryOut(ctx context.Context) error {
 	if set.Load != nil {
 		w.findings = append(w.findings, calibrated(w.prior, o.Obs, r.Recipe.Method.Resolution))
 		w.findings = append(w.findings, unlike(w.dev, set.Load, w.prior.Card, o.Obs)...)
+		if n := r.Recipe.Input.Scale; n > 1 {
+			w.findings = append(w.findings, finer(w.prior, o.Obs.Frame.PixelScale))
+		}
 	}
 	defer func() {
 		if w.problem != nil {

@@ -3,6 +3,7 @@ package deconv
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"limpid"
 	"limpid/solvers"
@@ -21,11 +22,16 @@ func (m Method) Colours() bool { return m != RichardsonLucy && m != Starlet }
 // ColourMemory is what correlated noise takes on the host and the device, in bytes: padded
 // copies and patterns of the image, and images of the batch.
 func ColourMemory(m Method, g operator.Grid) int64 {
-	batch := mcmc.DrawsPerStep(g.Domain())
-	if m == Learned {
-		batch = BatchOf(g.Domain())
-	}
+	batch := batchFor(m, g)
 	return 4 * int64(g.C) * int64(g.ImgH) * int64(g.ImgW) * int64(6+2*batch)
+}
+
+// batchFor is how many scenes a method's operator takes at once.
+func batchFor(m Method, g operator.Grid) int {
+	if m == Learned {
+		return BatchOf(g.Domain())
+	}
+	return mcmc.DrawsPerStep(g.Domain())
 }
 
 // whitened is the observation as kernels see it whose noise is correlated: data that were
@@ -78,21 +84,43 @@ func (p *Problem) kernelOp() operator.Powered {
 
 // kernelData is what kernels take for the data.
 func (p *Problem) kernelData() solvers.Image {
-	switch {
-	case p.beside != nil:
+	if p.beside != nil {
 		return p.beside.data
+	}
+	return p.plainData()
+}
+
+// plainData is that with what is beside the scene in it.
+func (p *Problem) plainData() solvers.Image {
+	switch {
 	case p.white != nil:
 		return p.white.data
+	case p.many != nil:
+		return p.many.data
 	}
 	return p.Obs.Data
 }
 
 // kernelWeights are those of kernelData.
 func (p *Problem) kernelWeights() solvers.Image {
-	if p.white != nil {
+	switch {
+	case p.white != nil:
 		return p.white.w.White
+	case p.many != nil:
+		return p.many.weights
 	}
 	return p.Obs.Weights
+}
+
+// meanWeight is the mean of kernelWeights in a band, of pixels that are not masked.
+func (p *Problem) meanWeight(c int) float64 {
+	var sum, n float64
+	for _, w := range p.kernelWeights().Plane(c) {
+		if w > 0 {
+			sum, n = sum+float64(w), n+1
+		}
+	}
+	return sum / math.Max(n, 1)
 }
 
 // chi2 sets the χ² of fits from the residual.
@@ -112,7 +140,15 @@ func (w *whitened) chi2(residual solvers.Image, fits []Fit) {
 // effective are the weights that independent noise would have, were it to tell as much of a
 // scene of flat power.
 func (p *Problem) effective() solvers.Image {
-	if p.white == nil {
+	switch {
+	case p.many != nil: // of pixels of the scene
+		out := p.many.weights.Clone()
+		gain := float32(p.Op.Power(p.stream)[0])
+		for i := range out.Pix {
+			out.Pix[i] *= gain
+		}
+		return out
+	case p.white == nil:
 		return p.Obs.Weights
 	}
 	out := p.Obs.Weights.Clone()

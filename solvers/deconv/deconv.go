@@ -32,6 +32,7 @@ type Problem struct {
 	stream engine.Stream
 	conv   *operator.Convolution // Op, where it is one
 	white  *whitened             // what kernels see; nil: the observation as it is
+	many   *stacked              // the same of several exposures
 	draws  int                   // of a learned prior or of tiles, that come together
 	tiling *operator.Tiling      // nil: one grid for the whole image
 	misfit misfit
@@ -76,6 +77,9 @@ func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Set
 func (p *Problem) convolve(g operator.Grid, batch int) error {
 	p.closeOperator()
 	p.Grid = g
+	if p.Obs.Exposures != nil {
+		return p.stack(batch)
+	}
 	if f := p.Obs.Field; f.Nodes != nil {
 		op, err := operator.NewVaryingOn(p.dev, p.stream, f.Nodes, f.Rows, f.Cols, g, batch)
 		if err != nil {
@@ -106,6 +110,9 @@ func (p *Problem) closeOperator() {
 func (p *Problem) whole(ctx context.Context, set Settings) error {
 	if p.Obs.Field.Nodes != nil && (!set.Method.Varies() || set.columnsOf(p.Obs.Data.C) > 0) {
 		return fmt.Errorf("%w: %s, stars and a free sky take one", ErrOperator, Starlet)
+	}
+	if p.Obs.Exposures != nil && (p.Obs.Colour != nil || p.Obs.Field.Nodes != nil || !set.Method.Stacks() || set.columnsOf(p.Obs.Data.C) > 0) {
+		return fmt.Errorf("%w: one PSF each, independent pixels, no stars or free sky, and another method than %s", ErrExposures, Starlet)
 	}
 	if p.Obs.Colour != nil && (!set.Method.Colours() || set.columnsOf(p.Obs.Data.C) > 0) {
 		return fmt.Errorf("%w: gaussian, learned, wiener and tv know it, without stars and a free sky", ErrColour)
@@ -150,7 +157,7 @@ func (p *Problem) fitSpectra(ctx context.Context, set Settings, o *solvers.Obser
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			sp, err := FitSpectrum(p.dev, o, c)
+			sp, err := p.fitSpectrum(o, c)
 			if err != nil {
 				return err
 			}
@@ -205,11 +212,11 @@ func gaussianFinding(m Method) limpid.Finding {
 
 func (p *Problem) richardsonLucy(set Settings) error {
 	cfg := optim.RLConfig{
-		Data: p.Obs.Data, Weights: p.Obs.Weights,
+		Data: p.plainData(), Weights: p.kernelWeights(),
 		Damping: set.Damping, StopAtNoise: set.StopAtNoise, TV: set.Strength,
 	}
 	for c := range p.Obs.Data.C {
-		cfg.Background = append(cfg.Background, rlBackground(p.Obs, c))
+		cfg.Background = append(cfg.Background, rlBackground(p.Obs, p.kernelWeights(), c))
 	}
 	k, err := optim.NewRichardsonLucy(p.dev, p.Op, cfg)
 	if err != nil {
@@ -226,9 +233,9 @@ func (p *Problem) richardsonLucy(set Settings) error {
 
 // rlBackground lifts a sky-subtracted band so that its noise does not fall
 // below zero: the sky that was subtracted, or three times the median noise.
-func rlBackground(o *solvers.Observation, c int) float64 {
+func rlBackground(o *solvers.Observation, weights solvers.Image, c int) float64 {
 	var sum, n float64
-	for _, w := range o.Weights.Plane(c) {
+	for _, w := range weights.Plane(c) {
 		if w > 0 {
 			sum, n = sum+1/math.Sqrt(float64(w)), n+1
 		}
@@ -288,6 +295,10 @@ func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
 	if p.beside != nil {
 		p.beside.n.Add(out.Pix, 1, p.beside.given(out.Pix, -1))
 	}
+	if p.many != nil {
+		image, fit := p.many.residual(p, out.Pix, scene)
+		return image, []Fit{fit}, nil
+	}
 	r := p.Op.Range()
 	fits := make([]Fit, r[0])
 	for c := range fits {
@@ -302,7 +313,6 @@ func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
 // fitBand turns a model plane into a residual in place.
 func (p *Problem) fitBand(model, scene []float32, c int) Fit {
 	f := Fit{Chi2Draws: p.chi2Draws(c)}
-	g := p.Grid
 	data, weights := p.Obs.Data.Plane(c), p.Obs.Weights.Plane(c)
 	for i, m := range model {
 		w := float64(weights[i])
@@ -319,13 +329,19 @@ func (p *Problem) fitBand(model, scene []float32, c int) Fit {
 		model[i] = float32(r)
 	}
 	f.Chi2 /= float64(f.Pixels)
+	f.FluxScene = fluxOf(p.Grid, scene, c)
+	return f
+}
+
+// fluxOf is the flux of band c of a scene within the image.
+func fluxOf(g operator.Grid, scene []float32, c int) (sum float64) {
 	for y := range g.ImgH {
 		at := (c*g.H+y+g.Row)*g.W + g.Col
 		for _, v := range scene[at : at+g.ImgW] {
-			f.FluxScene += float64(v)
+			sum += float64(v)
 		}
 	}
-	return f
+	return sum
 }
 
 // Close frees the problem's tensors.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"limpid/engine"
 	"limpid/priors/gaussian"
@@ -26,7 +25,7 @@ func VaryingMemory(g operator.Grid, nodes int) int64 {
 }
 
 // general makes the exact posterior of a Gaussian prior under an operator that is no
-// convolution, as one whose noise was whitened is not: in the white noise behind the prior, with what a convolution with the mean
+// convolution, as those whose noise was whitened and of several exposures are not: in the white noise behind the prior, with what a convolution with the mean
 // PSF would give for a preconditioner.
 func (p *Problem) general(ctx context.Context, set Settings) error {
 	d := p.Op.Domain()
@@ -46,10 +45,7 @@ func (p *Problem) general(ctx context.Context, set Settings) error {
 	p.closers = append(p.closers, white.x.Free)
 	condition, modes := p.kernelOp().Power(p.stream), d[1]*(d[2]/2+1)
 	for c, sp := range p.Spectra {
-		var weight float64
-		for _, w := range p.kernelWeights().Plane(c) {
-			weight += float64(w) / math.Max(1, float64(p.Obs.ValidPixels(c)))
-		}
+		weight := p.meanWeight(c)
 		for i, v := range sp.OnGrid(d[1], d[2]) {
 			condition[c*modes+i] = 1 + v*weight*condition[c*modes+i]
 		}

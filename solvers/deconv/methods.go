@@ -359,14 +359,11 @@ func (p *Problem) tvPrior(strength float64) (*tv.Prior, error) {
 	modes := len(gain) / p.Obs.Data.C
 	lambda := make([]float64, p.Obs.Data.C)
 	for c := range lambda {
-		var h2, w float64
+		var h2 float64
 		for _, v := range gain[c*modes : (c+1)*modes] {
 			h2 += v / float64(modes)
 		}
-		for _, v := range p.kernelWeights().Plane(c) {
-			w += float64(v)
-		}
-		lambda[c] = strength * math.Sqrt(h2*w/float64(p.Obs.ValidPixels(c)))
+		lambda[c] = strength * math.Sqrt(h2*p.meanWeight(c))
 	}
 	return tv.New(p.dev, p.stream, lambda, p.Op.Domain(), 1, tv.Options{Positive: true, Iterations: innerProx, Warm: true})
 }

@@ -30,15 +30,16 @@ func (m *misfit) init(p *Problem) error {
 			return fmt.Errorf("deconv: misfit of draws: %w", err)
 		}
 	}
-	y := p.Obs.Data
-	if p.white != nil {
-		y = p.white.data
-	}
-	p.stream.Upload(m.y, y.Pix)
-	p.stream.Upload(m.w, p.kernelWeights().Pix)
+	weights := p.kernelWeights()
+	p.stream.Upload(m.y, p.plainData().Pix)
+	p.stream.Upload(m.w, weights.Pix)
 	m.host, m.sums, m.valid = make([]float32, r[0]), make([]float64, r[0]), make([]float64, r[0])
 	for c := range m.valid {
-		m.valid[c] = float64(p.Obs.ValidPixels(c))
+		for _, w := range weights.Plane(c) {
+			if w > 0 {
+				m.valid[c]++
+			}
+		}
 	}
 	return p.stream.Err()
 }

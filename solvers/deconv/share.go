@@ -54,6 +54,9 @@ func (p *Problem) PriorShare(scene []float32, fwhm float64) (Share, error) {
 		return Share{}, err
 	}
 	g := p.Grid
+	if p.many != nil {
+		model, _ = solvers.Coadd(p.Obs.Exposures, model.Pix, g.ImgH, g.ImgW)
+	}
 	shown, rest := make([]float32, len(seen)), make([]float32, len(seen))
 	for i, v := range seen {
 		d := all[i] - v
@@ -260,7 +263,13 @@ func (p *Problem) dataWeight() (nu []float32, top []float64, err error) {
 		return nil, nil, fmt.Errorf("deconv: share of the prior: %w", err)
 	}
 	defer x.Free()
-	weights := p.Obs.Weights.Pix
+	weights, times := p.kernelWeights().Pix, 1.0 // that a pixel of the scene is seen
+	if p.white != nil {
+		weights = p.Obs.Weights.Pix
+	}
+	if p.many != nil {
+		times = float64(len(p.Obs.Exposures))
+	}
 	valid := make([]float32, len(weights))
 	for i, w := range weights {
 		if w > 0 {
@@ -277,7 +286,7 @@ func (p *Problem) dataWeight() (nu []float32, top []float64, err error) {
 	s.Download(covered, x)
 	top = make([]float64, g.C)
 	for i, c := range covered {
-		nu[i] = max(0, nu[i]) * min(max(0, c), 1)
+		nu[i] = max(0, nu[i]) / float32(times) * min(max(0, c/float32(times)), 1)
 		band := i / (g.H * g.W)
 		top[band] = math.Max(top[band], float64(nu[i]))
 	}
@@ -296,7 +305,7 @@ func (p *Problem) scenePower() ([]float64, error) {
 			sp = p.Spectra[c]
 		} else {
 			var err error
-			if sp, err = FitSpectrum(p.dev, middleOf(p.Obs, shareSide), c); err != nil {
+			if sp, err = p.fitSpectrum(middleOf(p.Obs, shareSide), c); err != nil {
 				return nil, err
 			}
 		}

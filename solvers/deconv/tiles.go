@@ -102,6 +102,9 @@ func (p *Problem) tiles(ctx context.Context, set Settings) error {
 	if p.Obs.Field.Nodes != nil {
 		return fmt.Errorf("%w: tiles take one PSF", ErrOperator)
 	}
+	if p.Obs.Exposures != nil {
+		return fmt.Errorf("%w: tiles take one image: work on a cut-out", ErrExposures)
+	}
 	if p.Obs.Colour != nil {
 		return fmt.Errorf("%w: tiles take pixels' noise as independent: work on a cut-out", ErrColour)
 	}

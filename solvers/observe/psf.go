@@ -34,6 +34,9 @@ type PSFSettings struct {
 	// row from the lowest. 0: one PSF.
 	Rows int `json:"rows,omitempty"`
 	Cols int `json:"cols,omitempty"`
+	// Samples is how many samples a file's PSF has per pixel and axis; with more than one, 0,
+	// the integration over pixels is not in it.
+	Samples int `json:"samples,omitempty"`
 	// Recenter moves the PSF's centroid to the centre of its stamp. Without it an
 	// off-centre PSF shifts the result by as much, the other way.
 	Recenter bool `json:"recenter,omitempty"`

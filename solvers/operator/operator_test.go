@@ -72,10 +72,10 @@ func moreOperators(t *testing.T, dev engine.Device, out map[string]solvers.Opera
 	}
 	varying, err := operator.NewVarying(dev, s, nodes, 2, 3, 30, 26, 2)
 	add("varying PSF", varying, err)
-	dithered, err := operator.NewExposures(dev, s, []operator.Exposure{{PSF: psf(1, 9, 7)}, {PSF: psf(1, 5, 5), DY: 1, DX: -2}}, 3, 11, 14, 2)
-	add("dithered exposures", dithered, err)
-	double, err := operator.NewExposures(dev, s, []operator.Exposure{{PSF: psf(2, 5, 5)}}, 2, 12, 10, 2)
-	add("two bands, half pixels", double, err)
+	list := []solvers.Exposure{exposure(t, 12, 15, 2, 0, 0, 0), exposure(t, 11, 14, 2, 0.7, -0.4, 2)}
+	list[0].Weights.Pix[20] = 0
+	dithered, err := operator.NewExposures(dev, s, list, operator.NewGrid(1, 24, 30, 21, 21), 2)
+	add("dithered, turned exposures", dithered, err)
 	inner, err := operator.NewConvolution(dev, s, psf(1, 5, 5), 18, 21, 2)
 	add("inner", inner, err)
 	weights := solvers.NewImage(1, 18, 21)
@@ -120,35 +120,6 @@ func TestVarying_EqualPSFs_IsAConvolution(t *testing.T) {
 	s.Sub(b, b, a)
 	if d := dot(s, b, b); d > 1e-10*dot(s, a, a) {
 		t.Errorf("differ by %g", d)
-	}
-}
-
-// A fine point lands in the detector pixel that its exposure's displacement says, whole.
-func TestExposures_Point_LandsInItsPixel(t *testing.T) {
-	dev := cpu.New(cpu.Options{})
-	defer dev.Close()
-	s := dev.NewStream()
-	one := solvers.Image{C: 1, H: 1, W: 1, Pix: []float32{1}}
-	op, err := operator.NewExposures(dev, s, []operator.Exposure{{PSF: one}, {PSF: one, DY: 2, DX: 1}}, 3, 8, 8, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scene := solvers.NewImage(1, 24, 24)
-	scene.Pix[13*24+12] = 5 // fine row 13, column 12
-	x, _ := dev.Alloc(op.Domain())
-	y, _ := dev.Alloc(op.Range())
-	s.Upload(x, op.Embed(scene).Pix)
-	op.Forward(s, y, x)
-	got := make([]float32, y.Len())
-	s.Download(got, y)
-	for i, v := range got {
-		want := float32(0)
-		if i == 4*8+4 || i == 64+3*8+3 { // (13, 12)/3; (13−2, 12−1)/3
-			want = 5
-		}
-		if math.Abs(float64(v-want)) > 1e-5 {
-			t.Errorf("pixel %d: %g, want %g", i, v, want)
-		}
 	}
 }
 

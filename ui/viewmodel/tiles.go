@@ -211,6 +211,9 @@ func (m *Model) noiseAt(x, y int) float64 {
 		x, y = x-c[0], y-c[2]
 	}
 	w := o.Obs.Weights
+	if len(o.Obs.Exposures) > 0 {
+		w = o.Obs.Exposures[0].Weights
+	}
 	if x < 0 || y < 0 || x >= w.W || y >= w.H {
 		return 0
 	}

@@ -36,11 +36,18 @@ func FromRecipe(r recipe.Recipe) Draft {
 	if c := r.Input.Cutout; c != nil {
 		d.set(Cutout, CutoutText(*c))
 	}
+	d.set(Exposures, exposuresText(r.Input.Others))
+	if r.Input.Scale > 1 {
+		d.set(Finer, strconv.Itoa(r.Input.Scale))
+	}
 	p := r.PSF
 	d.set(PSFKind, string(p.Kind))
 	d.set(PSFSource, source(p.File, p.HDU))
 	if p.Rows > 0 {
 		d.set(PSFNodes, fmt.Sprintf("%dx%d", p.Rows, p.Cols))
+	}
+	if p.Samples > 1 {
+		d.set(PSFFiner, strconv.Itoa(p.Samples))
 	}
 	d.set(FWHM, number(p.FWHM))
 	d.set(FWHMUnit, orElse(p.Unit, "px"))
@@ -123,6 +130,10 @@ func (d Draft) With(id ID, value string) Draft {
 	}
 	if id == Checksum {
 		out.rest.Input.SHA256 = value
+		out.rest = out.rest.Clone()
+		for i := range out.rest.Input.Others {
+			out.rest.Input.Others[i].SHA256 = ""
+		}
 		return out
 	}
 	was := out.values[id]
@@ -180,7 +191,7 @@ func (e Errors) First() (ID, string) {
 }
 
 var order = []ID{
-	HDU, Plane, Cutout, PSFKind, PSFSource, PSFNodes, FWHM, FWHMUnit, Beta, PSFError,
+	HDU, Plane, Cutout, Exposures, Finer, PSFKind, PSFSource, PSFNodes, PSFFiner, FWHM, FWHMUnit, Beta, PSFError,
 	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, Colour, ColourFile, SkyKind, SkyLevel, SkyMesh, SkyFree, MaskSource, Saturation,
 	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Stars, StarError, Resolution, Tile, Samples, Seed,
 }
@@ -198,6 +209,7 @@ func (d Draft) Recipe() (recipe.Recipe, Errors) {
 		p.fail(Cutout, err)
 		r.Input.Cutout = c
 	}
+	p.exposures(&r)
 	r.PSF = p.psf()
 	r.Noise = p.noise()
 	r.Sky = p.sky()
@@ -219,6 +231,63 @@ type parser struct {
 	errs Errors
 }
 
+// exposures are those beside the first, and how much finer the scene's pixels are.
+func (p *parser) exposures(r *recipe.Recipe) {
+	was := r.Clone().Input.Others
+	r.Input.Others, r.Input.Scale = nil, 0
+	for _, text := range strings.Split(p.d.Get(Exposures), exposuresBetween) {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		var e recipe.Exposure
+		var err error
+		e.File, e.HDU, err = recipe.ParseFile(text)
+		p.fail(Exposures, err)
+		if i := len(r.Input.Others); i < len(was) && was[i].File == e.File { // what the form does not show
+			e.PSF, e.SHA256 = was[i].PSF, was[i].SHA256
+		}
+		r.Input.Others = append(r.Input.Others, e)
+	}
+	if p.d.Get(Finer) != "" {
+		r.Input.Scale = p.whole(Finer, 1, recipe.MaxScale)
+	}
+	if why := p.d.oneImage(); why != "" {
+		if len(r.Input.Others) > 0 {
+			p.errs[Exposures] = why
+		} else if r.Input.Scale > 1 {
+			p.errs[Finer] = why
+		}
+	}
+}
+
+// oneImage says what of the other choices takes one image on its own pixels; "": nothing.
+func (d Draft) oneImage() string {
+	switch m := deconv.Method(d.Get(Method)); {
+	case !m.Stacks():
+		return "starlets take one image on its own pixels: choose another method"
+	case m.Beside() && (d.Get(SkyFree) == True || d.Get(Stars) != ""):
+		return "stars and a free sky take one image on its own pixels: leave them out"
+	case m.Tiles() && d.Get(Tile) != "":
+		return "tiles take one image on its own pixels: leave them out"
+	case d.Get(PSFKind) == string(observe.PSFFile) && d.Get(PSFNodes) != "":
+		return "a PSF that varies takes one image on its own pixels: leave out its nodes"
+	case d.Get(Colour) != "":
+		return "correlated noise is of one image on its own pixels: give exposures that were not resampled"
+	}
+	return ""
+}
+
+// exposuresBetween separates exposures in a text.
+const exposuresBetween = ";"
+
+func exposuresText(list []recipe.Exposure) string {
+	var texts []string
+	for _, e := range list {
+		texts = append(texts, source(e.File, e.HDU))
+	}
+	return strings.Join(texts, exposuresBetween)
+}
+
 func (p *parser) fail(id ID, err error) {
 	if err != nil {
 		p.errs[id] = strings.TrimPrefix(err.Error(), "recipe: ")
@@ -237,6 +306,11 @@ func (p *parser) psf() recipe.PSF {
 				p.errs[PSFNodes] = "rows and columns, as 3x3"
 			} else if m := deconv.Method(d.Get(Method)); !m.Varies() || m.Tiles() && d.Get(Tile) != "" {
 				p.errs[PSFNodes] = "starlets and tiles take one PSF for all of the image"
+			}
+		}
+		if d.Get(PSFFiner) != "" {
+			if out.Samples = p.whole(PSFFiner, 1, recipe.MaxSamplesPSF); out.Samples > 1 && p.errs[PSFFiner] == "" && d.oneImage() != "" {
+				p.errs[PSFFiner] = d.oneImage()
 			}
 		}
 		out.Recenter = d.Get(Recenter) == True

@@ -110,6 +110,30 @@ func (b *builder) data() {
 		ID: Cutout, Label: "Cut-out", Blank: "whole image",
 		Help: "x0:x1,y0:y1, pixels from 0, upper ends excluded",
 	})
+	b.exposures()
+}
+
+// exposures are the fields of several exposures and of finer pixels.
+func (b *builder) exposures() {
+	list := []Option{{"", "this one alone"}}
+	var all []string
+	for _, f := range b.c.Others {
+		if images := imageHDUs(f); len(images) > 0 {
+			all = append(all, f.Path)
+		}
+	}
+	if len(all) > 1 {
+		list = append(list, Option{strings.Join(all, exposuresBetween), fmt.Sprintf("with all %d other open files", len(all))})
+	}
+	for _, path := range all {
+		list = append(list, Option{path, "with " + sourceLabel(path)})
+	}
+	b.add(Field{ID: Exposures, Label: "Exposures", Kind: File, Options: list, Help: "further exposures of this field, in any position and not resampled: their coordinates lay them on this one, and each is fitted on its own pixels"})
+	finer := []Option{{"", "as the image's"}}
+	for n := 2; n <= recipe.MaxScale; n++ {
+		finer = append(finer, Option{strconv.Itoa(n), fmt.Sprintf("%d × finer", n)})
+	}
+	b.add(Field{ID: Finer, Label: "Scene pixels", Kind: Choice, Options: finer, Help: "super-resolution: the detector's integration over its pixels is part of the model"})
 }
 
 // Data is the HDU the draft works on.
@@ -195,6 +219,7 @@ func (b *builder) psf() {
 		list = append(list, b.psfs()...)
 		b.add(Field{ID: PSFSource, Label: "PSF", Kind: File, Options: list, Help: "one plane for all bands, or one plane per band"})
 		b.add(Field{ID: PSFNodes, Label: "Nodes", Blank: "one PSF", Help: "rows x columns, as 3x3, of a PSF that varies: planes of the cube, or HDUs from this one on, row by row from the lowest, the outermost on the image's border"})
+		b.add(Field{ID: PSFFiner, Label: "Samples", Unit: "per px", Blank: "1", Help: "of a PSF that is sampled more finely than the image; the integration over pixels is then added"})
 		b.add(Field{ID: Recenter, Label: "Recentre", Kind: Toggle, Help: "move the PSF's light to the centre of its stamp; without it an off-centre PSF shifts the result"})
 	case observe.PSFGaussian, observe.PSFMoffat, observe.PSFAiry:
 		units := []Option{{"px", "px"}}

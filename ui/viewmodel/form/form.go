@@ -18,9 +18,13 @@ const (
 	Plane  ID = "plane"
 	Cutout ID = "cutout"
 
+	Exposures ID = "exposures"
+	Finer     ID = "scale"
+
 	PSFKind   ID = "psf"
 	PSFSource ID = "psf.source"
 	PSFNodes  ID = "psf.nodes"
+	PSFFiner  ID = "psf.samples"
 	FWHM      ID = "psf.fwhm"
 	FWHMUnit  ID = "psf.unit"
 	Beta      ID = "psf.beta"
@@ -117,9 +121,9 @@ func (s Step) About() string {
 // StepFor tells where a field stands.
 func StepFor(id ID) Step {
 	switch id {
-	case HDU, Plane, Cutout:
+	case HDU, Plane, Cutout, Exposures, Finer:
 		return StepData
-	case PSFKind, PSFSource, PSFNodes, FWHM, FWHMUnit, Beta, Recenter, PSFError:
+	case PSFKind, PSFSource, PSFNodes, PSFFiner, FWHM, FWHMUnit, Beta, Recenter, PSFError:
 		return StepPSF
 	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise, Stars, StarError:
 		return StepPrior

@@ -2,6 +2,7 @@ package form
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -258,5 +259,44 @@ func TestStepOf_Findings_StandWhereTheyMatter(t *testing.T) {
 	}
 	if _, ok := StepOf(limpid.Finding{Code: "fit.chi2"}); ok {
 		t.Error("a bad fit is about the result, not one step")
+	}
+}
+
+func TestRecipe_Exposures(t *testing.T) {
+	one := 1
+	r := recipe.Default("a.fits")
+	r.Input.Scale = 2
+	r.Input.Others = []recipe.Exposure{
+		{File: "b.fits", HDU: &one, SHA256: "b", PSF: &recipe.PSF{Kind: observe.PSFFile, File: "p.fits", Samples: 4}},
+		{File: "c.fits"},
+	}
+	d := FromRecipe(r)
+	got, errs := d.Recipe()
+	if len(errs) > 0 || !reflect.DeepEqual(got.Input, r.Input) {
+		t.Errorf("%+v came back as %+v, %v", r.Input, got.Input, errs)
+	}
+	if got, _ := d.With(Checksum, "").Recipe(); got.Input.Others[0].SHA256 != "" || r.Input.Others[0].SHA256 != "b" {
+		t.Error("a checksum was kept, or taken from the recipe itself")
+	}
+	if got, _ := d.With(Exposures, "").With(Finer, "").Recipe(); got.Stacked() {
+		t.Errorf("%+v", got.Input)
+	}
+	for _, s := range []Set{{Method, "starlet"}, {Tile, "256"}, {Stars, "3,4"}, {Colour, "measured"}} {
+		bad := d.With(s.ID, s.Value)
+		if _, errs := bad.Recipe(); errs[Exposures] == "" {
+			t.Errorf("%s %s with exposures", s.ID, s.Value)
+		}
+		if _, errs := bad.With(Exposures, "").Recipe(); errs[Finer] == "" {
+			t.Errorf("%s %s with finer pixels", s.ID, s.Value)
+		}
+	}
+	c := context
+	c.Others = []OpenFile{
+		{Path: "/b.fits", Name: "b.fits", HDUs: context.This.HDUs}, {Path: "/c.fits", Name: "c.fits", HDUs: context.This.HDUs},
+	}
+	for _, f := range d.Fields(StepData, c) {
+		if f.ID == Exposures && !slices.Contains(f.Options, Option{"/b.fits;/c.fits", "with all 2 other open files"}) {
+			t.Errorf("offered: %v", f.Options)
+		}
 	}
 }

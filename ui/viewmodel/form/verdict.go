@@ -57,6 +57,12 @@ func (d Draft) dataVerdict(c Context, o *session.Observed) string {
 	case p > 1:
 		parts = append(parts, fmt.Sprintf("%d bands", p))
 	}
+	if n := len(r.Input.Others); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d exposures", n+1))
+	}
+	if n := r.Input.Scale; n > 1 {
+		parts = append(parts, fmt.Sprintf("pixels %d × finer", n))
+	}
 	if o != nil && o.WCS != nil {
 		parts = append(parts, scaleText(o.WCS.PixelScale())+"/px")
 	}
@@ -229,8 +235,12 @@ func noiseOrigin(o *session.Observed) string {
 // sigmaRange is the median noise of a pixel over the bands.
 func sigmaRange(o *session.Observed) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
-	for c := range o.Obs.Weights.C {
-		if s := medianSigma(o.Obs.Weights.Plane(c)) / o.Scale; s > 0 {
+	weights := o.Obs.Weights
+	if len(o.Obs.Exposures) > 0 {
+		weights = o.Obs.Exposures[0].Weights
+	}
+	for c := range weights.C {
+		if s := medianSigma(weights.Plane(c)) / o.Scale; s > 0 {
 			lo, hi = min(lo, s), max(hi, s)
 		}
 	}
