@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"limpid"
@@ -137,6 +138,9 @@ func classifyData(err error, f limpid.Finding, is func(...error) bool) (int, lim
 		return ExitData, f
 	case is(fs.ErrNotExist):
 		f.Code, f.Advice = "missing", "check the path"
+		if file := new(fitsio.Error); errors.As(err, &file) && err.Error() == file.Error() {
+			f.What = filepath.Base(file.Path) + ": no such file"
+		}
 		return ExitInput, f
 	case is(fs.ErrPermission):
 		f.Code, f.Advice = "permission", "check the file's permissions"

@@ -119,7 +119,7 @@ func keysPage(width float32) fyne.CanvasObject {
 var tourSteps = [][2]string{
 	{"An image", "This is a simulated galaxy, blurred and noisy, as a telescope on the ground would see it. The steps at the right already say what was found: the PSF is in the file, the noise in its weights, the sky is subtracted."},
 	{"A run", "It is being deconvolved: what you see is the mean of the scenes that data and prior allow, as far as they have been drawn. Esc would stop it and keep what is there."},
-	{"Mean and error bars", "Left the mean, right its standard deviation. Put the cursor on a pixel: the line at the bottom has its value and its error bar."},
+	{"Mean and error bars", "Left: the mean. Right: its standard deviation. Put the cursor on a pixel: the line at the bottom has its value and its error bar."},
 	{"Samples", "Each sample is a scene that could have made the data. Press p to play them: what moves is not known, what stays is."},
 	{"Is it to be believed?", "The residual should look like noise, and the note at the right says by χ² and flux whether it does. Ctrl+E exports FITS, figure, recipe and references. That is the tour."},
 }

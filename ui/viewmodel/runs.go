@@ -283,12 +283,12 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 		rows = append(rows, Row{"χ²/pixel of samples", number(f.Chi2Draws, "%.3f") + "  (expect 1)"})
 	}
 	rows = append(rows, Row{"χ²/pixel of the mean", number(f.Chi2, "%.3f")})
-	flux := number(f.FluxScene, "%.6g")
+	flux := plainNumber(f.FluxScene)
 	if r.Draws > 1 {
 		flux = withError(f.FluxScene, r.FluxStd[band])
 	}
 	rows = append(rows,
-		Row{"Flux of the data", number(f.FluxData, "%.6g") + " " + r.Unit},
+		Row{"Flux of the data", plainNumber(f.FluxData) + " " + r.Unit},
 		Row{"Flux of the scene", flux + " " + r.Unit})
 	if r.Convergence.RHat == r.Convergence.RHat { // known from some draws on
 		rows = append(rows, Row{"R-hat, ESS", number(r.Convergence.RHat, "%.3f") + ", " + number(min(r.Convergence.ESS, float64(r.Draws)), "%.0f")})
@@ -314,17 +314,38 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 	return r.Sentence(), level, rows
 }
 
+// powerOf is the power of ten that is taken out of a number for people to read it; 0
+// for those of seven digits and fewer.
+func powerOf(size float64) int {
+	if e := math.Floor(math.Log10(size)); e >= 7 && e < 400 || e < -3 && e > -400 {
+		return int(e)
+	}
+	return 0 // also of 0 and of what is not finite
+}
+
+// plainNumber writes a number without an error: six digits, seven of a whole one.
+func plainNumber(v float64) string {
+	switch size := math.Abs(v); {
+	case math.IsNaN(v):
+		return "–"
+	case math.IsInf(v, 0):
+		return fmt.Sprint(v)
+	case size >= 1e6 && size < 1e7:
+		return fmt.Sprintf("%.0f", v)
+	case powerOf(size) != 0:
+		power := powerOf(size)
+		return fmt.Sprintf("%.6g×10%s", v/math.Pow(10, float64(power)), figure.Superscript(power))
+	}
+	return fmt.Sprintf("%.6g", v)
+}
+
 // withError writes a number and its error, which has two digits.
 func withError(v, std float64) string {
 	if !(std > 0) || math.IsInf(std, 0) {
-		return fmt.Sprintf("%.6g", v)
+		return plainNumber(v)
 	}
-	size := math.Max(math.Abs(v), std)
-	power := 0
-	if e := int(math.Floor(math.Log10(size))); e >= 7 || e < -3 {
-		power = e
-		v, std = v/math.Pow(10, float64(e)), std/math.Pow(10, float64(e))
-	}
+	power := powerOf(math.Max(math.Abs(v), std))
+	v, std = v/math.Pow(10, float64(power)), std/math.Pow(10, float64(power))
 	digits := max(0, 1-int(math.Floor(math.Log10(std))))
 	text := fmt.Sprintf("%.*f ± %.*f", digits, v, digits, std)
 	if power != 0 {

@@ -345,3 +345,24 @@ func TestClose_DuringRun_LeavesNoGoroutine(t *testing.T) {
 		t.Error("something changed after Close")
 	}
 }
+
+func TestNumbers_InSummaries_AreForPeople(t *testing.T) {
+	for want, got := range map[string]string{
+		"5795740":                  plainNumber(5795740.4),
+		"999929":                   plainNumber(999929.2),
+		"-0.25":                    plainNumber(-0.25),
+		"0":                        plainNumber(0),
+		"1.23457×10⁸":              plainNumber(1.234567e8),
+		"2×10⁻¹⁷":                  plainNumber(2e-17),
+		"–":                        plainNumber(math.NaN()),
+		"+Inf":                     plainNumber(math.Inf(1)),
+		"5738730 ± 14272":          withError(5738730, 14272),
+		"(1.2346 ± 0.0012)×10⁸":    withError(1.23456e8, 1.2e5),
+		"0.0213 ± 0.0017":          withError(0.0213, 0.0017),
+		"5795740 (without errors)": withError(5795740, 0) + " (without errors)",
+	} {
+		if got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+}

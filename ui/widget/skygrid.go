@@ -111,7 +111,10 @@ func (g SkyGrid) line(p *Pen, at func(t float64) (lon, lat float64), label strin
 		}
 	}
 	if !math.IsInf(far, 1) {
-		p.Text(label, lx, ly-4, 11, markColour)
+		const size = 11
+		wide := p.Width(label, size)
+		ink, _ := inkFor(p, lx-wide/2, ly-4-size, wide, size)
+		p.Text(label, lx, ly-4, size, ink)
 	}
 }
 

@@ -68,8 +68,10 @@ func Of(ctx context.Context, s *session.Session, path string) (*Preview, error) 
 	if head, err := doc.Header(0); err == nil {
 		var about []string
 		for _, key := range []string{"OBJECT", "FILTER", "DATE-OBS", "EXPTIME"} {
-			if v, ok := head.Get(key); ok {
-				about = append(about, strings.TrimSpace(fmt.Sprint(v)))
+			if c, ok := head.Get(key); ok {
+				if text := strings.TrimSpace(fmt.Sprint(c.Value)); text != "" {
+					about = append(about, text)
+				}
 			}
 		}
 		if len(about) > 0 {
