@@ -11,6 +11,7 @@ import (
 	"limpid"
 	"limpid/app/figure"
 	"limpid/app/figure/panel"
+	"limpid/app/file"
 	"limpid/fitsio"
 	"limpid/fitsio/wcs"
 )
@@ -36,7 +37,7 @@ func (s *Session) ExportDeblend(ctx context.Context, d *Deblending, o DeblendFil
 		written = append(written, o.FITS)
 	}
 	if o.Catalogue != "" {
-		if err := writeFile(o.Catalogue, d.writeCSV); err != nil {
+		if err := file.Write(o.Catalogue, d.writeCSV); err != nil {
 			return written, fmt.Errorf("session: %w: %s: %w", ErrOutput, o.Catalogue, err)
 		}
 		written = append(written, o.Catalogue)

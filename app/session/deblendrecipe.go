@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"limpid/app/file"
 	"limpid/app/recipe"
 	"limpid/solvers/deblend"
 )
@@ -144,7 +145,7 @@ func (r DeblendRecipe) Save(path string) error {
 			}
 		}
 	}
-	return writeFile(path, func(w io.Writer) error {
+	return file.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(r)

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	"limpid/app/figure"
 	"limpid/app/figure/panel"
+	"limpid/app/file"
 	"limpid/app/recipe"
 	"limpid/assets"
 	"limpid/solvers"
@@ -92,12 +92,12 @@ func (s *Session) Export(ctx context.Context, r *Result, o ExportOptions) ([]str
 		}
 	}
 	if err := step(o.Recipe, func() error {
-		return writeFile(o.Recipe, bytesOf(r.portableRecipe(filepath.Dir(o.Recipe)).JSON()))
+		return file.WriteBytes(o.Recipe, r.portableRecipe(filepath.Dir(o.Recipe)).JSON())
 	}); err != nil {
 		return written, err
 	}
 	err := step(o.References, func() error {
-		return writeFile(o.References, bytesOf(assets.References(r.References)))
+		return file.WriteBytes(o.References, assets.References(r.References))
 	})
 	return written, err
 }
@@ -109,40 +109,6 @@ func safeName(s string) string {
 		}
 		return c
 	}, s)
-}
-
-func bytesOf(b []byte) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	}
-}
-
-// writeFile writes beside the target, syncs and renames.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // portableRecipe is the recipe with its files named relative to dir, so that the

@@ -9,6 +9,7 @@ import (
 
 	"limpid/app/figure"
 	"limpid/app/figure/panel"
+	"limpid/app/file"
 	"limpid/app/recipe"
 	"limpid/solvers/observe"
 )
@@ -97,9 +98,9 @@ func writePosterior(path string, p panel.Posterior) error {
 		if err != nil {
 			return err
 		}
-		return writeFile(path, func(w io.Writer) error { return panel.WriteGIF(w, frames) })
+		return file.Write(path, func(w io.Writer) error { return panel.WriteGIF(w, frames) })
 	case ".tif", ".tiff":
-		return writeFile(path, p.WriteTIFF)
+		return file.Write(path, p.WriteTIFF)
 	}
 	fig, err := p.Figure()
 	if err != nil {
@@ -112,11 +113,11 @@ func writePosterior(path string, p panel.Posterior) error {
 func writeDrawing(path string, fig panel.Figure) error {
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".png":
-		return writeFile(path, fig.WritePNG)
+		return file.Write(path, fig.WritePNG)
 	case ".pdf":
-		return writeFile(path, fig.WritePDF)
+		return file.Write(path, fig.WritePDF)
 	case ".svg":
-		return writeFile(path, fig.WriteSVG)
+		return file.Write(path, fig.WriteSVG)
 	default:
 		return fmt.Errorf("a figure is .png, .pdf, .svg, of a posterior also .tif or .gif, not %q", ext)
 	}

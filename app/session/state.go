@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"limpid/app/file"
 	"limpid/app/recipe"
 	"limpid/solvers/summary"
 )
@@ -146,7 +147,7 @@ func (st *State) Write(path string) error {
 	if err := gob.NewEncoder(&b).Encode(st); err != nil {
 		return fmt.Errorf("%w: %w", ErrOutput, err)
 	}
-	if err := writeFile(path, bytesOf(b.Bytes())); err != nil {
+	if err := file.WriteBytes(path, b.Bytes()); err != nil {
 		return fmt.Errorf("%w: %w", ErrOutput, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"limpid/app/file"
 	"limpid/app/recipe"
 )
 
@@ -15,7 +16,7 @@ import (
 // the recipe's own folder.
 func SaveRecipe(path string, r recipe.Recipe) error {
 	portable := (&Result{Recipe: r}).portableRecipe(filepath.Dir(path))
-	if err := writeFile(path, bytesOf(portable.JSON())); err != nil {
+	if err := file.WriteBytes(path, portable.JSON()); err != nil {
 		return fmt.Errorf("session: %w: %s: %w", ErrOutput, path, err)
 	}
 	return nil
@@ -24,7 +25,7 @@ func SaveRecipe(path string, r recipe.Recipe) error {
 // WriteFile writes a file beside its name, syncs it and renames it: after a crash
 // the old file or the new one is there, whole.
 func WriteFile(path string, b []byte) error {
-	if err := writeFile(path, bytesOf(b)); err != nil {
+	if err := file.WriteBytes(path, b); err != nil {
 		return fmt.Errorf("session: %w: %s: %w", ErrOutput, path, err)
 	}
 	return nil

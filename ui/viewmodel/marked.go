@@ -12,6 +12,7 @@ import (
 
 	"limpid"
 	"limpid/app/figure/measure"
+	"limpid/app/file"
 	"limpid/app/session"
 	"limpid/fitsio/catalogue"
 	"limpid/fitsio/regions"
@@ -213,22 +214,7 @@ func (m *Model) SaveRegions(path string) error {
 	if err := regions.Write(&b, m.file.marks.Regions()); err != nil {
 		return err
 	}
-	return writeAtomic(path, b.Bytes())
-}
-
-// writeAtomic writes beside a name, syncs and renames.
-func writeAtomic(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("%w: %w", session.ErrOutput, err)
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close(), os.Chmod(f.Name(), 0o644))
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := file.WriteBytes(path, b.Bytes()); err != nil {
 		return fmt.Errorf("%w: %w", session.ErrOutput, err)
 	}
 	return nil

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 
 	"limpid"
 	"limpid/app/figure"
 	"limpid/app/figure/panel"
+	"limpid/app/file"
 	"limpid/assets"
 	"limpid/fitsio"
 	"limpid/fitsio/wcs"
@@ -62,7 +62,7 @@ func (r *Result) Export(o ExportOptions) ([]string, error) {
 		{o.Figure, r.writeFigure},
 		{o.Film, r.writeFilm},
 		{o.Summary, r.writeSummary},
-		{o.References, func(path string) error { return atomically(path, assets.References(r.References)) }},
+		{o.References, func(path string) error { return file.WriteBytes(path, assets.References(r.References)) }},
 	} {
 		if w.path == "" {
 			continue
@@ -257,7 +257,7 @@ func (r *Result) writeFigure(path string) error {
 	if err != nil {
 		return err
 	}
-	return atomically(path, b.Bytes())
+	return file.WriteBytes(path, b.Bytes())
 }
 
 // writeFilm writes the samples as an animation, on the scale of the mean.
@@ -285,7 +285,7 @@ func (r *Result) writeFilm(path string) error {
 	if err := panel.WriteGIF(&b, frames); err != nil {
 		return err
 	}
-	return atomically(path, b.Bytes())
+	return file.WriteBytes(path, b.Bytes())
 }
 
 // writeSummary writes numbers for programs.
@@ -294,7 +294,7 @@ func (r *Result) writeSummary(path string) error {
 	if err != nil {
 		return err
 	}
-	return atomically(path, append(b, '\n'))
+	return file.WriteBytes(path, append(b, '\n'))
 }
 
 // Summary is what a program wants to know of a result; numbers that do not exist are null.
@@ -337,24 +337,4 @@ func (r *Result) Summary() map[string]any {
 		out["recovery"] = map[string]any{"halo": q.Halo, "points": points}
 	}
 	return out
-}
-
-// atomically writes beside the target and renames.
-func atomically(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Chmod(tmp.Name(), 0o644)
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

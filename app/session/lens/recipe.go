@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"limpid/app/file"
 	"limpid/engine"
 	"limpid/priors/gaussian"
 	"limpid/priors/gaussian/theory"
@@ -165,7 +166,7 @@ func (r Recipe) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("lens: %w", err)
 	}
-	return atomically(path, append(text, '\n'))
+	return file.WriteBytes(path, append(text, '\n'))
 }
 
 // Publish saves the recipe beside a result: with the digest of its catalogue, without the

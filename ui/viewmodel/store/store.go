@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"limpid/app/file"
 )
 
 // State is what is kept.
@@ -97,18 +99,5 @@ func (s *Store) Save() {
 	if err != nil || os.MkdirAll(filepath.Dir(s.path), 0o755) != nil {
 		return
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.path), ".window-*")
-	if err != nil {
-		return
-	}
-	_, err = f.Write(append(text, '\n'))
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), s.path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
+	_ = file.WriteBytes(s.path, append(text, '\n')) // what is remembered is a comfort
 }
