@@ -53,3 +53,9 @@ func ReadPrior(name string) ([]byte, error) {
 func ReadCalibrations(name string) ([]byte, error) {
 	return files.ReadFile("priors/" + name + ".calibrations.json")
 }
+
+// ReadFaint is the table of faint pixels of a prior that ships, as package calibrate writes
+// it; fs.ErrNotExist where it has none.
+func ReadFaint(name string) ([]byte, error) {
+	return files.ReadFile("priors/" + name + ".faint.json")
+}

@@ -57,6 +57,10 @@ type Options struct {
 	Margin int
 	// TotalSNR takes S/N as √Σ(blurred scene)² over the noise, instead of the peak.
 	TotalSNR bool
+	// AsSampled leaves draws of faint pixels as they are: see calibrate.Faint.
+	AsSampled bool
+	// Learn counts the pairs in a table of faint pixels, from draws as they are.
+	Learn bool
 	// Keep is given every pair.
 	Keep func(Kept)
 	// Truths says where truths come from; default Simulator.
@@ -147,6 +151,8 @@ type rig struct {
 	prior  *score.Prior
 	sims   *sims.Scenes
 	suite  *calibrate.Suite
+	faint  *calibrate.Faint // nil: draws are taken as they are
+	learn  *calibrate.Faint
 	out    *Report
 	truthX *engine.Tensor
 	modelY *engine.Tensor
@@ -218,8 +224,19 @@ func (r *rig) open() error {
 	if r.modelY, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Range()...)); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
+	if r.o.Learn {
+		r.learn = calibrate.NewFaint(entry.Name, entry.Card.Steps)
+	} else if !r.o.AsSampled {
+		if r.faint, err = Faint(entry); err != nil {
+			return err
+		}
+	}
 	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: functionals(r.o.Side - 2*r.o.Margin)})
 	r.out = newReport(r.o, entry)
+	r.out.Faint = r.learn
+	if r.faint != nil {
+		r.out.FaintPairs = r.faint.Pairs
+	}
 	return nil
 }
 
@@ -276,12 +293,20 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	if err != nil {
 		return err
 	}
+	if r.faint != nil {
+		r.faint.MapDraws(draws, func(i int) float64 { return float64(weights.Pix[i]) })
+	}
 	if r.o.Keep != nil {
 		r.o.Keep(Kept{Truth: truth, Data: data.Pix, Mean: average(draws)})
 	}
 	truth = inner(truth, n, r.o.Margin)
 	for i := range draws {
 		draws[i] = inner(draws[i], n, r.o.Margin)
+	}
+	if r.learn != nil {
+		if err := r.learn.Add(calibrate.Pair{Truth: truth, Draws: draws}); err != nil {
+			return err
+		}
 	}
 	r.out.add(truth, draws, chi2, snr)
 	return r.suite.Add(calibrate.Pair{Truth: truth, Draws: draws}, key.Fold(4))

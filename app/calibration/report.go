@@ -28,6 +28,10 @@ type Report struct {
 	Margin  int     `json:"margin"` // pixels at the border that do not count
 	Truths  Truths  `json:"truths"`
 	Seed    uint64  `json:"seed"`
+	// FaintPairs is on how many pairs the table that mapped faint pixels was measured; 0: they
+	// are as sampled. Faint is what was measured for such a table now.
+	FaintPairs int              `json:"faint_pairs,omitempty"`
+	Faint      *calibrate.Faint `json:"-"`
 
 	Pairs      int       `json:"pairs"`
 	Passed     int       `json:"passed_over,omitempty"`   // scenes whose light was at or beyond the border
@@ -215,6 +219,9 @@ func (r *Report) Table() string {
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	p("prior %s (%d steps), sampler %s, PSF %s, %d² pixels less %d at the border, truths of the %s%s, %s S/N %g to %g, %d pairs of %d draws, %d scenes with their light at the border passed over, seed %d",
 		r.Prior, r.Steps, r.Sampler, r.PSF, r.Side, r.Margin, r.Truths, r.single(), r.snrOf(), r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Passed, r.Seed)
+	if r.FaintPairs > 0 {
+		p("faint pixels as %d other pairs say that they are", r.FaintPairs)
+	}
 	p("90 %% intervals hold %.1f %% of all pixels, %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
 		100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",

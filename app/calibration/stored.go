@@ -9,8 +9,10 @@ import (
 	"os"
 	"strings"
 
+	"limpid/app/file"
 	"limpid/app/training"
 	"limpid/assets"
+	"limpid/solvers/calibrate"
 )
 
 // Stored are the calibrations that are kept of a prior's weights: with those that ship,
@@ -115,9 +117,56 @@ func Store(e training.Entry, r *Report) (path string, err error) {
 		return "", fmt.Errorf("calibration: %w", err)
 	}
 	path = StoreOf(e)
-	part := path + ".part" // so that the file is whole or not there
-	if err := os.WriteFile(part, append(text, '\n'), 0o644); err != nil {
-		return "", fmt.Errorf("calibration: %w", err)
+	return path, file.WriteBytes(path, append(text, '\n'))
+}
+
+// StoreFaint adds a table's counts to those in path, if there are of the same weights.
+func StoreFaint(path string, f *calibrate.Faint) error {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		before, err := calibrate.ReadFaint(text)
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrInvalid, path, err)
+		}
+		if before.Prior != f.Prior || before.Steps != f.Steps {
+			return fmt.Errorf("%w: %s is of other weights: the prior %s after %d steps", ErrInvalid, path, before.Prior, before.Steps)
+		}
+		f.Merge(before)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("calibration: %w", err)
 	}
-	return path, os.Rename(part, path)
+	text, err = json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	return file.WriteBytes(path, append(text, '\n'))
+}
+
+// Faint is the table that draws of faint pixels are mapped by with a prior's weights; nil
+// where there is none of these weights.
+func Faint(e training.Entry) (*calibrate.Faint, error) {
+	read := func() ([]byte, error) { return os.ReadFile(FaintOf(e)) }
+	if e.Path == "" {
+		read = func() ([]byte, error) { return assets.ReadFaint(e.Name) }
+	}
+	text, err := read()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("calibration: %w", err)
+	}
+	f, err := calibrate.ReadFaint(text)
+	if err != nil {
+		return nil, fmt.Errorf("calibration: of the prior %q: %w", e.Name, err)
+	}
+	if f.Steps != e.Card.Steps {
+		return nil, nil
+	}
+	return f, nil
+}
+
+// FaintOf is the file of the table of faint pixels of a user's weights.
+func FaintOf(e training.Entry) string {
+	return strings.TrimSuffix(e.Path, ".safetensors") + ".faint.json"
 }

@@ -36,6 +36,11 @@ const calibrateHelp = `
   --levels N, --moves N of the sampler (default: its own; --moves -1: none)
   --sigma-min S         where its walk ends, in sigma of a pixel (default: its own)
   --seed N              (default 1)
+  --as-sampled          faint pixels as the sampler draws them, not as simulations say that
+                        they are
+  --learn FILE.json     measures what simulations say of faint pixels, and adds it to a file;
+                        named like your weights, .faint.json in place of .safetensors, it is
+                        used with them
   A finished calibration of your own weights is kept beside them, and said with every
   result of theirs.
   --keep FILE.fits      truths, data and means of all pairs, for other programs
@@ -61,6 +66,8 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.BoolVar(&o.TotalSNR, "total-snr", false, "")
 	f.Float64Var(&o.Pixel, "pixel", 0, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")
+	f.BoolVar(&o.AsSampled, "as-sampled", false, "")
+	learn := f.String("learn", "", "")
 	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
 	out, device := f.String("o", "", ""), f.String("device", "", "")
 	quiet, keep := f.Bool("quiet", false, ""), f.String("keep", "", "")
@@ -77,6 +84,11 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	o.About = *psf
+	if o.Learn = *learn != ""; o.Learn {
+		if err := session.CheckOutput(*learn); err != nil {
+			return err
+		}
+	}
 	var kept keptPairs
 	if *keep != "" {
 		if err := session.CheckOutput(*keep); err != nil {
@@ -105,7 +117,13 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 			return fmt.Errorf("%w: %w", session.ErrOutput, werr)
 		}
 	}
-	if entry, ferr := training.Find(o.Prior); ferr == nil && entry.Path != "" && err == nil {
+	if o.Learn {
+		if lerr := calibration.StoreFaint(*learn, rep.Faint); lerr != nil {
+			return fmt.Errorf("%w: %w", session.ErrOutput, lerr)
+		}
+		fmt.Fprintf(e.Out, "faint pixels of %d pairs in %s\n", rep.Faint.Pairs, *learn)
+	}
+	if entry, ferr := training.Find(o.Prior); ferr == nil && !o.Learn && entry.Path != "" && err == nil {
 		path, serr := calibration.Store(entry, rep)
 		if serr != nil {
 			return fmt.Errorf("%w: %w", session.ErrOutput, serr)

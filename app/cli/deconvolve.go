@@ -59,6 +59,8 @@ Inference
   --prior P             learned prior: galaxies, or a weights file; implies learned
   --budget B            of learned: quick, standard (default), publication
   --spectrum F          fit (default), or a file of k (cycles/px) and P columns
+  --as-sampled          of learned: what is fainter than the noise as the sampler draws it,
+                        not mapped to what simulations say of such pixels
   --resolution F        show mean, samples and errors at a Gaussian target PSF of FWHM F
                         px (default: none, scenes without a PSF)
   --tile N              work in overlapping tiles of N px, 128 to 4096 (default: one grid,
@@ -123,6 +125,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
 	noiseSpectrum := f.String("noise-spectrum", "", "")
 	skyFree, stars, starError := f.Bool("sky-free", false, ""), f.String("stars", "", ""), f.Float64("star-error", 0, "")
+	asSampled := f.Bool("as-sampled", false, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
 	scale, psfSamples := f.Int("scale", 0, ""), f.Int("psf-samples", 0, "")
 	if err := f.parseAtLeast(args, 1, "an image, or several exposures of a field"); err != nil {
@@ -134,7 +137,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	}
 	r.Input.Plane, r.Input.Scale = plane.v, *scale
 	psfs := strings.Split(*psf, ";")
-	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution, Tile: *tile}
+	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution, Tile: *tile, AsSampled: *asSampled}
 	if *budget != "standard" {
 		r.Method.Budget = deconv.Budget(*budget)
 	}

@@ -191,6 +191,9 @@ func (r *Result) History() []string {
 	case deconv.Learned:
 		add("method: posterior under a learned prior, annealed bridge, %d draws, seed %d", r.Draws, rec.Draw.Seed)
 		add("prior: %s", strings.TrimSpace(rec.Prior.Kind+" "+rec.Prior.File))
+		if r.FaintPairs > 0 {
+			add("what is fainter than the noise in MEAN, STD and SAMPLES is mapped to what %d simulations say of such pixels", r.FaintPairs)
+		}
 	default:
 		add("%s; no uncertainty", describeEstimate(rec.Method))
 	}

@@ -41,7 +41,7 @@ func (r *Run) checkMemory(w *work) error {
 	if w.obs.Obs.Colour != nil {
 		onDevice += deconv.ColourMemory(m, grid)
 	}
-	onHost := summary.Memory(grid, r.summaryOptions(w.keep))
+	onHost := summary.Memory(grid, r.summaryOptions(w.keep)) + w.faintMemory(w.keep)
 	if budget := w.dev.Info().Memory; budget > 0 && onDevice > budget {
 		err := fmt.Errorf("session: the run needs %.1f GiB on the %s, which has %.1f GiB: %w", gib(onDevice), w.dev.Info().Kind, gib(budget), ErrMemory)
 		to := r.s.spare(w.dev)
@@ -57,6 +57,14 @@ func (r *Run) checkMemory(w *work) error {
 			gib(onDevice+onHost), gib(onHost), w.keep, gib(free), ErrMemory))
 	}
 	return nil
+}
+
+// faintMemory is what copies of the samples take.
+func (w *work) faintMemory(samples int) int64 {
+	if w.faint == nil {
+		return 0
+	}
+	return int64(samples) * 4 * int64(len(w.obs.Obs.Data.Pix))
 }
 
 // orTiles has a run that does not fit work in the largest tiles that do, else err stands.
@@ -87,7 +95,7 @@ func (r *Run) tile(w *work, side int, why string) error {
 	image := 4 * int64(len(d.Pix))
 	free := freeMemory()
 	need := func(keep int) int64 { // a sample is held again while it is written, and a result beside the run
-		return onDevice + summary.Memory(grid, r.summaryOptions(keep)) + (6+int64(keep))*image
+		return onDevice + summary.Memory(grid, r.summaryOptions(keep)) + w.faintMemory(keep) + (6+int64(keep))*image
 	}
 	keep := w.keep
 	for keep > fewestKept && need(keep) > free {

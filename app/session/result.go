@@ -21,6 +21,9 @@ type Result struct {
 	Recipe   recipe.Recipe // with HDUs, checksum and what was measured
 	Complete bool
 	Draws    int
+	// FaintPairs is on how many simulations it was measured what faint pixels of Mean, Std and
+	// Samples are mapped to (calibrate.Faint); 0: they are as sampled.
+	FaintPairs int
 
 	Data     solvers.Image         // the observation, sky subtracted, 0 where masked
 	Weights  solvers.Image         // inverse variance, 0 where masked
@@ -56,15 +59,16 @@ type Result struct {
 
 // newResult makes a snapshot of a run.
 func newResult(w *work, complete bool) (*Result, error) {
-	residual, fits, err := w.problem.Residual(w.sum.GridMean())
+	o := w.obs
+	scene := w.shown()
+	residual, fits, err := w.problem.Residual(scene.grid)
 	if err != nil {
 		return nil, err
 	}
-	o := w.obs
 	res := &Result{
 		Recipe: o.Recipe, Complete: complete, Draws: w.sum.Draws(),
 		Data: o.physical(o.Obs.Data), Weights: o.physicalWeights(), PSF: o.Obs.PSF, Colour: o.Obs.Colour,
-		Mean: o.physical(w.sum.Mean()), Std: o.physical(w.sum.Std()), Residual: o.physical(residual),
+		Mean: o.physical(scene.mean), Std: o.physical(scene.std), FaintPairs: scene.pairs, Residual: o.physical(residual),
 		Fits: fits, Convergence: w.sum.Convergence(),
 		Spectra: w.problem.Spectra, Scale: o.Scale, Report: o.Report,
 		References: w.problem.Kernel.References(), Bands: o.Obs.Bands, Unit: o.Obs.Unit,
@@ -76,11 +80,14 @@ func newResult(w *work, complete bool) (*Result, error) {
 	if res.Colour != nil {
 		res.References = append(res.References, "Vecchia1988")
 	}
+	if scene.pairs > 0 {
+		res.References = append(res.References, "Kuleshov2018")
+	}
 	if o.Recipe.Noise.Spectrum == observe.SpectrumMeasured {
 		res.References = append(res.References, "PolitisRomano1995", "Politis2003")
 	}
 	if complete {
-		share, err := w.problem.PriorShare(w.sum.GridMean(), o.Recipe.Method.Resolution)
+		share, err := w.problem.PriorShare(scene.grid, o.Recipe.Method.Resolution)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +96,7 @@ func newResult(w *work, complete bool) (*Result, error) {
 	if err := res.findBeside(w); err != nil {
 		return nil, err
 	}
-	for _, s := range w.sum.Samples() {
+	for _, s := range scene.samples {
 		res.Samples = append(res.Samples, o.physical(s))
 	}
 	for c := range res.Fits {

@@ -13,6 +13,7 @@ import (
 	"limpid/engine"
 	"limpid/priors/gaussian"
 	"limpid/solvers"
+	"limpid/solvers/calibrate"
 	"limpid/solvers/deconv"
 	"limpid/solvers/summary"
 )
@@ -125,6 +126,7 @@ type work struct {
 	obs      *Observed
 	set      deconv.Settings
 	prior    training.Entry // that was learned
+	faint    *calibrate.Faint
 	dev      engine.Device
 	problem  *deconv.Problem
 	sum      *summary.Summary
@@ -147,6 +149,9 @@ func (r *Run) carryOut(ctx context.Context) error {
 		return err
 	}
 	w := &work{obs: o, set: set, prior: known, dev: r.s.dev, total: r.Recipe.Draw.Samples}
+	if w.faint, err = findFaint(known, set, o); err != nil {
+		return err
+	}
 	w.draws = r.draws()
 	if w.keep = w.total; !w.draws {
 		w.total, w.keep = set.StepsAtMost(), 0

@@ -95,6 +95,8 @@ func toggleText(x form.Field) string {
 		return "sampled with the scene"
 	case form.StopAtNoise:
 		return "at the noise"
+	case form.FaintLight:
+		return "as simulations say"
 	}
 	return x.Label
 }

@@ -61,6 +61,7 @@ func FromRecipe(r recipe.Recipe) Draft {
 	d.set(Iterations, count(r.Method.Iterations))
 	d.set(Damping, number(r.Method.Damping))
 	d.set(StopAtNoise, toggle(r.Method.StopAtNoise))
+	d.set(FaintLight, toggle(!r.Method.AsSampled))
 	d.set(Strength, number(r.Method.Strength))
 	d.set(Budget, string(r.Method.Budget))
 	d.set(Resolution, number(r.Method.Resolution))
@@ -193,7 +194,7 @@ func (e Errors) First() (ID, string) {
 var order = []ID{
 	HDU, Plane, Cutout, Exposures, Finer, PSFKind, PSFSource, PSFNodes, PSFFiner, FWHM, FWHMUnit, Beta, PSFError,
 	NoiseKind, NoiseSource, Gain, ReadNoise, Sigma, Colour, ColourFile, SkyKind, SkyLevel, SkyMesh, SkyFree, MaskSource, Saturation,
-	Method, Prior, PriorFile, Budget, Spectrum, SpectrumFile, Iterations, Strength, Damping, Stars, StarError, Resolution, Tile, Samples, Seed,
+	Method, Prior, PriorFile, Budget, FaintLight, Spectrum, SpectrumFile, Iterations, Strength, Damping, Stars, StarError, Resolution, Tile, Samples, Seed,
 }
 
 // Recipe is what the form asks for. With errors it holds what could be
@@ -415,6 +416,7 @@ func (p *parser) method() recipe.Method {
 	about, _ := out.Kind.About()
 	if out.Kind == deconv.Learned {
 		out.Budget = deconv.Budget(p.d.Get(Budget))
+		out.AsSampled = p.d.Get(FaintLight) != True
 	}
 	if p.d.Get(Resolution) != "" {
 		if out.Resolution = p.notNegative(Resolution); out.Resolution != 0 && (out.Resolution < recipe.MinResolution || out.Resolution > recipe.MaxResolution) {

@@ -447,6 +447,7 @@ func (b *builder) learned() {
 		{string(deconv.Quick), "quick look"},
 		{string(deconv.Publication), "publication"},
 	}, Help: "a quick look takes two thirds of the time, publication twice as long: fewer or more noise levels"})
+	b.add(Field{ID: FaintLight, Label: "Faint light", Kind: Toggle, Help: "what is fainter than the noise is mapped to what simulations say of such pixels; off: as the sampler draws it, of both signs and with wider errors"})
 }
 
 // iterations are the fields of the methods that iterate.

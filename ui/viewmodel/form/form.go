@@ -57,6 +57,7 @@ const (
 	Iterations   ID = "rl.iterations"
 	Damping      ID = "rl.damping"
 	StopAtNoise  ID = "rl.stop"
+	FaintLight   ID = "faint"
 
 	Stars     ID = "stars"
 	StarError ID = "stars.error"
@@ -125,7 +126,7 @@ func StepFor(id ID) Step {
 		return StepData
 	case PSFKind, PSFSource, PSFNodes, PSFFiner, FWHM, FWHMUnit, Beta, Recenter, PSFError:
 		return StepPSF
-	case Method, Prior, PriorFile, Budget, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise, Stars, StarError:
+	case Method, Prior, PriorFile, Budget, FaintLight, Strength, Spectrum, SpectrumFile, Iterations, Damping, StopAtNoise, Stars, StarError:
 		return StepPrior
 	case Samples, Seed, Resolution, Tile:
 		return StepDraw

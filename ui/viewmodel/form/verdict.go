@@ -301,6 +301,9 @@ func (d Draft) priorVerdict() string {
 		if r.Method.Budget != deconv.Standard {
 			text += ", " + string(r.Method.Budget)
 		}
+		if r.Method.AsSampled {
+			text += ", faint light as sampled"
+		}
 		return text
 	case deconv.Starlet, deconv.TV:
 		about, _ := r.Method.Kind.About()
