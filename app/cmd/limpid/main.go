@@ -11,8 +11,6 @@ import (
 	"runtime"
 	"time"
 
-	"fyne.io/fyne/v2/app"
-
 	"limpid"
 	"limpid/app/cmd/internal/devices"
 	"limpid/app/session"
@@ -86,7 +84,7 @@ func run(o options) {
 	ses := session.NewOn(dev)
 	defer ses.Close()
 	ses.KeepStates(session.StatesOfStopped)
-	w := view.New(app.NewWithID("io.limpid.Limpid"), view.Options{
+	w := view.New(newApp(), view.Options{
 		Session: ses, Store: st, Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames), Recovery: recovery(),
 	})
 	m := w.Model()

@@ -96,6 +96,33 @@ func TestPeaks_TwoLumps_AreFoundWithTheirProbability(t *testing.T) {
 	}
 }
 
+func TestPeaks_OnAPixelWithoutGalaxies_AreFoundUnlessInAHole(t *testing.T) {
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	f, kappa := lens(t, dev, 0.05)
+	first := func() measure.Peak {
+		p, err := measure.Peaks(f, kappa, noisy(kappa, 60, 0.3), measure.PeakOptions{Smoothing: 1.5, Level: 0.12, Radius: 3})
+		if err != nil || len(p) == 0 {
+			t.Fatal(p, err)
+		}
+		return p[0]
+	}
+	top := first()
+	at := int(top.Y)*side + int(top.X)
+	f.Weights.Pix[at] = 0
+	if p := first(); p.X != top.X || p.Y != top.Y || p.Probability < 0.9 {
+		t.Errorf("without galaxies in its pixel: %+v, was %+v", p, top)
+	}
+	for dy := -4; dy <= 4; dy++ {
+		for dx := -4; dx <= 4; dx++ {
+			f.Weights.Pix[at+dy*side+dx] = 0
+		}
+	}
+	if p := first(); math.Hypot(p.X-top.X, p.Y-top.Y) < 3 {
+		t.Errorf("a peak in a hole: %+v", p)
+	}
+}
+
 func TestApertureMass_OfALump_IsPositiveAndCrossIsNoise(t *testing.T) {
 	dev := cpu.New(cpu.Options{})
 	defer dev.Close()

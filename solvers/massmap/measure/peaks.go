@@ -38,7 +38,7 @@ type PeakOptions struct {
 	Most      int     // default 200
 }
 
-// Peaks lists the maxima of the mean map at unmasked pixels, highest S/N first. The mean
+// Peaks lists the maxima of the mean map where there are data, highest S/N first. The mean
 // over the field is subtracted everywhere, since shear does not tell it.
 func Peaks(f *massmap.Field, mean []float32, samples [][]float32, o PeakOptions) ([]Peak, error) {
 	if o.Smoothing == 0 {
@@ -115,13 +115,14 @@ func probabilities(f *massmap.Field, peaks []Peak, samples [][]float64, o PeakOp
 	}
 }
 
-// maxima are unmasked pixels higher than their eight neighbours and at least level.
+// maxima are pixels higher than their eight neighbours and at least level, where there
+// are data.
 func maxima(f *massmap.Field, m []float64, level float64) []int {
 	var out []int
 	for y := 1; y < f.H-1; y++ {
 		for x := 1; x < f.W-1; x++ {
 			at := y*f.W + x
-			if f.Masked(at) || m[at] < level {
+			if m[at] < level {
 				continue
 			}
 			top := true
@@ -133,12 +134,30 @@ func maxima(f *massmap.Field, m []float64, level float64) []int {
 					}
 				}
 			}
-			if top {
+			if top && amongData(f, x, y) {
 				out = append(out, at)
 			}
 		}
 	}
 	return out
+}
+
+// amongData says whether a pixel has data, or most of its neighbours do: where a pixel
+// holds two galaxies one in eight holds none, and the top of a peak may be such a one.
+// In a hole none has any.
+func amongData(f *massmap.Field, x, y int) bool {
+	if !f.Masked(y*f.W + x) {
+		return true
+	}
+	n := 0
+	for j := y - 1; j <= y+1; j++ {
+		for i := x - 1; i <= x+1; i++ {
+			if !f.Masked(j*f.W + i) {
+				n++
+			}
+		}
+	}
+	return n > 4
 }
 
 // blur smooths maps by a Gaussian, in rows and columns; what lies beyond the map is 0.
