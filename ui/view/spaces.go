@@ -107,6 +107,7 @@ func (w *Window) SetSpace(k Space) {
 	w.hover = hover{}
 	w.showSpace(k)
 	w.menu.update()
+	w.stat.update()
 	w.title()
 	w.focusPane()
 	w.autosave()

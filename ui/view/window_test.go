@@ -397,6 +397,23 @@ func TestSides_Toggled_ComeBackAsWide(t *testing.T) {
 	}
 }
 
+func TestSpace_Another_SaysNothingOfTheOneBefore(t *testing.T) {
+	b := finished(t)
+	b.win.Canvas().Capture()
+	b.hovered(0, 20, 20, true)
+	if b.stat.value.Text() == "" || !strings.Contains(b.stat.idle.Text(), "finished") {
+		t.Fatalf("the line below says %q, %q", b.stat.value.Text(), b.stat.idle.Text())
+	}
+	b.SetSpace(Deblend)
+	if b.stat.place.Text()+b.stat.value.Text()+b.stat.sky.Text()+b.stat.zoom.Text() != "" || b.stat.idle.Text() != b.m.Device() {
+		t.Errorf("without an image it says %q, %q, %q, %q", b.stat.place.Text(), b.stat.value.Text(), b.stat.zoom.Text(), b.stat.idle.Text())
+	}
+	b.SetSpace(Deconvolve)
+	if !strings.Contains(b.stat.idle.Text(), "finished") || b.stat.zoom.Text() == "" {
+		t.Errorf("back again it says %q, %q", b.stat.idle.Text(), b.stat.zoom.Text())
+	}
+}
+
 func TestCutout_WhatIsInView_BecomesTheRecipes(t *testing.T) {
 	b := opened(t)
 	drawn := func(what string) { // panes have a size once they are drawn
