@@ -122,6 +122,19 @@ func (g *group) allowMisfit(h []float64) error {
 	return nil
 }
 
+// misfitMemory is an upper bound of what allowMisfit holds of n sources with k components. A
+// bump reaches over bumpCut widths to both sides, at bumpSpacing from the next: every pixel is
+// in (2 bumpCut/bumpSpacing)² of them; four vectors for each go with it.
+func (p *problem) misfitMemory(n, k int64) int64 {
+	if p.opt.ModelError == 0 {
+		return 0
+	}
+	const over = 2*bumpCut/bumpSpacing + 1
+	images := 4 * int64(p.b) * int64(p.h) * int64(p.w) * n
+	parameters := k*int64(nShape+p.b) + int64(p.b)*(1+nSeeing)
+	return images + int64(over*over*float64(images)) + 8*4*n*bumpsMost*parameters + 8*3*bumpsMost*bumpsMost*int64(max(p.opt.threads, 1))
+}
+
 // covariance is that of the fluxes of components k and l in band b: the noise's, from
 // the curvature, and the model's.
 func (g *group) covariance(k, l, b int) float64 {

@@ -83,7 +83,7 @@ const minPad = 20
 // memory is an upper bound of what a fit of n sources allocates, in bytes: planes of
 // the problem, scratch of every thread (values and spectra, here and on the
 // device), columns and Fourier modes of every source, of two components where
-// asked for.
+// asked for, and the errors of the model with the sources' light.
 func (p *problem) memory(n int) int64 {
 	grid, image, b := int64(p.grid.H)*int64(p.grid.W), int64(p.h)*int64(p.w), int64(p.b)
 	k := int64(n * max(p.opt.Components, 1))
@@ -94,7 +94,7 @@ func (p *problem) memory(n int) int64 {
 	planes := 4 * (8*b*grid + 4*int64(max(p.opt.threads, 1))*max((nShape+1)*b, nSeeing)*grid)
 	modes := 16 * (perBand*b + 4*k) * (grid/2 + 1)
 	columns := 4 * k * (nShape + 2) * b * image
-	return planes + modes + columns
+	return planes + modes + columns + p.misfitMemory(int64(n), k)
 }
 
 // fillTransfer transforms the PSFs and keeps the modes that they pass.
