@@ -77,7 +77,7 @@ func New(act Actions) *Tools {
 	t.hist.OnLimits = func(l figure.Limits, _ bool) { act.Limits(l) }
 	t.name = control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	t.name.Lines = 3
-	controls := control.NewRow(6, []float32{104, 128, -1, -1, 104, 0, 0}, t.stretch, t.rule, t.lo, t.hi, t.colours, t.invert, t.match)
+	controls := control.NewRow(6, []float32{96, 118, -1, -1, 96, 0, 0}, t.stretch, t.rule, t.lo, t.hi, t.colours, t.invert, t.match)
 	scales := control.NewRow(8, []float32{104, -1}, t.name, t.hist)
 	t.box = control.Inset(6, 4, 6, 5, container.NewVBox(controls, scales))
 	return t
