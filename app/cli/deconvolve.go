@@ -36,7 +36,8 @@ Model
                         the pixel is added (default 1: it is in the PSF)
   --psf-grid RxC:FILE   a PSF that varies: R rows of C nodes over the image, the outermost
                         on its border, from the planes of FILE or its HDUs, row by row
-                        from the lowest; not with starlet or tiles
+                        from the lowest; RxC alone: measured from the image's stars.
+                        Not with starlet or tiles
   --recenter            move the PSF's centroid to the centre of its stamp
   --psf-error E         relative error of the PSF, added to the noise of bright
                         pixels (default 0)

@@ -31,13 +31,17 @@ func ParsePSF(s string) (PSF, error) {
 }
 
 // ParsePSFGrid reads "3x3:psfs.fits" or "2x4:psfs.fits[1]": rows and columns of nodes, and
-// the file of their PSFs.
+// the file of their PSFs; "3x3" measures them from stars.
 func ParsePSFGrid(s string) (PSF, error) {
 	size, file, ok := strings.Cut(s, ":")
 	p := PSF{Kind: observe.PSFFile}
 	var err error
-	if p.Rows, p.Cols, err = ParseNodes(size); err != nil || !ok {
-		return PSF{}, bad("PSF grid %q: expected ROWSxCOLS:FILE, as 3x3:psfs.fits", s)
+	if p.Rows, p.Cols, err = ParseNodes(size); err != nil {
+		return PSF{}, bad("PSF grid %q: expected ROWSxCOLS:FILE, as 3x3:psfs.fits, or ROWSxCOLS to measure it from stars", s)
+	}
+	if !ok {
+		p.Kind = observe.PSFMeasure
+		return p, nil
 	}
 	p.File, p.HDU, err = ParseFile(file)
 	return p, err

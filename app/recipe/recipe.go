@@ -347,8 +347,8 @@ func (r Recipe) validateField() error {
 		return nil
 	case p.Rows < 1 || p.Cols < 1 || p.Rows > observe.MostNodes || p.Cols > observe.MostNodes || p.Rows*p.Cols > observe.MostNodes:
 		return bad("a PSF at %d × %d nodes: at least 1 each, and %d in all", p.Rows, p.Cols, observe.MostNodes)
-	case p.Kind != observe.PSFFile:
-		return bad("a PSF that varies comes from a file, not from %q: --psf-grid ROWSxCOLS:FILE", p.Kind)
+	case p.Kind != observe.PSFFile && p.Kind != observe.PSFMeasure:
+		return bad("a PSF that varies comes from a file or from stars, not from %q: --psf-grid ROWSxCOLS:FILE, or ROWSxCOLS", p.Kind)
 	case !r.Method.Kind.Varies():
 		return bad("method %s takes one PSF for all of the image: gaussian, learned, wiener, tv and rl take one that varies", r.Method.Kind)
 	case r.Sky.Free || len(r.Stars.At) > 0:

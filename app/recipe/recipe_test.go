@@ -231,7 +231,10 @@ func TestParsePSFGrid_Forms(t *testing.T) {
 	if err != nil || p.Rows != 2 || p.Cols != 4 || p.File != "psfs.fits" || p.HDU == nil || *p.HDU != 1 {
 		t.Errorf("%+v, %v", p, err)
 	}
-	for _, s := range []string{"", "3x3", "3:a.fits", "0x3:a.fits", "3x:a.fits", "99x99:a.fits", "3x3:"} {
+	if p, err := recipe.ParsePSFGrid("3x2"); err != nil || p.Kind != observe.PSFMeasure || p.Rows != 3 || p.Cols != 2 {
+		t.Errorf("nodes from stars: %+v, %v", p, err)
+	}
+	for _, s := range []string{"", "3:a.fits", "0x3:a.fits", "3x:a.fits", "99x99:a.fits", "3x3:"} {
 		if p, err := recipe.ParsePSFGrid(s); err == nil {
 			t.Errorf("%q: %+v", s, p)
 		}

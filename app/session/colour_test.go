@@ -122,11 +122,11 @@ func TestRun_ColouredNoise_LearnedPrior(t *testing.T) {
 	r.Noise.Spectrum = observe.SpectrumMeasured
 	r.Method.Kind, r.Prior = deconv.Learned, recipe.Prior{Kind: recipe.PriorGalaxies}
 	r.Method.Budget = deconv.Quick
-	r.Draw.Samples = 4
+	r.Draw.Samples, r.Input.Cutout = 4, &[4]int{14, 64, 16, 64}
 	res := mustRun(t, s, r)
 	chi := res.Fits[0].Chi2Draws
 	t.Logf("χ² of samples %.3f", chi)
-	if math.Abs(chi-1) > 0.06 {
+	if math.Abs(chi-1) > 0.1 { // the noise is measured from a thousand pixels
 		t.Errorf("χ² of samples %.3f", chi)
 	}
 }

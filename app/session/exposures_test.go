@@ -141,7 +141,7 @@ func TestRun_Exposures_FluxesAndPlaces(t *testing.T) {
 // The shipped prior samples a scene on finer pixels, and says at what pixels it learned.
 func TestRun_Exposures_LearnedPrior(t *testing.T) {
 	s, _ := newSession(t)
-	r := stacked(t, halfPixels...)
+	r := stacked(t, halfPixels[0], halfPixels[3])
 	r.Input.Scale = 2
 	r.Method.Kind, r.Prior = deconv.Learned, recipe.Prior{Kind: recipe.PriorGalaxies}
 	r.Method.Budget = deconv.Quick

@@ -216,7 +216,7 @@ func (o *Observed) readMaps(ctx context.Context, s *Session, doc *Document, g re
 	if r.PSF.Kind == observe.PSFFile || r.PSF.Kind == "" {
 		in.PSF, err = o.readPSF(ctx, s, doc)
 	}
-	if set := r.PSF; err == nil && set.Rows > 0 {
+	if set := r.PSF; err == nil && set.Rows > 0 && set.Kind == observe.PSFFile {
 		err = o.readNodes(ctx, s, doc, g, in)
 	}
 	return err

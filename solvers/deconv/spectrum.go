@@ -36,25 +36,52 @@ func FitSpectrum(dev engine.Device, o *solvers.Observation, c int) (gaussian.Spe
 	}
 	defer pg.close()
 	var sp gaussian.Spectrum
-	for round := range leakRounds {
-		if sp, err = fitGroups(pg.groups(), knots(max(pg.h, pg.w))); err != nil {
-			return sp, err
+	last, before := 0.0, make([]float64, len(pg.leak))
+	for rounds, halvings := 0, 0; ; {
+		next, err := fitGroups(pg.groups(), knots(max(pg.h, pg.w)))
+		if err != nil {
+			return next, err
 		}
-		if round == leakRounds-1 {
-			break
+		seen := pg.seen(next)
+		if seen < collapsed*last && halvings < mostHalvings {
+			// the leak came to explain everything, as of a source in a small image
+			for i, v := range before {
+				pg.leak[i] = (pg.leak[i] + v) / 2
+			}
+			halvings++
+			continue
 		}
+		if seen < collapsed*last {
+			return sp, nil
+		}
+		sp, last = next, seen
+		if rounds++; rounds == leakRounds {
+			return sp, nil
+		}
+		copy(before, pg.leak)
 		if err = pg.updateLeak(sp); err != nil {
 			return sp, err
 		}
 	}
-	return sp, nil
 }
 
 const (
-	leakRounds  = 6
-	leakMaxSide = 2048 // of what is transformed at once
-	mostParts   = 3    // along each side
+	leakRounds   = 6
+	collapsed    = 0.02 // of the scene's power in the image before: no correction of a leak is so large
+	mostHalvings = 12   // of the leak's steps, in all
+	leakMaxSide  = 2048 // of what is transformed at once
+	mostParts    = 3    // along each side
 )
+
+// seen is the power of scenes of a spectrum in the image, over all modes.
+func (p *periodogram) seen(sp gaussian.Spectrum) (sum float64) {
+	for i, v := range sp.OnGrid(p.h, p.w) {
+		if i > 0 { // the mean was subtracted
+			sum += p.transfer2[i] * v
+		}
+	}
+	return sum
+}
 
 // group is a set of modes of nearly equal |k| and |H|².
 type group struct {

@@ -77,7 +77,7 @@ func Build(in Input, set Settings) (*solvers.Observation, *Report, error) {
 		if err := buildPlane(in, set, o, rep, c, sat); err != nil {
 			return nil, nil, err
 		}
-		if in.PSFNodes == nil {
+		if !set.PSF.varies() {
 			p, err := bandPSF(in, set.PSF, o, rep, c, sat)
 			if err != nil {
 				return nil, rep, err
@@ -86,9 +86,16 @@ func Build(in Input, set Settings) (*solvers.Observation, *Report, error) {
 		}
 		addPSFError(o, c, psfError(set.PSF))
 	}
-	if in.PSFNodes == nil {
+	var err error
+	switch {
+	case !set.PSF.varies():
 		o.PSF = stackPSFs(psfs)
-	} else if err := fieldPSF(in, set.PSF, o, rep); err != nil {
+	case set.PSF.Kind == PSFMeasure:
+		err = measuredField(in, set.PSF, o, rep, saturationLevel(in, set.Mask))
+	default:
+		err = fieldPSF(in, set.PSF, o, rep)
+	}
+	if err != nil {
 		return nil, rep, err
 	}
 	for c := range d.C {

@@ -34,6 +34,7 @@ const (
 	startsMost     = 1 << 19 // pixels that pairs begin at
 	neighbourLag   = 3       // px, lags that the finding looks at
 	positiveGrid   = 64      // modes along each side that the power is made positive at
+	correlatedSide = 1024    // px of an image that are enough to see it
 	correlatedFrom = 0.1     // mean correlation of neighbours that is worth a finding
 	correlatedOver = 5       // σ by which it must stand out
 )
@@ -401,8 +402,21 @@ func (in Input) colourOf(c int, where string) (solvers.Correlation, error) {
 // neighbours is the mean correlation of the four next pixels.
 func neighbours(c solvers.Correlation) float64 { return (c.Lag(0, 1) + c.Lag(1, 0)) / 2 }
 
-// correlated says so where neighbouring pixels of the empty sky go together.
+// middleOf is the middle of a plane, of at most side pixels in each direction.
+func middleOf(plane []float32, h, w, side int) ([]float32, int, int) {
+	if h <= side && w <= side {
+		return plane, h, w
+	}
+	y, x := max(0, (h-side)/2), max(0, (w-side)/2)
+	cut := solvers.Image{C: 1, H: h, W: w, Pix: plane}.Crop(x, min(w, x+side), y, min(h, y+side))
+	return cut.Pix, cut.H, cut.W
+}
+
+// correlated says so where neighbouring pixels of the empty sky go together; of large images it
+// looks at the middle.
 func correlated(data, weights []float32, h, w int, where string) (limpid.Finding, bool) {
+	data, _, _ = middleOf(data, h, w, correlatedSide)
+	weights, h, w = middleOf(weights, h, w, correlatedSide)
 	z := overNoise(data, weights)
 	free, level := emptySky(z, weights, h, w)
 	at, pairs := covariances(z, free, level, h, w, neighbourLag)

@@ -2,9 +2,7 @@ package observe
 
 import (
 	"fmt"
-	"math"
 
-	"limpid"
 	"limpid/solvers"
 )
 
@@ -17,15 +15,12 @@ func fieldPSF(in Input, set PSFSettings, o *solvers.Observation, rep *Report) er
 		return badPSF(fmt.Errorf("observe: %s: %d PSFs for %d × %d nodes", in.Where, len(in.PSFNodes), set.Rows, set.Cols))
 	}
 	var nodes []solvers.Image
-	lo, hi := math.Inf(1), 0.0
 	for i, im := range in.PSFNodes {
 		p, found, err := Normalise(im, set.Recenter, o.Data.H, o.Data.W, fmt.Sprintf("%s, PSF %d", in.Where, i))
 		rep.Findings = append(rep.Findings, found...)
 		if err != nil {
 			return err
 		}
-		f := FWHM(p.Plane(0), p.H, p.W)
-		lo, hi = math.Min(lo, f), math.Max(hi, f)
 		nodes = append(nodes, p)
 	}
 	all := stackPSFs(nodes)
@@ -38,10 +33,7 @@ func fieldPSF(in Input, set PSFSettings, o *solvers.Observation, rep *Report) er
 	}
 	o.PSF = repeated(mean.Pix, all.H, all.W, o.Data.C)
 	o.Field = solvers.PSFField{Rows: set.Rows, Cols: set.Cols, Nodes: nodes}
-	rep.Findings = append(rep.Findings, limpid.Finding{
-		Severity: limpid.Info, Code: "psf.field", Where: in.Where,
-		What: fmt.Sprintf("the PSF varies over the image: FWHM from %.2f to %.2f px at %d × %d nodes, interpolated between them", lo, hi, set.Rows, set.Cols),
-	})
+	rep.Findings = append(rep.Findings, fieldFinding(nodes, set, in.Where))
 	return nil
 }
 

@@ -31,7 +31,8 @@ type PSFSettings struct {
 	HDU  *int    `json:"hdu,omitempty"`
 	// Rows and Cols are of a PSF that varies: the file's planes, or so many HDUs from HDU on,
 	// are the PSF at nodes over the whole image, the outermost on its border pixels, row by
-	// row from the lowest. 0: one PSF.
+	// row from the lowest; or stars are measured for as many, over the pixels that are read.
+	// 0: one PSF.
 	Rows int `json:"rows,omitempty"`
 	Cols int `json:"cols,omitempty"`
 	// Samples is how many samples a file's PSF has per pixel and axis; with more than one, 0,
@@ -45,6 +46,9 @@ type PSFSettings struct {
 	// Nil: 0. What stars show is StarPSF.Error.
 	Error *float64 `json:"error,omitempty"`
 }
+
+// varies reports whether the PSF is at nodes.
+func (p PSFSettings) varies() bool { return p.Rows > 0 }
 
 // Analytic PSFs reach out to where 99.9 % of their light is, but no farther than
 // this many FWHM: a Moffat wing of β = 2 never ends.

@@ -154,7 +154,8 @@ func TestBadInput_EachHasItsMessageAndExitCode(t *testing.T) {
 		{"negative samples", []string{good, "--psf", "gaussian:3px", "--samples", "-3"}, 2, "samples"},
 		{"unknown option", []string{good, "--pfs", "gaussian:3px"}, 2, "pfs"},
 		{"unknown method", []string{good, "--psf", "gaussian:3px", "--method", "magic"}, 2, "magic"},
-		{"two images", []string{good, good, "--psf", "gaussian:3px"}, 2, "one image"},
+		{"no image", []string{"--psf", "gaussian:3px"}, 2, "expected an image"},
+		{"two images without coordinates", []string{good, image(t, dir, "nowcs2.fits", func(_ []float32, h *fitsio.Header) { h.Delete("CTYPE1", "CTYPE2") }), "--psf", "gaussian:3px"}, 4, "no world coordinates"},
 		{"no output named", []string{good, "--psf", "gaussian:3px", "-o", ""}, 2, "-o"},
 		{"output folder missing", []string{good, "--psf", "gaussian:3px", "-o", locked}, 5, "no such file"},
 		{"output is a folder", []string{good, "--psf", "gaussian:3px", "-o", dir}, 5, "folder"},
@@ -428,12 +429,12 @@ func TestSample_PosteriorIsBetterThanTheData(t *testing.T) {
 	}
 }
 
-// Real images, where they are at hand: HSC with its PSF file, NTT with a PSF
-// measured from its stars.
+// Real images, where they are at hand: HSC with its PSF file and its noise, which is
+// correlated, NTT with a PSF measured from its stars.
 func TestRealImages_AreDeconvolved(t *testing.T) {
 	data := filepath.Join(dataFolder(t), "deconv_deblend")
 	for name, args := range map[string][]string{
-		"HSC": {filepath.Join(data, "scarlet", "Cut_HSC1.fits"), "--psf", filepath.Join(data, "scarlet", "PSF_HSC.fits")},
+		"HSC": {filepath.Join(data, "scarlet", "Cut_HSC1.fits"), "--psf", filepath.Join(data, "scarlet", "PSF_HSC.fits"), "--noise-spectrum", "measure"},
 		"NTT": {filepath.Join(data, "misc", "sep_image.fits"), "--psf", "measure"},
 	} {
 		out := filepath.Join(t.TempDir(), "o.fits")

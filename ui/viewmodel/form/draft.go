@@ -270,7 +270,7 @@ func (d Draft) oneImage() string {
 		return "stars and a free sky take one image on its own pixels: leave them out"
 	case m.Tiles() && d.Get(Tile) != "":
 		return "tiles take one image on its own pixels: leave them out"
-	case d.Get(PSFKind) == string(observe.PSFFile) && d.Get(PSFNodes) != "":
+	case d.Get(PSFNodes) != "" && (d.Get(PSFKind) == string(observe.PSFFile) || d.Get(PSFKind) == string(observe.PSFMeasure)):
 		return "a PSF that varies takes one image on its own pixels: leave out its nodes"
 	case d.Get(Colour) != "":
 		return "correlated noise is of one image on its own pixels: give exposures that were not resampled"
@@ -301,20 +301,15 @@ func (p *parser) psf() recipe.PSF {
 	switch out.Kind {
 	case observe.PSFFile:
 		out.File, out.HDU = p.source(PSFSource)
-		if text := d.Get(PSFNodes); text != "" {
-			var err error
-			if out.Rows, out.Cols, err = recipe.ParseNodes(text); err != nil {
-				p.errs[PSFNodes] = "rows and columns, as 3x3"
-			} else if m := deconv.Method(d.Get(Method)); !m.Varies() || m.Tiles() && d.Get(Tile) != "" {
-				p.errs[PSFNodes] = "starlets and tiles take one PSF for all of the image"
-			}
-		}
+		p.nodes(&out)
 		if d.Get(PSFFiner) != "" {
 			if out.Samples = p.whole(PSFFiner, 1, recipe.MaxSamplesPSF); out.Samples > 1 && p.errs[PSFFiner] == "" && d.oneImage() != "" {
 				p.errs[PSFFiner] = d.oneImage()
 			}
 		}
 		out.Recenter = d.Get(Recenter) == True
+	case observe.PSFMeasure:
+		p.nodes(&out)
 	case observe.PSFGaussian, observe.PSFMoffat, observe.PSFAiry:
 		out.FWHM, out.Unit = p.positive(FWHM, "type the FWHM"), d.Get(FWHMUnit)
 		if out.Kind == observe.PSFMoffat && d.Get(Beta) != "" {
@@ -327,6 +322,20 @@ func (p *parser) psf() recipe.PSF {
 		p.errs[PSFError] = "a share between 0 and 1, as 0.02 for 2 %"
 	}
 	return out
+}
+
+// nodes are those of a PSF that varies.
+func (p *parser) nodes(out *recipe.PSF) {
+	text := p.d.Get(PSFNodes)
+	if text == "" {
+		return
+	}
+	var err error
+	if out.Rows, out.Cols, err = recipe.ParseNodes(text); err != nil {
+		p.errs[PSFNodes] = "rows and columns, as 3x3"
+	} else if m := deconv.Method(p.d.Get(Method)); !m.Varies() || m.Tiles() && p.d.Get(Tile) != "" {
+		p.errs[PSFNodes] = "starlets and tiles take one PSF for all of the image"
+	}
 }
 
 func (p *parser) noise() recipe.Noise {
