@@ -14,9 +14,13 @@ func TestFit_BulgeAndDisk_SecondComponentOnlyWhereCalledFor(t *testing.T) {
 	flux := [][]float64{{9000, 5000, 2000}, {500, 4000, 8000}, {6000, 6000, 6000}}
 	obs, src := scene(t, dev, 40, 52, shapes, flux, 21)
 	src = []Source{src[0], src[2]}
-	r, err := Fit(context.Background(), dev, obs, src, Options{Components: 2})
+	var fitted [][2]int
+	r, err := Fit(context.Background(), dev, obs, src, Options{Components: 2, Progress: func(done, total int) { fitted = append(fitted, [2]int{done, total}) }})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(fitted) != 3 || fitted[0] != [2]int{0, 2} || fitted[2] != [2]int{2, 2} {
+		t.Errorf("progress of the fit %v", fitted)
 	}
 	if n := len(r.Sources[0].Components); n != 2 {
 		t.Fatalf("%d components of the bulge and disk", n)
@@ -30,9 +34,19 @@ func TestFit_BulgeAndDisk_SecondComponentOnlyWhereCalledFor(t *testing.T) {
 			t.Errorf("band %d: flux %.0f ± %.0f, truth %.0f", b, f.Flux[b], f.FluxErr[b], want)
 		}
 	}
-	p, err := r.Sample(context.Background(), dev, SampleOptions{Draws: 8, Chains: 2, Warmup: 6, Thin: 1})
+	var walked, most int
+	tell := func(done, total int) {
+		if done < walked || total < done {
+			t.Errorf("%d of %d trajectories after %d", done, total, walked)
+		}
+		walked, most = done, total
+	}
+	p, err := r.Sample(context.Background(), dev, SampleOptions{Draws: 8, Chains: 2, Warmup: 6, Thin: 1, Progress: tell})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if walked != most || walked < 2*(2+2+3+4) {
+		t.Errorf("%d of %d trajectories at the end", walked, most)
 	}
 	if f := r.Sources[0]; math.Abs(f.Flux[0]-9500) > 4*f.FluxErr[0] || p.Images[3][0].H != f.Morphology.H {
 		t.Errorf("sampled flux %.0f ± %.0f, truth 9500; image of %d rows, %d", f.Flux[0], f.FluxErr[0], p.Images[3][0].H, f.Morphology.H)

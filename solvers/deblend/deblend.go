@@ -71,6 +71,9 @@ type Options struct {
 	Components  int     // the most profiles of one centre a galaxy may have, 1 or 2; default 1
 	Prior       string  `json:",omitempty"` // the learned prior of morphologies by name, for records; Learned opens it
 
+	// Progress, if not nil, is told how many steps of the groups are done; from any goroutine.
+	Progress func(done, total int) `json:"-"`
+
 	// Learned, if not nil, is a prior of morphologies: it takes the place of departures
 	// of Roughness from the profile.
 	Learned *Learned `json:"-"`

@@ -19,6 +19,7 @@ type walk struct {
 	l      []float64 // LLᵀ: the covariance that the metric is made from
 	eps    float64
 	chains []*chain
+	walked *counter
 }
 
 // chain is one of them.
@@ -56,13 +57,13 @@ const agreed = 1.1
 
 // sample runs the chains until they agree or have used their rounds up, and keeps
 // keep draws of each.
-func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOptions) error {
+func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOptions, walked *counter) error {
 	m, err := g.summit()
 	if err != nil {
 		return err
 	}
 	defer m.close()
-	w := &walk{g: m}
+	w := &walk{g: m, walked: walked}
 	defer func() {
 		for _, c := range w.chains {
 			c.t.g.close()
@@ -81,8 +82,8 @@ func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOp
 	if err := w.disperse(ctx); err != nil {
 		return err
 	}
-	for _, n := range []int{o.Warmup / 6, o.Warmup / 3, o.Warmup - o.Warmup/3 - o.Warmup/6} {
-		if err := w.run(ctx, max(n, 2), true); err != nil {
+	for _, n := range o.warmups() {
+		if err := w.run(ctx, n, true); err != nil {
 			return err
 		}
 		w.adapt()
@@ -97,6 +98,7 @@ func (g *group) sample(ctx context.Context, key engine.Key, keep int, o SampleOp
 		}
 		w.adapt()
 		n *= 2
+		walked.expect(n * o.Chains)
 	}
 	g.draws = w.collect(keep)
 	return nil
@@ -222,6 +224,7 @@ func (w *walk) run(ctx context.Context, n int, warming bool) error {
 			if err != nil {
 				return err
 			}
+			w.walked.step()
 			c.accepted += p
 			c.trace = append(c.trace, c.state)
 			c.places = append(c.places, append([]float64(nil), c.x...))

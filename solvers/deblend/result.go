@@ -68,6 +68,8 @@ func (r *Result) fitParts(ctx context.Context, dev engine.Device, obs *solvers.O
 	if len(parts) > 1 { // the groups share the threads
 		opt.threads = 1
 	}
+	steps := counter{tell: opt.Progress}
+	steps.expect(2 * len(parts)) // profiles, then what departs from them
 	pass := func(fit func(i int) error) error {
 		var wg sync.WaitGroup
 		limit := make(chan struct{}, opt.Workers)
@@ -99,9 +101,14 @@ func (r *Result) fitParts(ctx context.Context, dev engine.Device, obs *solvers.O
 		}
 		r.fits[i] = g
 		defer g.close()
-		if err := g.profiles(ctx); err != nil || len(parts) > 1 {
+		if err := g.profiles(ctx); err != nil {
 			return err
 		}
+		steps.step()
+		if len(parts) > 1 {
+			return nil
+		}
+		defer steps.step()
 		return g.finish(ctx)
 	})
 	if err != nil || len(parts) == 1 {
@@ -119,6 +126,7 @@ func (r *Result) fitParts(ctx context.Context, dev engine.Device, obs *solvers.O
 		g.adopt(first[i])
 		g.addBack(first[i])
 		r.fits[i] = g
+		defer steps.step()
 		if err := g.gaussNewton(ctx); err != nil {
 			return err
 		}

@@ -19,6 +19,10 @@ type SampleOptions struct {
 	Rounds   int    // how often a chain may go on, twice as long, until R-hat is below 1.1; default 3
 	Seed     uint64 // default 0
 	Positive bool   // fluxes are ≥ 0 a priori; else flat, also below 0: unbiased for what is faint
+
+	// Progress, if not nil, is told how many trajectories of all chains are done; from any
+	// goroutine. The total grows where chains go on.
+	Progress func(done, total int) `json:"-"`
 }
 
 func (o SampleOptions) withDefaults() SampleOptions {
@@ -34,6 +38,15 @@ func (o SampleOptions) withDefaults() SampleOptions {
 	set(&o.Rounds, 3)
 	o.Chains = min(o.Chains, o.Draws)
 	return o
+}
+
+// warmups are the trajectories of the warm-up's parts, between which the metric is adapted.
+func (o SampleOptions) warmups() []int {
+	parts := []int{o.Warmup / 6, o.Warmup / 3, o.Warmup - o.Warmup/3 - o.Warmup/6}
+	for i := range parts {
+		parts[i] = max(parts[i], 2)
+	}
+	return parts
 }
 
 // Posterior is what samples say. Flux is (draw, source, band), unit of the data;
@@ -69,8 +82,14 @@ func (r *Result) Sample(ctx context.Context, dev engine.Device, o SampleOptions)
 	o = o.withDefaults()
 	per := (o.Draws + o.Chains - 1) / o.Chains
 	out := &Posterior{Draws: per * o.Chains}
+	walked := counter{tell: o.Progress}
+	warm := 0
+	for _, n := range o.warmups() {
+		warm += n
+	}
+	walked.expect(len(r.fits) * o.Chains * (warm + per*o.Thin))
 	for i, g := range r.fits {
-		if err := g.sample(ctx, engine.NewKey(o.Seed).Fold(uint64(i)), per, o); err != nil {
+		if err := g.sample(ctx, engine.NewKey(o.Seed).Fold(uint64(i)), per, o, &walked); err != nil {
 			return nil, err
 		}
 		out.Acceptance += g.draws.acceptance / float64(len(r.fits))

@@ -174,6 +174,9 @@ func TestCube_Bands_AreSelectable(t *testing.T) {
 	if k, _ := b.Band(); k != 2 || !strings.Contains(b.Tiles()[0].Title, "plane 2") {
 		t.Errorf("band %d, title %q", k, b.Tiles()[0].Title)
 	}
+	if c := b.context(b.File()); c.Plane != 2 {
+		t.Errorf("a remedy is offered for plane %d, not for the one in view", c.Plane)
+	}
 	b.Set(form.Samples, "4")
 	b.Run()
 	b.until("the run to end", func() bool { return b.Active() == nil && b.settled() })

@@ -189,6 +189,9 @@ func (m *Model) context(f *File) form.Context {
 		return c
 	}
 	c.Unit = h.Unit
+	if f == m.file && m.pane == PaneData && h.Index == m.hdu {
+		c.Plane = m.band
+	}
 	if head, err := f.doc.Header(h.Index); err == nil {
 		k := session.KeywordsOf(head)
 		c.Header = form.Header{Gain: k.Gain, ReadNoise: k.ReadNoise, Saturation: k.Saturation}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -255,6 +256,10 @@ func TestCancel_WhileSampling_KeepsTheFit(t *testing.T) {
 	b.Set(Samples, "50000")
 	b.Run()
 	b.until("the fit", func() bool { return b.Entry().D.Result != nil })
+	b.until("trajectories", func() bool {
+		done, total, text := b.Entry().Progress()
+		return done > 0 && done < total && strings.Contains(text, "trajectories")
+	})
 	b.Cancel()
 	b.until("the end", func() bool { return b.Active() == nil })
 	if e := b.Entry(); !e.Cancelled || e.D.Result == nil || e.D.Posterior != nil {

@@ -57,11 +57,12 @@ func (m *Model) Run() {
 	e := &Entry{D: &d}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
-	e.Entry = work.Entry{ID: m.nextID, Name: fmt.Sprintf("%d sources %s", len(d.Sources), time.Now().Format("15:04:05")), Running: true, Phase: "fitting", Unit: "samples", Began: time.Now()}
+	e.Entry = work.Entry{ID: m.nextID, Name: fmt.Sprintf("%d sources %s", len(d.Sources), time.Now().Format("15:04:05")), Running: true, Phase: "fitting", Unit: "steps", Began: time.Now()}
 	m.entries = append(m.entries, e)
 	m.active = e
 	m.tick(true)
 	m.Select(e)
+	opt.Progress = m.follow(e)
 	m.run.Go(func(stop context.Context) func() {
 		defer context.AfterFunc(stop, cancel)()
 		fitted := d
@@ -73,14 +74,33 @@ func (m *Model) Run() {
 		first.Result = copyResult(fitted.Result)
 		m.run.Answer(func() {
 			e.D, e.Phase, e.images = &first, fmt.Sprintf("drawing %d samples", sample.Draws), nil
+			e.Unit, e.Done, e.Total, e.Counted = "trajectories", 0, 0, time.Now()
 			m.show()
 		})
+		sample.Progress = m.follow(e)
 		if err := m.o.Session.SampleDeblend(ctx, &fitted, *sample); err != nil {
 			kept := first
 			return func() { m.ended(e, &kept, err) }
 		}
 		return func() { m.ended(e, &fitted, nil) }
 	})
+}
+
+// follow shows how far a part of a run is, at most four times a second.
+func (m *Model) follow(e *Entry) func(done, total int) {
+	var last time.Time
+	return func(done, total int) {
+		if done < total && time.Since(last) < 250*time.Millisecond {
+			return
+		}
+		last = time.Now()
+		m.run.Answer(func() {
+			if e.Running {
+				e.Done, e.Total = done, total
+				m.changed()
+			}
+		})
+	}
 }
 
 // copyResult is a result that sampling does not write to.

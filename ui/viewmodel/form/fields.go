@@ -26,6 +26,7 @@ type Context struct {
 	Sky    bool       // the image has a WCS: widths may be in arcsec
 	Unit   string     // of the data
 	Header Header     // what the image's header says
+	Plane  int        // the one in view, where the image has several
 }
 
 // Header is what observe takes from the header where a field is empty; 0 is

@@ -44,7 +44,8 @@ func (d Draft) FixFor(f limpid.Finding, c Context, o *session.Observed) (Fix, bo
 			return Fix{Label: "Use the whole image", Sets: []Set{{Cutout, ""}}}, true
 		}
 		if h, ok := d.Image(c.This); ok && h.Planes() > 1 && d.Get(Plane) == AllPlanes {
-			return Fix{Label: "Use plane 0", Sets: []Set{{Plane, "0"}}}, true
+			k := strconv.Itoa(min(c.Plane, h.Planes()-1))
+			return Fix{Label: "Use plane " + k, Sets: []Set{{Plane, k}}}, true
 		}
 	case "changed":
 		return Fix{Label: "Use the file as it is", Sets: []Set{{Checksum, ""}}}, true

@@ -230,6 +230,13 @@ func TestFixFor_KnownFindings_AreRemedied(t *testing.T) {
 			t.Errorf("%s: %v %v, expected %v", c.code, fix, ok, c.want)
 		}
 	}
+	for in, want := range map[int]string{2: "2", 7: "4"} { // the cube has five
+		c := context
+		c.Plane = in
+		if fix, _ := d.FixFor(limpid.Finding{Code: "shape"}, c, measured); fix.Label != "Use plane "+want || len(fix.Sets) != 1 || fix.Sets[0] != (Set{Plane, want}) {
+			t.Errorf("with plane %d in view: %v, expected plane %s", in, fix, want)
+		}
+	}
 	if fix, ok := d.FixFor(limpid.Finding{Code: "psf.cut"}, context, measured); ok {
 		t.Errorf("psf.cut has no remedy in the form, got %v", fix)
 	}

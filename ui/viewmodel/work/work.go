@@ -62,6 +62,7 @@ type Entry struct {
 	Unit        string // of Done and Total: "samples"
 	Done, Total int
 	Began       time.Time
+	Counted     time.Time // since when Done counts, where that is not from Began on
 	Took        time.Duration // once it has ended
 	Problem     *limpid.Finding
 	Written     []string // files it was exported to
@@ -75,7 +76,11 @@ func (e *Entry) Progress() (done, total int, text string) {
 		text = e.Phase
 		if e.Total > 0 {
 			text += fmt.Sprintf(": %d of %d %s", e.Done, e.Total, e.Unit)
-			if spent := time.Since(e.Began); e.Done > 1 && spent > time.Second {
+			from := e.Began
+			if !e.Counted.IsZero() {
+				from = e.Counted
+			}
+			if spent := time.Since(from); e.Done > 1 && spent > time.Second {
 				left := time.Duration(float64(spent) * float64(e.Total-e.Done) / float64(e.Done))
 				text += ", about " + viewmodel.Seconds(left) + " left"
 			}
