@@ -61,7 +61,7 @@ func (w *Window) settingsDialog() {
 	ok := control.NewButton("Close", "", nil, nil)
 	d := w.open("Settings", 600, control.NewColumn(8, 0,
 		heading("Computing"), devices, container.NewHBox(test), label("Device", device), control.Inset(130, 0, 0, 4, said), label("Threads", threads),
-		control.Inset(0, 8, 0, 0, heading("Window")), label("Colours", look), label("Language", language), small("The language holds from the next start. Rare findings and errors are said in English."),
+		control.Inset(0, 8, 0, 0, heading("Window")), label("Colours", look), label("Language", language), small("The language holds from the next start."),
 		control.Inset(0, 8, 0, 0, heading("Units")), degrees, fromOne,
 	), ok)
 	test.OnTapped = func() {

@@ -278,7 +278,8 @@ func (m *Model) drawStep(r lens.Recipe) work.Step {
 		took = ", " + lens.InWords(r.Estimate(m.bin.field))
 	}
 	if !method.Samples() {
-		s.Verdict = "One map; this method has no samples" + took
+		s.Verdict = "One map; this method has no samples"
+		s.Verdict += took
 		return s
 	}
 	s.Fields = []form.Field{f.Text(Samples, "Samples", fmt.Sprint(r.Samples), "", ""), f.Text(Seed, "Seed", "1", "", "")}

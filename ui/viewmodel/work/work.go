@@ -62,7 +62,7 @@ type Entry struct {
 	Unit        string // of Done and Total: "samples"
 	Done, Total int
 	Began       time.Time
-	Counted     time.Time // since when Done counts, where that is not from Began on
+	Counted     time.Time     // since when Done counts, where that is not from Began on
 	Took        time.Duration // once it has ended
 	Problem     *limpid.Finding
 	Written     []string // files it was exported to

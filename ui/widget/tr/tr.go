@@ -167,9 +167,14 @@ func either(text string) (string, bool) {
 
 // pattern finds a text with places for others.
 func pattern(text string) (string, bool) {
+	return patternOf(text, 0)
+}
+
+// patternOf finds one with so many colons of its own at least.
+func patternOf(text string, colons int) (string, bool) {
 	for _, p := range patterns {
-		m := p.find.FindStringSubmatch(text)
-		if m == nil {
+		m := p.match(text)
+		if m == nil || p.colons < colons {
 			continue
 		}
 		out := p.give[0]
@@ -183,8 +188,8 @@ func pattern(text string) (string, bool) {
 
 // parts takes a list apart.
 func parts(text string) (string, bool) {
-	for _, sep := range []string{" | ", " · ", "; ", ", ", ": "} {
-		list := strings.Split(text, sep)
+	for _, sep := range []string{" | ", " · ", colon, "; ", ", "} {
+		list := split(text, sep)
 		if len(list) == 1 {
 			continue
 		}
@@ -200,10 +205,55 @@ func parts(text string) (string, bool) {
 	return text, false
 }
 
+// colon stands between an error, what it is about and its cause. Between the words of a
+// text it stands as well.
+const colon = ": "
+
+// split takes a text apart at a separator. Of one with colons, the longest parts that are
+// known stay whole.
+func split(text, sep string) []string {
+	list := strings.Split(text, sep)
+	if sep != colon || len(list) < 3 {
+		return list
+	}
+	var out []string
+	for len(list) > 0 {
+		n := 1
+		for k := len(list); k > 1; k-- {
+			if k == len(list) && out == nil {
+				continue // all of it is not known
+			}
+			known := func(s string) (string, bool) {
+				if w, ok := whole(s); ok {
+					return w, true
+				}
+				return patternOf(s, k-1) // the places of others would take in anything
+			}
+			if _, ok := inSentence(strings.Join(list[:k], sep), known); ok {
+				n = k
+				break
+			}
+		}
+		out = append(out, strings.Join(list[:n], sep))
+		list = list[n:]
+	}
+	return out
+}
+
 // form is a sentence with places.
 type form struct {
-	find *regexp.Regexp
-	give []string // around the places, which keep their order
+	find   *regexp.Regexp
+	has    string   // its longest piece between places
+	colons int      // in its pieces
+	give   []string // around the places, which keep their order
+}
+
+// match gives what stands at the places of a text; nil: it is another.
+func (f form) match(text string) []string {
+	if !strings.Contains(text, f.has) {
+		return nil
+	}
+	return f.find.FindStringSubmatch(text)
 }
 
 // forms are the sentences with places of a language, those with the most words first.
@@ -215,7 +265,9 @@ func forms(code string) []form {
 	var out []form
 	for _, k := range keys {
 		find := strings.NewReplacer(`\{\}`, `(.+?)`, `\{n\}`, `([0-9.,]+)`).Replace(regexp.QuoteMeta(k))
-		out = append(out, form{regexp.MustCompile(`(?s)^` + find + `$`), strings.Split(table[k], "{}")})
+		pieces := strings.Split(strings.ReplaceAll(k, "{n}", "{}"), "{}")
+		has := slices.MaxFunc(pieces, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+		out = append(out, form{regexp.MustCompile(`(?s)^` + find + `$`), has, strings.Count(k, colon), strings.Split(table[k], "{}")})
 	}
 	return out
 }
