@@ -174,7 +174,7 @@ func pattern(text string) (string, bool) {
 func patternOf(text string, colons int) (string, bool) {
 	for _, p := range patterns {
 		m := p.match(text)
-		if m == nil || p.colons < colons {
+		if m == nil || p.colons < colons || p.beyond(m) {
 			continue
 		}
 		out := p.give[0]
@@ -188,7 +188,7 @@ func patternOf(text string, colons int) (string, bool) {
 
 // parts takes a list apart.
 func parts(text string) (string, bool) {
-	for _, sep := range []string{" | ", " · ", colon, "; ", ", "} {
+	for _, sep := range []string{" | ", " · ", colon, semicolon, ", "} {
 		list := split(text, sep)
 		if len(list) == 1 {
 			continue
@@ -207,7 +207,10 @@ func parts(text string) (string, bool) {
 
 // colon stands between an error, what it is about and its cause. Between the words of a
 // text it stands as well.
-const colon = ": "
+const (
+	colon     = ": "
+	semicolon = "; "
+)
 
 // split takes a text apart at a separator. Of one with colons, the longest parts that are
 // known stay whole.
@@ -240,10 +243,25 @@ func split(text, sep string) []string {
 	return out
 }
 
+// beyond says whether a place at an end of a pattern reaches over a colon or semicolon of
+// the text: then it took in the words of another. Next to one of its own it may.
+func (f form) beyond(m []string) bool {
+	n := len(f.pieces) - 1
+	for _, sep := range []string{colon, semicolon} {
+		first := f.pieces[0] == "" && strings.Contains(m[1], sep) && !strings.HasPrefix(f.pieces[1], colon) && !strings.HasPrefix(f.pieces[1], semicolon)
+		last := f.pieces[n] == "" && strings.Contains(m[n], sep) && !strings.HasSuffix(f.pieces[n-1], colon) && !strings.HasSuffix(f.pieces[n-1], semicolon)
+		if first || last {
+			return true
+		}
+	}
+	return false
+}
+
 // form is a sentence with places.
 type form struct {
 	find   *regexp.Regexp
-	has    string   // its longest piece between places
+	pieces []string // around its places
+	has    string   // the longest of them
 	colons int      // in its pieces
 	give   []string // around the places, which keep their order
 }
@@ -267,7 +285,7 @@ func forms(code string) []form {
 		find := strings.NewReplacer(`\{\}`, `(.+?)`, `\{n\}`, `([0-9.,]+)`).Replace(regexp.QuoteMeta(k))
 		pieces := strings.Split(strings.ReplaceAll(k, "{n}", "{}"), "{}")
 		has := slices.MaxFunc(pieces, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
-		out = append(out, form{regexp.MustCompile(`(?s)^` + find + `$`), has, strings.Count(k, colon), strings.Split(table[k], "{}")})
+		out = append(out, form{regexp.MustCompile(`(?s)^` + find + `$`), pieces, has, strings.Count(k, colon), strings.Split(table[k], "{}")})
 	}
 	return out
 }

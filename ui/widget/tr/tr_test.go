@@ -210,7 +210,13 @@ func TestT_ComposedTexts_AreTranslated(t *testing.T) {
 		"image · adu":                  "Bild · adu",
 		"SCI 192×192 px, 0.2″/px, adu": "SCI 192×192 px, 0.2″/px, adu",
 		"m31.fits":                     "m31.fits",
-		"Its error bars hold on average over the image; they are too wide in empty sky and too narrow in bright cores.": "Seine Fehlerbalken stimmen im Mittel über das Bild; am leeren Himmel sind sie zu weit, in hellen Kernen zu eng.",
+		"mapping: 3 of 64 samples, about 3 s left":                           "kartiert: 3 von 64 Ziehungen, noch etwa 3 s",
+		"fitting: 3 of 10 steps, about 12 s left":                            "passt an: 3 von 10 Schritten, noch etwa 12 s",
+		"drawing 32 samples: 120 of 970 trajectories, about 1 min 02 s left": "zieht 32 Proben: 120 von 970 Trajektorien, noch etwa 1 min 02 s",
+		// an error has its colons, and those of its file and its cause
+		"m31.fits: the PSF has 2 planes, the image 3: choose one plane of each, or give one PSF for all: shapes do not match": "m31.fits: die PSF hat 2 Ebenen, das Bild 3: je eine Ebene wählen oder eine PSF für alle angeben: Formen passen nicht zusammen",
+		"x.fits: the image has no scatter to measure its noise from: give the noise":                                          "x.fits: das Bild hat keine Streuung, an der sich Rauschen messen ließe: das Rauschen angeben",
+		"Its error bars hold on average over the image; they are too wide in empty sky and too narrow in bright cores.":       "Seine Fehlerbalken stimmen im Mittel über das Bild; am leeren Himmel sind sie zu weit, in hellen Kernen zu eng.",
 	} {
 		if got := T(text); got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)
