@@ -29,21 +29,17 @@ var scanned = []string{
 
 // unseen are files and folders whose texts are not shown, with the reason.
 var unseen = map[string]string{
-	"app/session/fitsout.go":       "cards of files",
-	"app/session/deblendout.go":    "cards of files",
-	"app/session/textfiles.go":     "lines of files",
-	"app/session/lens/export.go":   "cards of files",
-	"app/session/lens/recipe.go":   "recipes of mass maps are read by limpid-cli alone",
-	"app/session/deblendrecipe.go": "recipes of deblends are read by limpid-cli alone",
-	"app/session/state.go":         "states of runs are kept by limpid-cli alone",
-	"app/session/reload.go":        "figures of files are made by limpid-cli alone",
-	"app/calibration/report.go":    "tables and figures of limpid-cli",
-	"fitsio/tile/":                 "where in a tile its bytes are wrong, behind a translated error",
-	"fitsio/ztable.go":             "packed tables, which the window does not open",
-	"priors/sims/kappa.go":         "what limpid-cli simulates",
-	"priors/sims/scenes.go":        "what limpid-cli simulates",
-	"app/training/training.go":     "what a job is resumed from is said by limpid-cli",
-	"ui/widget/tr/tr.go":           "signs between parts",
+	"app/session/fitsout.go":     "cards of files",
+	"app/session/deblendout.go":  "cards of files",
+	"app/session/textfiles.go":   "lines of files",
+	"app/session/lens/export.go": "cards of files",
+	"app/session/state.go":       "states of runs are kept by limpid-cli alone",
+	"app/session/reload.go":      "figures of files are made by limpid-cli alone",
+	"app/calibration/report.go":  "tables and figures of limpid-cli",
+	"fitsio/tile/":               "where in a tile its bytes are wrong, behind a translated error",
+	"fitsio/ztable.go":           "packed tables, which the window does not open",
+	"app/training/training.go":   "what a job is resumed from is said by limpid-cli",
+	"ui/widget/tr/tr.go":         "signs between parts",
 }
 
 func hidden(path string) bool {
@@ -58,7 +54,7 @@ func hidden(path string) bool {
 // silent are calls whose arguments are not shown: they compare, take apart, or write files.
 var silent = []string{
 	"TrimPrefix", "TrimSuffix", "CutPrefix", "CutSuffix", "Cut", "HasPrefix", "HasSuffix", "Contains", "ContainsRune", "ContainsAny", "Trim", "Split", "Join",
-	"Sscanf", "Format", "panic", "Fprintf", "MustCompile", "NewReplacer", "ReplaceAll", "Replace", "Set", "AddHistory", "Append", "Index", "noted", "cardError",
+	"Sscanf", "Format", "panic", "Fprintf", "MustCompile", "NewReplacer", "ReplaceAll", "Replace", "Set", "AddHistory", "Append", "Index", "noted",
 }
 
 // oneWord are fields whose texts are shown even where they are one word.
