@@ -57,8 +57,8 @@ type Options struct {
 	Margin int
 	// TotalSNR takes S/N as √Σ(blurred scene)² over the noise, instead of the peak.
 	TotalSNR bool
-	// AsSampled leaves draws of faint pixels as they are: see calibrate.Faint.
-	AsSampled bool
+	// Recalibrate maps draws of faint pixels: see calibrate.Faint.
+	Recalibrate bool
 	// Learn counts the pairs in a table of faint pixels, from draws as they are.
 	Learn bool
 	// Keep is given every pair.
@@ -226,9 +226,12 @@ func (r *rig) open() error {
 	}
 	if r.o.Learn {
 		r.learn = calibrate.NewFaint(entry.Name, entry.Card.Steps)
-	} else if !r.o.AsSampled {
+	} else if r.o.Recalibrate {
 		if r.faint, err = Faint(entry); err != nil {
 			return err
+		}
+		if r.faint == nil {
+			return fmt.Errorf("%w: no table of faint pixels was measured with the prior %q: calibrate --learn does", ErrInvalid, r.o.Prior)
 		}
 	}
 	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: functionals(r.o.Side - 2*r.o.Margin)})

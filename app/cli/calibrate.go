@@ -36,11 +36,10 @@ const calibrateHelp = `
   --levels N, --moves N of the sampler (default: its own; --moves -1: none)
   --sigma-min S         where its walk ends, in sigma of a pixel (default: its own)
   --seed N              (default 1)
-  --as-sampled          faint pixels as the sampler draws them, not as simulations say that
-                        they are
+  --recalibrate         faint pixels are mapped as deconvolve --recalibrate does
   --learn FILE.json     measures what simulations say of faint pixels, and adds it to a file;
                         named like your weights, .faint.json in place of .safetensors, it is
-                        used with them
+                        what --recalibrate uses with them
   A finished calibration of your own weights is kept beside them, and said with every
   result of theirs.
   --keep FILE.fits      truths, data and means of all pairs, for other programs
@@ -66,7 +65,7 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.BoolVar(&o.TotalSNR, "total-snr", false, "")
 	f.Float64Var(&o.Pixel, "pixel", 0, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")
-	f.BoolVar(&o.AsSampled, "as-sampled", false, "")
+	f.BoolVar(&o.Recalibrate, "recalibrate", false, "")
 	learn := f.String("learn", "", "")
 	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
 	out, device := f.String("o", "", ""), f.String("device", "", "")

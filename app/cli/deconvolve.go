@@ -60,8 +60,9 @@ Inference
   --prior P             learned prior: galaxies, or a weights file; implies learned
   --budget B            of learned: quick, standard (default), publication
   --spectrum F          fit (default), or a file of k (cycles/px) and P columns
-  --as-sampled          of learned: what is fainter than the noise as the sampler draws it,
-                        not mapped to what simulations say of such pixels
+  --recalibrate         of learned: each pixel fainter than the noise is mapped to what
+                        simulations say of such pixels; errors of sums over many pixels
+                        become too small
   --resolution F        show mean, samples and errors at a Gaussian target PSF of FWHM F
                         px (default: none, scenes without a PSF)
   --tile N              work in overlapping tiles of N px, 128 to 4096 (default: one grid,
@@ -126,7 +127,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	iterations, damping := f.Int("iterations", 0, ""), f.Float64("damping", 0, "")
 	noiseSpectrum := f.String("noise-spectrum", "", "")
 	skyFree, stars, starError := f.Bool("sky-free", false, ""), f.String("stars", "", ""), f.Float64("star-error", 0, "")
-	asSampled := f.Bool("as-sampled", false, "")
+	recalibrate := f.Bool("recalibrate", false, "")
 	stop, recenter, psfError := f.Bool("stop-at-noise", false, ""), f.Bool("recenter", false, ""), f.String("psf-error", "", "")
 	scale, psfSamples := f.Int("scale", 0, ""), f.Int("psf-samples", 0, "")
 	if err := f.parseAtLeast(args, 1, "an image, or several exposures of a field"); err != nil {
@@ -138,7 +139,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	}
 	r.Input.Plane, r.Input.Scale = plane.v, *scale
 	psfs := strings.Split(*psf, ";")
-	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution, Tile: *tile, AsSampled: *asSampled}
+	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution, Tile: *tile, Recalibrate: *recalibrate}
 	if *budget != "standard" {
 		r.Method.Budget = deconv.Budget(*budget)
 	}

@@ -103,9 +103,9 @@ type Method struct {
 	// errors are given at; 0: scenes as the prior has them, without a PSF.
 	Resolution float64       `json:"resolution,omitempty"`
 	Budget     deconv.Budget `json:"budget,omitempty"` // learned: "quick", "" or "publication"
-	// AsSampled leaves faint pixels as a learned prior's sampler draws them, where else they
-	// become what simulations say of such pixels.
-	AsSampled bool `json:"as_sampled,omitempty"`
+	// Recalibrate maps pixels fainter than the noise, of a learned prior, to what simulations
+	// say of such pixels (calibrate.Faint): right for each, too sure for sums.
+	Recalibrate bool `json:"recalibrate,omitempty"`
 	// Tile is the side in pixels of the tiles that the image is worked in; 0: one grid for
 	// all of it where that fits into memory, else tiles. A result's recipe has what was used.
 	Tile int `json:"tile,omitempty"`

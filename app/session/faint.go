@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"limpid"
 	"limpid/app/calibration"
-	"limpid/app/training"
 	"limpid/solvers"
 	"limpid/solvers/calibrate"
 	"limpid/solvers/deconv"
@@ -49,16 +49,35 @@ func (w *work) shown() shown {
 	return out
 }
 
-// findFaint is the table that the run's faint pixels are mapped by: of the learned prior's weights,
-// measured on single images with white noise, and nothing beside the scene. nil where none is.
-func findFaint(e training.Entry, set deconv.Settings, o *Observed) (*calibrate.Faint, error) {
-	m := o.Recipe.Method
-	if set.Method != deconv.Learned || m.AsSampled || m.Resolution > 0 || set.FreeSky || len(set.Stars) > 0 || o.Obs.Colour != nil || o.Obs.Exposures != nil {
-		return nil, nil
+// findFaint looks for the table that the run's faint pixels are mapped by, where that is asked
+// for: of the learned prior's weights, measured on single images with white noise and nothing
+// beside the scene.
+func (w *work) findFaint() error {
+	m := w.obs.Recipe.Method
+	if w.set.Method != deconv.Learned || !m.Recalibrate {
+		return nil
 	}
-	f, err := calibration.Faint(e)
-	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
+	none := func(why, advice string) {
+		w.findings = append(w.findings, limpid.Finding{
+			Severity: limpid.Warning, Code: "faint.none", Where: "prior", What: "faint pixels are as sampled: " + why, Advice: advice,
+		})
 	}
-	return f, nil
+	if m.Resolution > 0 || w.set.FreeSky || len(w.set.Stars) > 0 || w.obs.Obs.Colour != nil || w.obs.Obs.Exposures != nil {
+		none("simulations were of single images with independent noise, without a target resolution, stars or a free sky", "leave these out to have faint pixels recalibrated")
+		return nil
+	}
+	var err error
+	if w.faint, err = calibration.Faint(w.prior); err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	if w.faint == nil {
+		none("no simulations of them were made with this prior", "limpid-cli calibrate --learn makes them")
+		return nil
+	}
+	w.findings = append(w.findings, limpid.Finding{
+		Severity: limpid.Info, Code: "faint.mapped", Where: "samples",
+		What:   fmt.Sprintf("each pixel fainter than the noise is mapped to what %d simulations say of such pixels", w.faint.Pairs),
+		Advice: "do not sum many faint pixels of samples: errors of sums come out too small; the fluxes given here are as sampled",
+	})
+	return nil
 }

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"limpid"
 	"limpid/app/recipe"
 	"limpid/solvers/deconv"
 	"limpid/solvers/observe"
 )
 
-// Faint pixels become what simulations say, bright ones stay; the residual is of the mean
-// that is given out; whoever asks gets what was sampled.
+// Who asks gets faint pixels as simulations say, and bright ones as they were sampled; the
+// residual is of the mean that is given out.
 func TestRun_FaintPixels(t *testing.T) {
 	if underRace {
 		t.Skip("a network under the race detector takes minutes")
@@ -22,9 +23,9 @@ func TestRun_FaintPixels(t *testing.T) {
 	r.Input.Cutout = &[4]int{0, 48, 144, 192}
 	r.PSF = recipe.PSF{Kind: observe.PSFGaussian, FWHM: 1.5}
 	r.Draw.Samples = 8
-	got := mustRun(t, s, r)
-	r.Method.AsSampled = true
 	plain := mustRun(t, s, r)
+	r.Method.Recalibrate = true
+	got := mustRun(t, s, r)
 	if got.FaintPairs == 0 || plain.FaintPairs != 0 {
 		t.Fatalf("tables of %d and %d pairs", got.FaintPairs, plain.FaintPairs)
 	}
@@ -68,8 +69,9 @@ func TestRun_FaintPixels(t *testing.T) {
 	if !slices.Contains(got.References, "Kuleshov2018") {
 		t.Errorf("references %v", got.References)
 	}
-	r.Method.AsSampled, r.Method.Resolution = false, 3
-	if res := mustRun(t, s, r); res.FaintPairs != 0 {
-		t.Error("a target resolution was not calibrated, and its faint pixels were mapped")
+	r.Method.Resolution, r.Draw.Samples = 3, 1
+	res := mustRun(t, s, r)
+	if res.FaintPairs != 0 || !slices.ContainsFunc(res.Findings, func(f limpid.Finding) bool { return f.Code == "faint.none" }) {
+		t.Errorf("with a target resolution, which was not calibrated: a table of %d pairs, findings %+v", res.FaintPairs, res.Findings)
 	}
 }

@@ -149,7 +149,7 @@ func (r *Run) carryOut(ctx context.Context) error {
 		return err
 	}
 	w := &work{obs: o, set: set, prior: known, dev: r.s.dev, total: r.Recipe.Draw.Samples}
-	if w.faint, err = findFaint(known, set, o); err != nil {
+	if err = w.findFaint(); err != nil {
 		return err
 	}
 	w.draws = r.draws()

@@ -61,7 +61,7 @@ func FromRecipe(r recipe.Recipe) Draft {
 	d.set(Iterations, count(r.Method.Iterations))
 	d.set(Damping, number(r.Method.Damping))
 	d.set(StopAtNoise, toggle(r.Method.StopAtNoise))
-	d.set(FaintLight, toggle(!r.Method.AsSampled))
+	d.set(FaintLight, toggle(r.Method.Recalibrate))
 	d.set(Strength, number(r.Method.Strength))
 	d.set(Budget, string(r.Method.Budget))
 	d.set(Resolution, number(r.Method.Resolution))
@@ -425,7 +425,7 @@ func (p *parser) method() recipe.Method {
 	about, _ := out.Kind.About()
 	if out.Kind == deconv.Learned {
 		out.Budget = deconv.Budget(p.d.Get(Budget))
-		out.AsSampled = p.d.Get(FaintLight) != True
+		out.Recalibrate = p.d.Get(FaintLight) == True
 	}
 	if p.d.Get(Resolution) != "" {
 		if out.Resolution = p.notNegative(Resolution); out.Resolution != 0 && (out.Resolution < recipe.MinResolution || out.Resolution > recipe.MaxResolution) {

@@ -450,7 +450,7 @@ func (b *builder) learned() {
 		{string(deconv.Quick), "quick look"},
 		{string(deconv.Publication), "publication"},
 	}, Help: "a quick look takes two thirds of the time, publication twice as long: fewer or more noise levels"})
-	b.add(Field{ID: FaintLight, Label: "Faint light", Kind: Toggle, Help: "what is fainter than the noise is mapped to what simulations say of such pixels; off: as the sampler draws it, of both signs and with wider errors"})
+	b.add(Field{ID: FaintLight, Label: "Faint light", Kind: Toggle, Help: "each pixel fainter than the noise gets the errors that simulations say it has, and next to no negative light; errors of sums over many pixels of the samples become too small"})
 }
 
 // iterations are the fields of the methods that iterate.

@@ -301,8 +301,8 @@ func (d Draft) priorVerdict() string {
 		if r.Method.Budget != deconv.Standard {
 			text += ", " + string(r.Method.Budget)
 		}
-		if r.Method.AsSampled {
-			text += ", faint light as sampled"
+		if r.Method.Recalibrate {
+			text += ", faint light recalibrated"
 		}
 		return text
 	case deconv.Starlet, deconv.TV:
