@@ -158,13 +158,7 @@ func (k *core) part(t *engine.Tensor, lo, hi int) *engine.Tensor {
 	if lo == 0 && hi == t.Shape()[0] {
 		return t
 	}
-	key := cutKey{t, lo, hi}
-	v := k.cut[key]
-	if v == nil {
-		v = t.Slice(lo, hi)
-		k.cut[key] = v
-	}
-	return v
+	return k.view(cutKey{t, lo, hi}, func() *engine.Tensor { return t.Slice(lo, hi) })
 }
 
 // score writes the prior's score of the first n scenes of x, one at a time, so that a

@@ -3,6 +3,7 @@ package anneal
 import (
 	"context"
 	"math"
+	"sync"
 
 	"limpid/engine"
 	"limpid/priors/gaussian"
@@ -90,15 +91,31 @@ func (k *core) newPatches() (*patches, error) {
 	return p, nil
 }
 
-// class is class c of scene i of t, as (1, domain).
-func (k *core) class(t *engine.Tensor, i, c int) *engine.Tensor {
-	key := cutKey{t, -1 - i, c}
+// view is a view of t, made once.
+func (k *core) view(key cutKey, made func() *engine.Tensor) *engine.Tensor {
 	v := k.cut[key]
 	if v == nil {
-		v = t.Slice(i, i+1).Reshape(append(engine.Shape{classes}, k.dom...)...).Slice(c, c+1)
+		v = made()
 		k.cut[key] = v
 	}
 	return v
+}
+
+// kindsOf is scene i of t, as (classes, domain).
+func (k *core) kindsOf(t *engine.Tensor, i int) *engine.Tensor {
+	return k.view(cutKey{t, -1 - i, classes}, func() *engine.Tensor {
+		return t.Slice(i, i+1).Reshape(append(engine.Shape{classes}, k.dom...)...)
+	})
+}
+
+// class is class c of scene i of t, as (1, domain).
+func (k *core) class(t *engine.Tensor, i, c int) *engine.Tensor {
+	return k.view(cutKey{t, -1 - i, c}, func() *engine.Tensor { return k.kindsOf(t, i).Slice(c, c+1) })
+}
+
+// scene is scene i of t, (n, domain), as (domain).
+func (k *core) scene(t *engine.Tensor, i int) *engine.Tensor {
+	return k.view(cutKey{t, -1 - i, 0}, func() *engine.Tensor { return t.Slice(i, i+1).Reshape(k.dom...) })
 }
 
 // classWeights are W_c² for a denoised value of v σ.
@@ -116,18 +133,38 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 	if err := k.s.Err(); err != nil {
 		return err
 	}
-	p.share = [classes]float64{}
-	for i, v := range p.means {
-		for c, w := range classWeights(float64(v) / k.sigma) {
-			a := math.Sqrt(w) * float64(p.scale[i%n])
-			p.host[(i/n*classes+c)*n+i%n] = float32(a)
-			p.share[c] += a * a / float64(len(p.means))
+	p.scenes(k, func(i int) (share [classes]float64) {
+		host := p.host[i*classes*n : (i+1)*classes*n]
+		for j, v := range p.means[i*n : (i+1)*n] {
+			for c, w := range classWeights(float64(v) / k.sigma) {
+				a := math.Sqrt(w) * float64(p.scale[j])
+				host[c*n+j] = float32(a)
+				share[c] += a * a
+			}
+			host[kinds*n+j] = 0
 		}
-		p.host[(i/n*classes+kinds)*n+i%n] = 0
-	}
+		return share
+	})
 	k.s.Upload(p.window, p.host)
 	p.setRoots(k, l)
 	return p.widen(k, m, key)
+}
+
+// scenes sets the windows in host, of every scene by itself, some at a time; window gives the sums
+// of their squares.
+func (p *patches) scenes(k *core, window func(i int) [classes]float64) {
+	sums := make([][classes]float64, k.n)
+	var all sync.WaitGroup
+	for i := range sums {
+		all.Go(func() { sums[i] = window(i) })
+	}
+	all.Wait()
+	p.share = [classes]float64{}
+	for _, s := range sums {
+		for c, v := range s {
+			p.share[c] += v / float64(len(p.means))
+		}
+	}
 }
 
 // widen takes what the data say of the covariance into the windows.
@@ -138,27 +175,33 @@ func (p *patches) widen(k *core, m *engine.Tensor, key engine.Key) error {
 		return err
 	}
 	n, plane := k.dom.Len(), k.dom[1]*k.dom[2]
-	p.share = [classes]float64{}
-	for i := range p.host {
-		scene, c := i/(classes*n), i/n%classes
-		a := math.Sqrt(haze[i%n/plane]) / k.sigma
-		if c < kinds {
-			a = float64(p.host[i]) * math.Sqrt(float64(p.data.found[scene*n+i%n]))
+	p.scenes(k, func(i int) (share [classes]float64) {
+		host := p.host[i*classes*n : (i+1)*classes*n]
+		for j, found := range p.data.found[i*n : (i+1)*n] {
+			f := math.Sqrt(float64(found))
+			for c := range kinds {
+				a := float64(host[c*n+j]) * f
+				host[c*n+j] = float32(a)
+				share[c] += a * a
+			}
+			a := math.Sqrt(haze[j/plane]) / k.sigma
+			host[kinds*n+j] = float32(a)
+			share[kinds] += a * a
 		}
-		p.host[i] = float32(a)
-		p.share[c] += a * a / float64(len(p.means))
-	}
+		return share
+	})
 	k.s.Upload(p.window, p.host)
 	return k.s.Err()
 }
 
-// setScales uploads F^½ between spectra and z. The coordinates z are spectra over the
+// setScales uploads σ F^½ between spectra and z. The coordinates z are spectra over the
 // root of the number of pixels, with √2 where a mode stands for two: white noise has unit
 // variance in them and dot products are those of images, so that conjugate gradients work
 // on spectra and save half of the transforms.
-func (p *patches) setScales(s engine.Stream) {
+func (p *patches) setScales(s engine.Stream, sigma float64) {
 	to, from := make([]float32, len(p.modes)), make([]float32, len(p.modes))
 	for i, r := range p.modes {
+		r *= float32(sigma)
 		to[i], from[i] = r*p.unitHost[i], r/p.unitHost[i]
 	}
 	s.Upload(p.root, to)
@@ -172,13 +215,8 @@ func (p *patches) spread(k *core, dst, z *engine.Tensor) {
 	s.IRFFT2(p.zt, p.spec)
 	s.Mul(p.zt, p.zt, p.window)
 	for i := range k.n {
-		d := k.part(dst, i, i+1)
-		s.Copy(d, k.class(p.zt, i, 0))
-		for c := 1; c < classes; c++ {
-			s.Add(d, d, k.class(p.zt, i, c))
-		}
+		s.SumLeading(k.scene(dst, i), k.kindsOf(p.zt, i))
 	}
-	s.Scale(dst, float32(k.sigma), dst)
 }
 
 // gather is the transpose.
@@ -191,7 +229,6 @@ func (p *patches) gather(k *core, z, x *engine.Tensor) {
 	}
 	s.RFFT2(z, p.zt)
 	s.CScale(z, z, p.root)
-	s.Scale(z, float32(k.sigma), z)
 }
 
 // white leaves white noise in z.
@@ -284,5 +321,5 @@ func (p *patches) setRoots(k *core, l *local) {
 		s.Download(l.hostB, l.spec2)
 		k.ringRoot(p.modes[c*n:(c+1)*n], l.hostA, l.hostB)
 	}
-	p.setScales(s)
+	p.setScales(s, k.sigma)
 }

@@ -82,23 +82,27 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, key engine.Key) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	p.share = [classes]float64{kinds: p.share[kinds]}
-	for i, d := range p.means {
-		at := i/n*classes*n + i%n // of class 0
-		var v float64
-		for c := range kinds {
-			a := float64(p.host[at+c*n])
-			v += a * a
+	p.scenes(k, func(i int) (share [classes]float64) {
+		host, chi2 := p.host[i*classes*n:(i+1)*classes*n], p.chi2[i*n:(i+1)*n]
+		for j, d := range p.means[i*n : (i+1)*n] {
+			var v float64
+			for c := range kinds {
+				a := float64(host[c*n+j])
+				v += a * a
+			}
+			v *= k.sigma * k.sigma
+			l := (tailFreedom - 2 + float64(d)*float64(d)/math.Max(v, 1e-30)) / math.Max(float64(chi2[j]), 1e-30)
+			l = math.Sqrt(math.Max(tailLeast, math.Min(tailMost, l)) / tailMean)
+			for c := range kinds {
+				a := float64(host[c*n+j]) * l
+				host[c*n+j] = float32(a)
+				share[c] += a * a
+			}
+			h := float64(host[kinds*n+j])
+			share[kinds] += h * h
 		}
-		v *= k.sigma * k.sigma
-		l := (tailFreedom - 2 + float64(d)*float64(d)/math.Max(v, 1e-30)) / math.Max(float64(p.chi2[i]), 1e-30)
-		l = math.Max(tailLeast, math.Min(tailMost, l)) / tailMean
-		for c := range kinds {
-			a := float64(p.host[at+c*n]) * math.Sqrt(l)
-			p.host[at+c*n] = float32(a)
-			p.share[c] += a * a / float64(len(p.means))
-		}
-	}
+		return share
+	})
 	s.Upload(p.window, p.host)
 	return s.Err()
 }
