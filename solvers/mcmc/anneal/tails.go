@@ -13,22 +13,14 @@ const (
 	tailLeast      = 0.6 // times the variance: see docs/adr/0023
 	tailMost       = 1e4
 	tailMean       = 1.16 // mean of λ for deviations of the variance C, which it is divided by
-	tailIterations = 12   // of the solves that the factors are drawn from
-
-	// What is sharp is found or lost at high noise: in the first half of a walk's levels the
-	// sampler makes more sweeps. There x at the next level is the draw with fresh noise of nearly
-	// as much as σ, which hides what a solve leaves undone, so that solves may be short.
-	tailSweeps      = 1
-	earlySweeps     = 4
-	earlyHalf       = 0.5 // of the walk, in ln σ
-	earlyIterations = 40
-	shortUntil      = 0.7 // of the walk
+	tailSweeps     = 2
+	tailIterations = 25 // of the solves that the factors are drawn from
 )
 
 // tailed is draw with the tails that a scene given x has: a source may be there or not, a
 // star or a galaxy. Every pixel's deviation from m is taken as Student's t of ν degrees of
 // freedom and the variance that C gives it, as a mixture of Gaussians over the factor λ of
-// its variance (Geweke 1993). Sweeps of its Gibbs sampler, with rough draws d of the
+// its variance (Geweke 1993). Two sweeps of its Gibbs sampler, with rough draws d of the
 // deviations, give
 //
 //	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast, over its mean,
@@ -37,12 +29,8 @@ const (
 // then be far from m, others in every draw, where a Gaussian of the same variance would move
 // all of them a little.
 func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, key engine.Key) (optim.Result, error) {
-	sweeps, walked := uint64(tailSweeps), k.walked()
-	if walked < earlyHalf {
-		sweeps = earlySweeps
-	}
 	copy(p.base, p.host)
-	for sweep := range sweeps {
+	for sweep := range uint64(tailSweeps) {
 		rough := key.Fold(1 + 2*sweep)
 		p.cg.MaxIter = tailIterations
 		_, err := p.draw(ctx, k, dst, m, &rough)
@@ -55,17 +43,8 @@ func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, ke
 			return optim.Result{}, err
 		}
 	}
-	if walked < shortUntil {
-		p.cg.MaxIter = earlyIterations
-		defer func() { p.cg.MaxIter = solveIterations }()
-	}
 	last := key.Fold(0)
 	return p.draw(ctx, k, dst, m, &last)
-}
-
-// walked is how much of the walk lies behind, 0 to 1 in ln σ.
-func (k *core) walked() float64 {
-	return math.Log(k.cfg.SigmaMax/k.sigma) / math.Log(k.cfg.SigmaMax/k.cfg.SigmaMin)
 }
 
 // factors multiplies the windows by √λ, drawn for the deviations of x from m.
