@@ -23,10 +23,21 @@ func (c Correlation) Lag(dy, dx int) float64 {
 // beyond what any model of them is.
 const LeastNoisePower = 0.01
 
-// Power is the power spectrum on the modes (h, w/2+1) of a periodic grid, of mean 1.
+// Power is the power spectrum on the modes (h, w/2+1) of a periodic grid, of mean 1, at least
+// LeastNoisePower.
 func (c Correlation) Power(h, w int) []float64 {
-	half, side := w/2+1, 2*c.Reach+1
-	out := make([]float64, h*half)
+	out := c.Modes(h, w, w/2+1)
+	for i, v := range out {
+		out[i] = math.Max(v, LeastNoisePower)
+	}
+	return out
+}
+
+// Modes is the transform of the correlations on the modes (h, columns) of a periodic grid of
+// h × w pixels, as it is.
+func (c Correlation) Modes(h, w, columns int) []float64 {
+	side := 2*c.Reach + 1
+	out := make([]float64, h*columns)
 	re, im := make([]float64, side), make([]float64, side) // of this row's phases, summed over dy
 	cosY, sinY := phases(h)
 	cosX, sinX := phases(w)
@@ -39,16 +50,45 @@ func (c Correlation) Power(h, w int) []float64 {
 				im[i] += c.At[j*side+i] * sinY[k]
 			}
 		}
-		for x := range half {
+		for x := range columns {
 			var sum float64
 			for i := range side {
 				k := mod(x*(i-c.Reach), w)
 				sum += re[i]*cosX[k] - im[i]*sinX[k]
 			}
-			out[y*half+x] = math.Max(sum, LeastNoisePower)
+			out[y*columns+x] = sum
 		}
 	}
 	return out
+}
+
+// CorrelationOf is the inverse of Modes: the lags up to reach of a power spectrum on n × n
+// modes, not normalised.
+func CorrelationOf(power []float64, n, reach int) Correlation {
+	side := 2*reach + 1
+	c := Correlation{Reach: reach, At: make([]float64, side*side)}
+	cos, sin := phases(n)
+	re, im := make([]float64, n*side), make([]float64, n*side)
+	for y := range n {
+		for i := range side {
+			for x := range n {
+				k := mod(x*(i-reach), n)
+				re[y*side+i] += power[y*n+x] * cos[k]
+				im[y*side+i] += power[y*n+x] * sin[k]
+			}
+		}
+	}
+	for j := range side {
+		for i := range side {
+			var sum float64
+			for y := range n {
+				k := mod(y*(j-reach), n)
+				sum += re[y*side+i]*cos[k] - im[y*side+i]*sin[k]
+			}
+			c.At[j*side+i] = sum / float64(n*n)
+		}
+	}
+	return c
 }
 
 // phases are cosine and sine of n steps around a circle.

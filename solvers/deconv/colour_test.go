@@ -12,7 +12,6 @@ import (
 	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
-	"limpid/solvers/observe"
 	"limpid/solvers/operator"
 )
 
@@ -53,33 +52,10 @@ func resampledCorrelation() solvers.Correlation {
 // coloured observes a Gaussian field of n² pixels with noise of σ that is resampled.
 func coloured(t testing.TB, dev engine.Device, sp gaussian.Spectrum, n int, sigma float64, seed uint64) (o *solvers.Observation, truth solvers.Image) {
 	t.Helper()
-	psf, err := observe.AnalyticPSF(observe.PSFMoffat, 2.2, 3, 9)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := dev.NewStream()
-	op, err := operator.NewConvolution(dev, s, psf, n, n, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer op.Close()
-	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, op.Domain(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer prior.Close()
 	key := engine.NewKey(seed)
-	x, _ := dev.Alloc(op.Domain())
-	defer x.Free()
-	prior.Sample(s, x, key.Fold(0))
-	o, truth = look(t, dev, s, op, op.Grid, psf, x, 1, key.Fold(1))
-	white := make([]float32, n*n)
-	noise, _ := dev.Alloc(op.Range())
-	defer noise.Free()
-	s.Normal(noise, key.Fold(1))
-	s.Download(white, noise)
+	o, truth = field(t, dev, sp, n, 2.2, 9, 0, key)
 	for i, v := range resampled(n, n, key.Fold(2)) {
-		o.Data.Pix[i] += float32(sigma)*v - white[i]
+		o.Data.Pix[i] += float32(sigma) * v
 		o.Weights.Pix[i] = float32(1 / (sigma * sigma))
 	}
 	o.Colour = []solvers.Correlation{resampledCorrelation()}
@@ -263,31 +239,7 @@ func TestColour_Learned_AgreesWithTheExactPosterior(t *testing.T) {
 	sp := gaussian.PowerLaw(30, 0.1, 2)
 	o, _ := coloured(t, dev, sp, n, 1, 7)
 	mask(o, func(x, y int) bool { return x > 18 && x < 22 && y > 8 && y < 13 })
-	exact := runGaussian(t, dev, o, []gaussian.Spectrum{sp}, 64)
-	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{
-		Method: deconv.Learned,
-		Load: func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-			grid := deconv.GridOf(deconv.Learned, 1, n, n, o.PSF.H, o.PSF.W).Aligned(4)
-			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, grid.Domain(), 16)
-			return learned{g}, err
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	sum, _ := collect(t, p, 64)
-	mean, std, m2, s2 := exact.Mean(), exact.Std(), sum.Mean(), sum.Std()
-	var bias, ratio float64
-	for i := range mean.Pix {
-		z := float64(m2.Pix[i]-mean.Pix[i]) / float64(std.Pix[i])
-		bias += z * z / float64(len(mean.Pix))
-		ratio += float64(s2.Pix[i]/std.Pix[i]) / float64(len(mean.Pix))
-	}
-	t.Logf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
-	if math.Sqrt(bias) > 0.22 || math.Abs(ratio-1) > 0.05 { // both means are of 64 draws: .18
-		t.Errorf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
-	}
+	agrees(t, dev, o, sp, 64, 0.22) // both means are of 64 draws: .18
 }
 
 // Total variation takes the noise's correlation: with it the estimate is better, its strength

@@ -22,11 +22,11 @@ func newDevice(t testing.TB) engine.Device {
 	return dev
 }
 
-// simulate draws a Gaussian field with the spectrum, blurs it, adds unit noise
-// and masks a few places. The truth is the scene over the image.
-func simulate(t testing.TB, dev engine.Device, sp gaussian.Spectrum, n int, seed uint64) (o *solvers.Observation, truth solvers.Image) {
+// field draws a Gaussian field with the spectrum and looks at it through a Moffat PSF, with
+// noise of σ. The truth is the scene over the image.
+func field(t testing.TB, dev engine.Device, sp gaussian.Spectrum, n int, fwhm float64, stamp int, sigma float64, key engine.Key) (o *solvers.Observation, truth solvers.Image) {
 	t.Helper()
-	psf, err := observe.AnalyticPSF(observe.PSFMoffat, 3, 3, 31)
+	psf, err := observe.AnalyticPSF(observe.PSFMoffat, fwhm, 3, stamp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,16 +36,31 @@ func simulate(t testing.TB, dev engine.Device, sp gaussian.Spectrum, n int, seed
 		t.Fatal(err)
 	}
 	defer op.Close()
-	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, op.Domain(), 1)
+	x := gaussianScene(t, dev, s, sp, op.Domain(), key.Fold(0))
+	return look(t, dev, s, op, op.Grid, psf, x, sigma, key.Fold(1))
+}
+
+// gaussianScene is a draw of a Gaussian prior.
+func gaussianScene(t testing.TB, dev engine.Device, s engine.Stream, sp gaussian.Spectrum, domain engine.Shape, key engine.Key) *engine.Tensor {
+	t.Helper()
+	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, domain, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer prior.Close()
-	key := engine.NewKey(seed)
-	x, _ := dev.Alloc(op.Domain())
-	defer x.Free()
-	prior.Sample(s, x, key.Fold(0))
-	o, truth = look(t, dev, s, op, op.Grid, psf, x, 1, key.Fold(1))
+	x, err := dev.Alloc(domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(x.Free)
+	prior.Sample(s, x, key)
+	return x
+}
+
+// simulate is field with unit noise and a few places masked.
+func simulate(t testing.TB, dev engine.Device, sp gaussian.Spectrum, n int, seed uint64) (o *solvers.Observation, truth solvers.Image) {
+	t.Helper()
+	o, truth = field(t, dev, sp, n, 3, 31, 1, engine.NewKey(seed))
 	for i := range o.Weights.Pix {
 		if (i%n)%31 == 7 || (i/n > n/3 && i/n < n/3+4 && i%n > n/2 && i%n < n/2+6) {
 			o.Weights.Pix[i], o.Data.Pix[i] = 0, 0
@@ -134,6 +149,37 @@ func look(t testing.TB, dev engine.Device, s engine.Stream, op solvers.Operator,
 		o.Weights.Pix[i] = float32(1 / (sigma * sigma))
 	}
 	return o, solvers.Image{C: 1, H: g.ImgH, W: g.ImgW, Pix: g.Crop(scene)}
+}
+
+// agrees compares samples of the learned path with a Gaussian prior with the exact posterior:
+// 64 draws of that and so many of the other, whose means may be apart by so many σ rms.
+func agrees(t *testing.T, dev engine.Device, o *solvers.Observation, sp gaussian.Spectrum, draws int, apart float64) {
+	t.Helper()
+	exact := runGaussian(t, dev, o, []gaussian.Spectrum{sp}, 64)
+	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{
+		Method: deconv.Learned,
+		Load: func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
+			grid := deconv.GridOf(deconv.Learned, 1, o.Data.H, o.Data.W, o.PSF.H, o.PSF.W).Aligned(4)
+			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, grid.Domain(), 16)
+			return learned{g}, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	sum, _ := collect(t, p, draws)
+	mean, std, m2, s2 := exact.Mean(), exact.Std(), sum.Mean(), sum.Std()
+	var bias, ratio float64
+	for i := range mean.Pix {
+		z := float64(m2.Pix[i]-mean.Pix[i]) / float64(std.Pix[i])
+		bias += z * z / float64(len(mean.Pix))
+		ratio += float64(s2.Pix[i]/std.Pix[i]) / float64(len(mean.Pix))
+	}
+	t.Logf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
+	if math.Sqrt(bias) > apart || math.Abs(ratio-1) > 0.05 {
+		t.Errorf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
+	}
 }
 
 func runGaussian(t testing.TB, dev engine.Device, o *solvers.Observation, sp []gaussian.Spectrum, draws int) *summary.Summary {

@@ -92,18 +92,11 @@ func TestExposures_Intervals_HoldTheTruth(t *testing.T) {
 	for seed := range uint64(sims) {
 		o := dithered(t, n, 4, 1)
 		g := operator.NewGrid(1, o.Data.H, o.Data.W, o.PSF.H, o.PSF.W)
-		prior, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, g.Domain(), 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		x, _ := dev.Alloc(g.Domain())
-		prior.Sample(s, x, engine.NewKey(seed).Fold(1))
+		x := gaussianScene(t, dev, s, sp, g.Domain(), engine.NewKey(seed).Fold(1))
 		scene := make([]float32, x.Len())
 		s.Download(scene, x)
 		truth := g.Crop(scene)
 		expose(t, dev, o, g, x, engine.NewKey(seed).Fold(2))
-		x.Free()
-		prior.Close()
 		set := deconv.Settings{Method: deconv.Gaussian, Spectra: []gaussian.Spectrum{sp}}
 		sum, fit := solve(t, dev, o, set, draws)
 		mean, std := g.Crop(sum.GridEstimate()), sum.Std()
@@ -191,40 +184,9 @@ func TestExposures_Learned_AgreesWithTheExactPosterior(t *testing.T) {
 	sp := gaussian.PowerLaw(20, 0.1, 2)
 	o := dithered(t, n, 3, 1)
 	g := operator.NewGrid(1, o.Data.H, o.Data.W, o.PSF.H, o.PSF.W)
-	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, g.Domain(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer prior.Close()
-	x, _ := dev.Alloc(g.Domain())
-	defer x.Free()
-	prior.Sample(s, x, engine.NewKey(6))
+	x := gaussianScene(t, dev, s, sp, g.Domain(), engine.NewKey(6))
 	expose(t, dev, o, g, x, engine.NewKey(7))
-	exact := runGaussian(t, dev, o, []gaussian.Spectrum{sp}, 64)
-	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{
-		Method: deconv.Learned,
-		Load: func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-			grid := deconv.GridOf(deconv.Learned, 1, o.Data.H, o.Data.W, o.PSF.H, o.PSF.W).Aligned(4)
-			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, grid.Domain(), 16)
-			return learned{g}, err
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	sum, _ := collect(t, p, 32)
-	mean, std, m2, s2 := exact.Mean(), exact.Std(), sum.Mean(), sum.Std()
-	var bias, ratio float64
-	for i := range mean.Pix {
-		z := float64(m2.Pix[i]-mean.Pix[i]) / float64(std.Pix[i])
-		bias += z * z / float64(len(mean.Pix))
-		ratio += float64(s2.Pix[i]/std.Pix[i]) / float64(len(mean.Pix))
-	}
-	t.Logf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
-	if math.Sqrt(bias) > 0.27 || math.Abs(ratio-1) > 0.05 { // means of 64 and 32 draws: .22
-		t.Errorf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
-	}
+	agrees(t, dev, o, sp, 32, 0.27) // means of 64 and 32 draws: .22
 	for _, set := range []deconv.Settings{{Method: deconv.Starlet}, {Method: deconv.Gaussian, Tile: 128}, {Method: deconv.Gaussian, FreeSky: true}} {
 		p, err := deconv.New(context.Background(), dev, o, set)
 		if err == nil {

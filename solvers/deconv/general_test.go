@@ -88,14 +88,7 @@ func TestVarying_TruthUnderAWideningPSF_IsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer op.Close()
-	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, op.Domain(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer prior.Close()
-	x, _ := dev.Alloc(op.Domain())
-	defer x.Free()
-	prior.Sample(s, x, engine.NewKey(4))
+	x := gaussianScene(t, dev, s, sp, op.Domain(), engine.NewKey(4))
 	o, truth := look(t, dev, s, op, op.Grid, solvers.NewImage(1, h, w), x, 1, engine.NewKey(5))
 	o.Field = solvers.PSFField{Rows: 2, Cols: 2, Nodes: nodes}
 	for _, p := range nodes {

@@ -213,13 +213,13 @@ func positive(at []float64, reach, q int) solvers.Correlation {
 	}
 	centre, n := len(c.At)/2, positiveGrid
 	for range 3 { // what is cut off beyond far makes it slightly negative again
-		power := transform(c, n)
+		power := c.Modes(n, n, n)
 		for i := range power {
 			power[i] = math.Max(power[i], solvers.LeastNoisePower)
 		}
-		back(c, power, n)
+		c = solvers.CorrelationOf(power, n, far)
 	}
-	lowest := slices.Min(transform(c, n))
+	lowest := slices.Min(c.Modes(n, n, n))
 	if lack := solvers.LeastNoisePower - lowest; lack > 0 {
 		c.At[centre] += lack
 	}
@@ -227,61 +227,6 @@ func positive(at []float64, reach, q int) solvers.Correlation {
 		c.At[i] /= top
 	}
 	return c
-}
-
-// transform is the power spectrum of c on n × n modes, not bounded.
-func transform(c solvers.Correlation, n int) []float64 {
-	side := 2*c.Reach + 1
-	cos, sin := circle(n)
-	out := make([]float64, n*n)
-	for y := range n {
-		for i := range side {
-			var re, im float64
-			for j := range side {
-				k := ((y*(j-c.Reach))%n + n) % n
-				re, im = re+c.At[j*side+i]*cos[k], im+c.At[j*side+i]*sin[k]
-			}
-			for x := range n {
-				k := ((x*(i-c.Reach))%n + n) % n
-				out[y*n+x] += re*cos[k] - im*sin[k]
-			}
-		}
-	}
-	return out
-}
-
-// back sets the lags of c to those of a power spectrum on n × n modes.
-func back(c solvers.Correlation, power []float64, n int) {
-	side := 2*c.Reach + 1
-	cos, sin := circle(n)
-	re, im := make([]float64, n*side), make([]float64, n*side)
-	for y := range n {
-		for i := range side {
-			for x := range n {
-				k := ((x*(i-c.Reach))%n + n) % n
-				re[y*side+i] += power[y*n+x] * cos[k]
-				im[y*side+i] += power[y*n+x] * sin[k]
-			}
-		}
-	}
-	for j := range side {
-		for i := range side {
-			var sum float64
-			for y := range n {
-				k := ((y*(j-c.Reach))%n + n) % n
-				sum += re[y*side+i]*cos[k] - im[y*side+i]*sin[k]
-			}
-			c.At[j*side+i] = sum / float64(n*n)
-		}
-	}
-}
-
-func circle(n int) (cos, sin []float64) {
-	for k := range n {
-		a := 2 * math.Pi * float64(k) / float64(n)
-		cos, sin = append(cos, math.Cos(a)), append(sin, math.Sin(a))
-	}
-	return cos, sin
 }
 
 // isotropic is the correlation of noise with the power P at k cycles per pixel, ascending,
@@ -310,8 +255,7 @@ func isotropic(k, p []float64) (solvers.Correlation, error) {
 			power[i] = (1-t)*p[j-1] + t*p[j]
 		}
 	}
-	c := solvers.Correlation{Reach: lagsMost, At: make([]float64, (2*lagsMost+1)*(2*lagsMost+1))}
-	back(c, power, n)
+	c := solvers.CorrelationOf(power, n, lagsMost)
 	top := c.At[len(c.At)/2]
 	for i := range c.At {
 		c.At[i] /= top

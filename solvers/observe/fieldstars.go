@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -148,18 +149,8 @@ func fieldStars(data, weights []float32, h, w, rows, cols int, saturation float6
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Star) int { return compareDown(a.SNR, b.SNR) })
+	slices.SortStableFunc(all, func(a, b Star) int { return cmp.Compare(b.SNR, a.SNR) })
 	return all, guess
-}
-
-func compareDown(a, b float64) int {
-	switch {
-	case a > b:
-		return -1
-	case a < b:
-		return 1
-	}
-	return 0
 }
 
 // fieldUsed are the used stars.
