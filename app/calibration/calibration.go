@@ -297,7 +297,7 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 		return err
 	}
 	if r.faint != nil {
-		r.faint.MapDraws(draws, func(i int) float64 { return float64(weights.Pix[i]) })
+		r.faint.MapDraws(draws, func(i int) float64 { return float64(weights.Pix[i]) }) // the noise is 1 where it was observed
 	}
 	if r.o.Keep != nil {
 		r.o.Keep(Kept{Truth: truth, Data: data.Pix, Mean: average(draws)})

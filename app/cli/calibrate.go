@@ -37,7 +37,8 @@ const calibrateHelp = `
   --sigma-min S         where its walk ends, in sigma of a pixel (default: its own)
   --seed N              (default 1)
   --recalibrate         faint pixels are mapped as deconvolve --recalibrate does
-  --learn FILE.json     measures what simulations say of faint pixels, and adds it to a file;
+  --learn FILE.json     measures what simulations say of faint pixels, and adds it to a file
+                        (give every run a seed of its own);
                         named like your weights, .faint.json in place of .safetensors, it is
                         what --recalibrate uses with them
   A finished calibration of your own weights is kept beside them, and said with every
@@ -116,13 +117,13 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 			return fmt.Errorf("%w: %w", session.ErrOutput, werr)
 		}
 	}
-	if o.Learn {
+	if o.Learn && err == nil {
 		if lerr := calibration.StoreFaint(*learn, rep.Faint); lerr != nil {
 			return fmt.Errorf("%w: %w", session.ErrOutput, lerr)
 		}
 		fmt.Fprintf(e.Out, "faint pixels of %d pairs in %s\n", rep.Faint.Pairs, *learn)
 	}
-	if entry, ferr := training.Find(o.Prior); ferr == nil && !o.Learn && entry.Path != "" && err == nil {
+	if entry, ferr := training.Find(o.Prior); ferr == nil && !o.Learn && !o.Recalibrate && entry.Path != "" && err == nil {
 		path, serr := calibration.Store(entry, rep)
 		if serr != nil {
 			return fmt.Errorf("%w: %w", session.ErrOutput, serr)

@@ -16,7 +16,7 @@ import (
 // residual is of the mean that is given out.
 func TestRun_FaintPixels(t *testing.T) {
 	if underRace {
-		t.Skip("a network under the race detector takes minutes")
+		t.Skip("needs a build without the race detector, under which a network takes minutes")
 	}
 	s, r := newSession(t)
 	r.Method, r.Prior = recipe.Method{Kind: deconv.Learned, Budget: deconv.Quick}, recipe.Prior{Kind: recipe.PriorGalaxies}

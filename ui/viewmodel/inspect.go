@@ -418,7 +418,7 @@ func cardRows(name string) []Row {
 	c := e.Card
 	rows := []Row{{"Prior", c.Name}, {"", c.About}, {"Trained on", c.Scenes}, {"Holds for", c.Validity}}
 	if c.LowSNR > 0 && c.HighSNR > 0 {
-		rows = append(rows, Row{"Peak signal to noise", fmt.Sprintf("%.3g to %.3g", c.LowSNR, c.HighSNR)})
+		rows = append(rows, Row{"Peak signal to noise", fmt.Sprintf("%.4g – %.4g", c.LowSNR, c.HighSNR)})
 	}
 	var out []Row
 	for _, x := range rows {

@@ -96,7 +96,7 @@ func toggleText(x form.Field) string {
 	case form.StopAtNoise:
 		return "at the noise"
 	case form.FaintLight:
-		return "each pixel as simulations say"
+		return "recalibrated"
 	}
 	return x.Label
 }

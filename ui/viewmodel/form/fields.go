@@ -220,7 +220,7 @@ func (b *builder) psf() {
 		list = append(list, b.psfs()...)
 		b.add(Field{ID: PSFSource, Label: "PSF", Kind: File, Options: list, Help: "one plane for all bands, or one plane per band"})
 		b.add(Field{ID: PSFNodes, Label: "Nodes", Blank: "one PSF", Help: "rows x columns, as 3x3, of a PSF that varies: planes of the cube, or HDUs from this one on, row by row from the lowest, the outermost on the image's border"})
-		b.add(Field{ID: PSFFiner, Label: "Samples", Unit: "per px", Blank: "1", Help: "of a PSF that is sampled more finely than the image; the integration over pixels is then added"})
+		b.add(Field{ID: PSFFiner, Label: "Sampling", Unit: "per px", Blank: "1", Help: "of a PSF that is sampled more finely than the image; the integration over pixels is then added"})
 		b.add(Field{ID: Recenter, Label: "Recentre", Kind: Toggle, Help: "move the PSF's light to the centre of its stamp; without it an off-centre PSF shifts the result"})
 	case observe.PSFMeasure:
 		b.add(Field{ID: PSFNodes, Label: "Nodes", Blank: "one PSF", Help: "rows x columns, as 3x3, of a PSF that varies: fitted to stars all over the image, thirty at least"})

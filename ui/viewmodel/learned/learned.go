@@ -123,7 +123,7 @@ func (m *Model) Card() []viewmodel.Row {
 	add("Trained on", c.Scenes)
 	add("Holds for", c.Validity)
 	if c.LowSNR > 0 && c.HighSNR > 0 {
-		add("Peak signal to noise", fmt.Sprintf("%.3g to %.3g", c.LowSNR, c.HighSNR))
+		add("Peak signal to noise", fmt.Sprintf("%.4g – %.4g", c.LowSNR, c.HighSNR))
 	}
 	add("File", e.Path)
 	return out

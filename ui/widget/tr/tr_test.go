@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"limpid/app/training"
 )
 
 // calls are the functions whose texts are put into the user's language, and which of
@@ -228,6 +230,27 @@ func TestT_ComposedTexts_AreTranslated(t *testing.T) {
 }
 
 // A pattern keeps its places, and a text made of it is found again.
+// What shipped priors say of themselves comes from their files.
+func TestLanguages_CardsOfShippedPriors_AreInEach(t *testing.T) {
+	defer Use(Current())
+	for _, l := range Languages()[1:] {
+		Use(l.Code)
+		for _, e := range training.List() {
+			if e.Path != "" {
+				continue
+			}
+			for _, text := range []string{e.Card.About, e.Card.Validity} {
+				if _, ok := whole(text); !ok {
+					t.Errorf("%s, %s: %q became %q", l.Code, e.Name, text, T(text))
+				}
+			}
+			if got := T(e.Card.Scenes); strings.Contains(got, " of ") || strings.Contains(got, " and ") || got == e.Card.Scenes {
+				t.Errorf("%s, %s: %q became %q", l.Code, e.Name, e.Card.Scenes, got)
+			}
+		}
+	}
+}
+
 func TestPatterns_EveryOne_KeepsItsPlaces(t *testing.T) {
 	defer Use("en")
 	Use("de")
