@@ -84,6 +84,7 @@ func (c Colour) At(v [3]float32) color.RGBA {
 // RenderColour draws three images of one size as a colour picture, with the same
 // geometry as Render.
 func (r *Renderer) RenderColour(dst *image.RGBA, bands [3]*Image, v View, c Colour, ground color.RGBA) {
+	r.last = drawn{}
 	w, h := dst.Rect.Dx(), dst.Rect.Dy()
 	fill(dst, pack(ground))
 	if w < 1 || h < 1 || !(v.Zoom > 0) || math.IsNaN(v.X+v.Y) || math.IsInf(v.X+v.Y+v.Zoom, 0) {

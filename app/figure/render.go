@@ -14,6 +14,7 @@ type Renderer struct {
 	sum           []float32 // one row of the picture before the horizontal mean
 	values        []float32 // one row of the picture
 	block         []uint32  // rows to be transposed
+	last          drawn     // by Pan
 }
 
 // axis says, for each pixel of the picture along one direction, which pixels of
@@ -32,6 +33,11 @@ type axis struct {
 // colour where the pixel under its middle has no value). What lies outside the image gets the ground
 // colour. The work is proportional to the picture's size, whatever the image's.
 func (r *Renderer) Render(dst *image.RGBA, im *Image, v View, t *Table, ground color.RGBA) {
+	r.last = drawn{}
+	r.render(dst, im, v, t, ground)
+}
+
+func (r *Renderer) render(dst *image.RGBA, im *Image, v View, t *Table, ground color.RGBA) {
 	w, h := dst.Rect.Dx(), dst.Rect.Dy()
 	if w < 1 || h < 1 {
 		return
@@ -273,7 +279,10 @@ func (t *Table) colourRow(out []byte, values []float32) {
 	colour := &t.colour
 	for j, v := range values {
 		c := bad
-		if k := entry((v-lo)*inv + (v - v)); k < tableSize {
+		// Between the limits this is entry's, and the position beyond the table below and above.
+		if k := math.Float32bits((v-lo)*inv+tableOffset)>>tableShift - tableFirst; k < tableSize {
+			c = colour[k]
+		} else if k = entry((v-lo)*inv + (v - v)); k < tableSize {
 			c = colour[k]
 		}
 		binary.LittleEndian.PutUint32(out[4*j:4*j+4], c)

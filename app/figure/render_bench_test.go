@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -93,5 +94,26 @@ func BenchmarkTableSet(b *testing.B) {
 	for b.Loop() {
 		s.Bias = 1 - s.Bias + .01
 		t.Set(s, nil)
+	}
+}
+
+func BenchmarkPan(b *testing.B) {
+	im, err := NewImage(noisePlane(4096, 4096, 0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, 998, 785))
+	for _, zoom := range []float64{0.25, 0.5, 1, 4} {
+		b.Run(fmt.Sprint(zoom), func(b *testing.B) {
+			var r Renderer
+			var t Table
+			t.Set(Style{Limits: Limits{90, 110}, Stretch: Log, Map: Viridis}, im)
+			v := View{X: 2047.5, Y: 2047.5, Zoom: zoom}
+			for n := 0; b.Loop(); n++ {
+				step := float64(4 - 8*(n/50%2)) // to and fro
+				v.X, v.Y = v.X+step/zoom, v.Y+step/zoom
+				r.Pan(dst, im, v, &t, color.RGBA{A: 255})
+			}
+		})
 	}
 }

@@ -80,15 +80,16 @@ const (
 
 // Table is a Style worked out: a colour for every value.
 type Table struct {
-	style  Style
-	lo     float32
-	inv    float32
-	rank   *Image // the image the curve of an Equalise was counted on,
-	rev    int    // and its revision then
-	ready  bool
-	curve  [tableSize]float32 // brightness
-	colour [tableSize]uint32  // R, G, B, A from the lowest byte
-	bad    uint32
+	style   Style
+	lo      float32
+	inv     float32
+	rank    *Image // the image the curve of an Equalise was counted on,
+	rev     int    // and its revision then
+	ready   bool
+	changes int                // counts what Set changed
+	curve   [tableSize]float32 // brightness
+	colour  [tableSize]uint32  // R, G, B, A from the lowest byte
+	bad     uint32
 }
 
 // entry is the table position of t = (v−lo)·inv; beyond the table for NaN.
@@ -132,6 +133,7 @@ func (t *Table) Set(s Style, im *Image) bool {
 	curveStays := t.ready && sameRank && s.Stretch == old.Stretch &&
 		(s.Stretch != Equalise || s.Limits == old.Limits)
 	t.style, t.ready = s, true
+	t.changes++
 	t.lo = float32(s.Limits.Lo)
 	t.inv = float32(min(1/(s.Limits.Hi-s.Limits.Lo), math.MaxFloat32))
 	if !curveStays {

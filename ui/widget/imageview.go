@@ -61,10 +61,11 @@ type ImageView struct {
 	render figure.Renderer
 	pen    Pen
 	pic    *image.RGBA
-	w, h   int   // of the raster, in screen pixels, as last asked for
-	drawn  frame // what pic shows
-	want   frame // what it should show, but for the size
-	frames int   // drawn so far
+	bare   *image.RGBA // pic without what is drawn over the image; nil where nothing is
+	w, h   int         // of the raster, in screen pixels, as last asked for
+	drawn  frame       // what pic shows
+	want   frame       // what it should show, but for the size
+	frames int         // drawn so far
 
 	focused bool
 	press   press
@@ -289,13 +290,10 @@ func (v *ImageView) generate(w, h int) image.Image {
 		}
 		v.pic = &image.RGBA{Pix: pix[:4*w*h], Stride: 4 * w, Rect: image.Rect(0, 0, w, h)}
 	}
-	if c := v.layers.colour; c != nil && want.im != nil {
-		v.render.RenderColour(v.pic, c.Bands, want.view, c.Colour, want.ground)
-	} else {
-		v.render.Render(v.pic, want.im, want.view, &v.table, want.ground)
-	}
+	over := want.im != nil && len(v.overlays) > 0
+	v.drawImage(want, over || v.layers.split != nil)
 	v.drawSplit(want)
-	if want.im != nil && len(v.overlays) > 0 {
+	if over {
 		v.pen.begin(v.pic, want.view, v.scale())
 		for _, o := range v.overlays {
 			o.Draw(&v.pen)
@@ -313,6 +311,25 @@ func (v *ImageView) generate(w, h int) image.Image {
 		}
 	}
 	return v.pic
+}
+
+// drawImage draws what lies under overlays and splits. Where there are any, it is kept
+// without them, for the next picture to be made from while someone pans.
+func (v *ImageView) drawImage(want frame, covered bool) {
+	if c := v.layers.colour; c != nil && want.im != nil {
+		v.render.RenderColour(v.pic, c.Bands, want.view, c.Colour, want.ground)
+		return
+	}
+	if !covered {
+		v.bare = nil
+		v.render.Pan(v.pic, want.im, want.view, &v.table, want.ground)
+		return
+	}
+	if v.bare == nil || v.bare.Rect != v.pic.Rect {
+		v.bare = image.NewRGBA(v.pic.Rect)
+	}
+	v.render.Pan(v.bare, want.im, want.view, &v.table, want.ground)
+	copy(v.pic.Pix, v.bare.Pix)
 }
 
 // scale is screen pixels per Fyne unit.

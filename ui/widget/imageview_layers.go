@@ -75,7 +75,7 @@ func (v *ImageView) drawSplit(want frame) {
 	if !ok {
 		im = nil
 	}
-	l.render.Render(l.pic, im, view, &l.table, want.ground)
+	l.render.Pan(l.pic, im, view, &l.table, want.ground)
 	x := 4 * min(want.w, max(0, int(s.At*float64(want.w)+0.5)))
 	for y := range want.h {
 		row := y * v.pic.Stride
