@@ -77,6 +77,7 @@ func (c *Chart) MinSize() fyne.Size { return fyne.NewSize(160, 90) }
 func (c *Chart) CreateRenderer() fyne.WidgetRenderer {
 	c.ExtendBaseWidget(c)
 	c.raster = canvas.NewRaster(c.generate)
+	c.raster.ScaleMode = canvas.ImageScalePixels
 	return widget.NewSimpleRenderer(c.raster)
 }
 

@@ -55,6 +55,7 @@ func (b *ColorBar) CreateRenderer() fyne.WidgetRenderer {
 	b.ExtendBaseWidget(b)
 	r := &barRenderer{b: b, unit: canvas.NewText("", color.White)}
 	r.ramp = canvas.NewRaster(r.generate)
+	r.ramp.ScaleMode = canvas.ImageScalePixels
 	r.Refresh()
 	return r
 }

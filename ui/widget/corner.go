@@ -49,6 +49,7 @@ func (c *Corner) MinSize() fyne.Size { return fyne.NewSize(160, 90) }
 func (c *Corner) CreateRenderer() fyne.WidgetRenderer {
 	c.ExtendBaseWidget(c)
 	c.raster = canvas.NewRaster(c.generate)
+	c.raster.ScaleMode = canvas.ImageScalePixels
 	return widget.NewSimpleRenderer(c.raster)
 }
 

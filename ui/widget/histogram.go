@@ -221,6 +221,7 @@ func (h *Histogram) CreateRenderer() fyne.WidgetRenderer {
 	h.ExtendBaseWidget(h)
 	r := &histogramRenderer{h: h}
 	r.raster = canvas.NewRaster(r.generate)
+	r.raster.ScaleMode = canvas.ImageScalePixels
 	for i := range r.handles {
 		r.handles[i] = canvas.NewRectangle(color.White)
 		r.handles[i].CornerRadius = 2

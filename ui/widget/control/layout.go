@@ -1,6 +1,8 @@
 package control
 
 import (
+	"image"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -164,7 +166,8 @@ func Ground(name fyne.ThemeColorName, radius float32, o fyne.CanvasObject) *fyne
 	return container.NewStack(newSurface(name, radius), o)
 }
 
-// surface is a rectangle that follows the theme.
+// surface is a plate that follows the theme. It is painted as a picture of one pixel: where
+// GL is software that takes a third of what a rectangle takes.
 type surface struct {
 	widget.BaseWidget
 	name   fyne.ThemeColorName
@@ -178,23 +181,30 @@ func newSurface(name fyne.ThemeColorName, radius float32) *surface {
 }
 
 func (s *surface) CreateRenderer() fyne.WidgetRenderer {
-	r := &surfaceRenderer{s: s, rect: canvas.NewRectangle(theme.ColorForWidget(s.name, s))}
-	r.rect.CornerRadius = s.radius
+	r := &surfaceRenderer{s: s, plate: canvas.NewImageFromImage(image.NewRGBA(image.Rect(0, 0, 1, 1)))}
+	r.plate.ScaleMode, r.plate.FillMode = canvas.ImageScalePixels, canvas.ImageFillStretch
+	r.plate.CornerRadius = s.radius
+	r.colour()
 	return r
 }
 
 type surfaceRenderer struct {
-	s    *surface
-	rect *canvas.Rectangle
+	s     *surface
+	plate *canvas.Image
 }
 
 func (r *surfaceRenderer) Destroy()                     {}
-func (r *surfaceRenderer) Layout(size fyne.Size)        { r.rect.Resize(size) }
+func (r *surfaceRenderer) Layout(size fyne.Size)        { r.plate.Resize(size) }
 func (r *surfaceRenderer) MinSize() fyne.Size           { return fyne.Size{} }
-func (r *surfaceRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.rect} }
+func (r *surfaceRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.plate} }
+
+func (r *surfaceRenderer) colour() {
+	r.plate.Image.(*image.RGBA).Set(0, 0, theme.ColorForWidget(r.s.name, r.s))
+}
+
 func (r *surfaceRenderer) Refresh() {
-	r.rect.FillColor = theme.ColorForWidget(r.s.name, r.s)
-	r.rect.Refresh()
+	r.colour()
+	r.plate.Refresh()
 }
 
 // Sides is a window of three columns: a left and a right one of widths that can be
