@@ -89,10 +89,11 @@ func shiftToCentre(im solvers.Image) {
 }
 
 func starFindings(p StarPSF, where string) []limpid.Finding {
-	out := []limpid.Finding{{
-		Severity: limpid.Info, Code: "psf.measured", Where: where,
-		What: fmt.Sprintf("PSF measured from %d stars of %d candidates: Moffat β %.1f, FWHM %.2f px; the stars differ from it by %.1f %%", p.Used, len(p.Stars), p.Beta, p.FWHM, 100*p.Error),
-	}}
+	what := fmt.Sprintf("PSF measured from %d stars of %d candidates: Moffat β %.1f, FWHM %.2f px; the stars differ from it by %.1f %%", p.Used, len(p.Stars), p.Beta, p.FWHM, 100*p.Error)
+	if p.Error < 0.0005 { // zero where the noise explains all of it
+		what = fmt.Sprintf("PSF measured from %d stars of %d candidates: Moffat β %.1f, FWHM %.2f px; their noise explains how the stars differ from it", p.Used, len(p.Stars), p.Beta, p.FWHM)
+	}
+	out := []limpid.Finding{{Severity: limpid.Info, Code: "psf.measured", Where: where, What: what}}
 	if p.Error > 0.02 {
 		out[0].Advice = fmt.Sprintf("sources much brighter than %.0f times their noise will leave rings: a PSF error of %.2f trusts them less", 1/p.Error, p.Error)
 	}

@@ -158,12 +158,12 @@ func (s *stage) ran() error {
 	return s.finished()
 }
 
-// pictured waits for a picture in the middle.
+// pictured waits for a picture above the middle, where the empty page has no letters.
 func (s *stage) pictured() error {
-	middle := image.Rect(s.d.W*30/100, s.d.H*30/100, s.d.W*60/100, s.d.H*60/100)
+	above := image.Rect(s.d.W*30/100, s.d.H*15/100, s.d.W*60/100, s.d.H*30/100)
 	return s.Wait("the picture", func() bool {
 		im, err := s.d.Shot()
-		return err == nil && xwin.Colours(im, middle) > 80
+		return err == nil && xwin.Colours(im, above) > 80
 	})
 }
 
