@@ -197,6 +197,10 @@ func TestWindow_Result_IsSummarised(t *testing.T) {
 			t.Errorf("the result does not say %q: %q", want, texts(b.panel.Object(), true))
 		}
 	}
+	b.m.SetPane(viewmodel.PaneDataMean) // two pictures, and how they are compared
+	if need := b.win.Content().MinSize(); need.Width > 1280 || need.Height > 800 {
+		t.Errorf("the window needs %v, more than a screen of 1280×800", need)
+	}
 }
 
 // items lists the items of a menu and those below them.

@@ -71,6 +71,7 @@ func New(o Options) *View {
 		v.sides[i] = container.NewBorder(nil, v.barBox[i], nil, nil, v.panes[i])
 	}
 	v.tabs = control.NewTabs(func(i int) { v.b.Show(v.keys[i]) })
+	v.tabs.Shrinks = true
 	v.beside = control.NewSelect("a second picture beside the first", v.b.ShowBeside)
 	v.tools = scale.New(scale.Actions{
 		Look:   func(f func(*board.Look)) { v.act(func(l *board.Layer) { v.b.SetLook(l, f) }) },

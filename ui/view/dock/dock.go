@@ -61,6 +61,7 @@ const height = 226
 func New(m *viewmodel.Model, act Actions) *Dock {
 	d := &Dock{m: m, act: act}
 	d.tabs = control.NewTabs(d.Show)
+	d.tabs.Shrinks = true
 	d.pages = [pages]page{newPixel(m), newProfile(m), newRegions(m, act), newCatalogue(m, act), newSpectrum(m)}
 	room := canvas.NewRectangle(color.Transparent)
 	room.SetMinSize(fyne.NewSize(100, height))

@@ -188,10 +188,10 @@ func (p *regionsPage) measure(r regions.Region) {
 		}
 		rows := [][2]string{{x.Title, area}, {"Sum", sum}}
 		if x.SumStd > 0 {
-			rows = append(rows, [2]string{"Error of the sum from", x.SumStdIs})
+			rows = append(rows, [2]string{"Its error from", x.SumStdIs})
 		}
 		rows = append(rows, [2]string{"Mean", value(x.Mean)}, [2]string{"Median", value(x.Median)},
-			[2]string{"Scatter of pixels", value(x.Std)}, [2]string{"Least, greatest", value(x.Min) + ", " + value(x.Max)})
+			[2]string{"Scatter", value(x.Std)}, [2]string{"Least, greatest", value(x.Min) + ", " + value(x.Max)})
 		if x.CentroidX == x.CentroidX {
 			rows = append(rows, [2]string{"Centroid", widget.FormatPixel(x.CentroidX, x.CentroidY)})
 		}

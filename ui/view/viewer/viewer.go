@@ -90,6 +90,7 @@ func New(m *viewmodel.Model, keys Keys) *Viewer {
 		v.sides[i] = container.NewBorder(head, control.Inset(8, 5, 8, 1, v.bars[i]), nil, nil, v.panes[i])
 	}
 	v.tabs = control.NewTabs(func(i int) { m.SetPane(v.names[i]) })
+	v.tabs.Shrinks = true
 	v.band = control.NewSelect("band or plane (< and >)", func(s string) {
 		var k int
 		if _, err := fmt.Sscan(s, &k); err == nil {

@@ -166,6 +166,61 @@ func TestTabs_KeysAndClicks_Choose(t *testing.T) {
 	}
 }
 
+func TestTabs_TooNarrow_ShowTheChosenAndOfferAll(t *testing.T) {
+	test.NewTempApp(t)
+	got := -1
+	tabs := NewTabs(func(i int) { got = i })
+	names := []string{"Data", "Mean", "Std", "Sample 1/64", "Residual", "Data | Mean", "Mean | Std"}
+	tabs.Set(names, 0)
+	full := tabs.MinSize().Width
+	tabs.Shrinks = true
+	if m := tabs.MinSize().Width; m > full/2 {
+		t.Errorf("needs %g of %g", m, full)
+	}
+	inside := func(width float32) (seen int) {
+		end := float32(0)
+		spans, more := tabs.spans(width)
+		for _, s := range spans {
+			if s.w == 0 {
+				continue
+			}
+			seen++
+			if s.x < end-0.01 || s.x+s.w > width+0.01 || more >= 0 && s.x+s.w > more+0.01 {
+				t.Errorf("width %g: a name at %g of width %g after one that ends at %g", width, s.x, s.w, end)
+			}
+			end = s.x + s.w
+		}
+		if (seen < len(names)) != (more >= 0) {
+			t.Errorf("width %g: %d of %d names, menu at %g", width, seen, len(names), more)
+		}
+		return seen
+	}
+	for width := tabs.MinSize().Width; width < full+50; width += 7 {
+		for chosen := range names {
+			tabs.Set(names, chosen)
+			inside(width)
+			if spans, _ := tabs.spans(width); spans[chosen].w == 0 {
+				t.Errorf("width %g: the chosen name %d is not shown", width, chosen)
+			}
+		}
+	}
+	if n := inside(full - 30); n != len(names) {
+		t.Errorf("%d names where standing closer was enough", n)
+	}
+	tabs.Set(names, 0)
+	w := test.NewTempWindow(t, tabs)
+	w.SetPadded(false)
+	w.Resize(fyne.NewSize(tabs.MinSize().Width+60, 200))
+	tabs.Tapped(&fyne.PointEvent{Position: fyne.NewPos(tabs.Size().Width-5, 5)})
+	if w.Canvas().Overlays().Top() == nil {
+		t.Fatal("no menu")
+	}
+	tabs.all().Items[6].Action()
+	if got != 6 {
+		t.Errorf("the last of the menu chose %d", got)
+	}
+}
+
 func TestSides_Dragged_StaysUsable(t *testing.T) {
 	test.NewTempApp(t)
 	l, m, r := widget.NewLabel("l"), widget.NewLabel("m"), widget.NewLabel("r")
