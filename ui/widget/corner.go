@@ -125,7 +125,7 @@ func (c *Corner) histogram(i int, x, y, w, h float64) {
 	}
 	s := slices.Sorted(slices.Values(v))
 	at := func(f float64) float64 { return s[min(len(s)-1, int(f*float64(len(s))))] }
-	text := fmt.Sprintf("%s %s (−%s +%s)", c.names[i], FormatValue(at(0.5), ""), FormatValue(at(0.5)-at(0.16), ""), FormatValue(at(0.84)-at(0.5), ""))
+	text := fmt.Sprintf("%s %s (−%s +%s)", c.names[i], FormatValue(at(0.5), ""), significant(at(0.5)-at(0.16), 2), significant(at(0.84)-at(0.5), 2))
 	p.TextLeft(text, x, y-3, 10, rgba(theme.ColorForWidget(theme.ColorNameForeground, c)))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"os"
@@ -70,8 +71,12 @@ func scenes() []scene {
 			{name: "18-regions", play: (*stage).regions, after: keys("F8")},
 			{name: "16-cancelled", play: func(s *stage) error { return do(s.key("ctrl+r"), s.halfway, s.key("Escape"), s.rest) }},
 		}},
-		{args: func(s *stage) []string { return []string{s.bands} }, shots: one("20-rgb", func(s *stage) error { return do(s.measured, s.key("alt+8"), s.rest, s.rest) })},
-		{args: func(s *stage) []string { return []string{s.cube} }, shots: one("21-cube", func(s *stage) error { return do(s.measured, s.key("greater", "greater", "c", "ctrl+5"), s.rest) })},
+		{args: func(s *stage) []string { return []string{s.bands} }, shots: one("20-rgb", func(s *stage) error {
+			return do(s.measured, s.pictured, s.changed(s.above(), s.key("alt+8")), s.rest)
+		})},
+		{args: func(s *stage) []string { return []string{s.cube} }, shots: one("21-cube", func(s *stage) error {
+			return do(s.measured, s.key("greater", "greater", "c", "ctrl+5"), s.rest, s.pictured)
+		})},
 		{args: space("massmap"), shots: []shot{
 			{name: "29-massmap-empty", play: (*stage).rest},
 			{name: "33-help-massmap", play: keys("F1"), after: esc},
@@ -109,9 +114,24 @@ func space(name string, more ...string) func(*stage) []string {
 
 func (s *stage) key(names ...string) func() error { return func() error { return s.Key(names...) } }
 
-// rest lets the window come to rest: nothing that it does by itself can be seen
-// from outside.
-func (s *stage) rest() error { time.Sleep(2 * time.Second); return nil }
+// rest lets the window come to rest: it waits until the screen has not changed for a second,
+// ten at most, as a cursor may blink.
+func (s *stage) rest() error {
+	time.Sleep(time.Second)
+	var last *image.NRGBA
+	for range 10 {
+		im, err := s.d.Shot()
+		if err != nil {
+			return err
+		}
+		if last != nil && bytes.Equal(im.Pix, last.Pix) {
+			return nil
+		}
+		last = im
+		time.Sleep(time.Second)
+	}
+	return nil
+}
 
 func (s *stage) measured() error {
 	return do(func() error {
@@ -160,11 +180,14 @@ func (s *stage) ran() error {
 
 // pictured waits for a picture above the middle, where the empty page has no letters.
 func (s *stage) pictured() error {
-	above := image.Rect(s.d.W*30/100, s.d.H*15/100, s.d.W*60/100, s.d.H*30/100)
 	return s.Wait("the picture", func() bool {
 		im, err := s.d.Shot()
-		return err == nil && xwin.Colours(im, above) > 80
+		return err == nil && xwin.Colours(im, s.above()) > 80
 	})
+}
+
+func (s *stage) above() image.Rectangle {
+	return image.Rect(s.d.W*30/100, s.d.H*15/100, s.d.W*60/100, s.d.H*30/100)
 }
 
 // why explains a pixel of a finished result.
@@ -205,19 +228,50 @@ func (s *stage) priors() error {
 	return do(s.key("ctrl+l"), s.rest, s.key("shift+Tab"), s.rest, func() error { return s.Click(s.d.W/2-352*s.unit, s.d.H/2+138*s.unit) }, s.drawn)
 }
 
-// drawn waits until the page of priors shows images.
+// drawn waits until the page of priors shows images, above the letters of its empty pane.
 func (s *stage) drawn() error {
 	u := s.unit
-	pane := image.Rect(s.d.W/2-340*u, s.d.H/2-130*u, s.d.W/2-40*u, s.d.H/2+90*u)
+	pane := image.Rect(s.d.W/2-340*u, s.d.H/2-190*u, s.d.W/2-40*u, s.d.H/2-110*u)
 	return s.Wait("the images of the prior", func() bool {
 		im, err := s.d.Shot()
 		return err == nil && xwin.Colours(im, pane) > 80
 	})
 }
 
-// corner shows the fluxes of the brightest source over the samples.
+// corner shows the fluxes of a bright source over the samples.
 func (s *stage) corner() error {
-	return do(func() error { return s.Click(s.d.W*29/100, s.d.H-180*s.unit) }, s.rest, func() error { return s.Click(s.d.W/2-440*s.unit, s.d.H-257*s.unit) }, s.rest)
+	u := s.unit
+	tabs, below := image.Rect(s.d.W/4, 24*u, s.d.W*3/5, 62*u), image.Rect(s.d.W/4, s.d.H-240*u, s.d.W*3/5, s.d.H-40*u)
+	return do(
+		s.changed(tabs, func() error { return s.Click(s.d.W*29/100, s.d.H-180*u) }),
+		s.changed(below, func() error { return s.Click(s.d.W/2-440*u, s.d.H-257*u) }),
+		s.rest)
+}
+
+// changed does something and waits until a part of the screen is another than before.
+func (s *stage) changed(part image.Rectangle, f func() error) func() error {
+	return func() error {
+		before, err := s.d.Shot()
+		if err != nil {
+			return err
+		}
+		if err := f(); err != nil {
+			return err
+		}
+		return s.Wait("a change of the screen", func() bool {
+			im, err := s.d.Shot()
+			if err != nil {
+				return false
+			}
+			for y := part.Min.Y; y < part.Max.Y; y++ {
+				i, n := im.PixOffset(part.Min.X, y), 4*part.Dx()
+				if !bytes.Equal(im.Pix[i:i+n], before.Pix[i:i+n]) {
+					return true
+				}
+			}
+			return false
+		})
+	}
 }
 
 // calibration opens a report of limpid-cli calibrate.

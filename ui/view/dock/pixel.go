@@ -38,7 +38,7 @@ func newPixel(m *viewmodel.Model) *pixel {
 	p.where = caption()
 	middle := container.NewVScroll(control.NewColumn(6, 0, p.rows.box, p.text))
 	right := container.NewBorder(p.where, nil, nil, nil, container.NewScroll(p.grid))
-	p.box = control.NewTopRow(14, []float32{-1, 250, -1}, tall{p.chart}.wrap(), tall{middle}.wrap(), tall{right}.wrap())
+	p.box = control.NewTopRow(14, []float32{-3, 240, -4}, tall{p.chart}.wrap(), tall{middle}.wrap(), tall{right}.wrap())
 	return p
 }
 
