@@ -72,7 +72,7 @@ func scenes() []scene {
 			{name: "16-cancelled", play: func(s *stage) error { return do(s.key("ctrl+r"), s.halfway, s.key("Escape"), s.rest) }},
 		}},
 		{args: func(s *stage) []string { return []string{s.bands} }, shots: one("20-rgb", func(s *stage) error {
-			return do(s.measured, s.pictured, s.changed(s.above(), s.key("alt+8")), s.rest)
+			return do(s.measured, s.pictured, s.changed(s.above(), s.key("alt+8")), s.rest, s.pictured, s.rest)
 		})},
 		{args: func(s *stage) []string { return []string{s.cube} }, shots: one("21-cube", func(s *stage) error {
 			return do(s.measured, s.key("greater", "greater", "c", "ctrl+5"), s.rest, s.pictured)

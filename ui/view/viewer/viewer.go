@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 
 	"limpid/app/figure"
@@ -263,6 +264,7 @@ func (v *Viewer) Magnifier() bool { return v.mag.box.Visible() }
 // SetMagnifier shows or hides it.
 func (v *Viewer) SetMagnifier(on bool) {
 	show(v.mag.box, on)
+	canvas.Refresh(v.frame) // nobody else asks for a picture while the mouse stands still
 	x, y, ok := v.port.Cursor()
 	if !ok {
 		x, y = v.Active().View().X, v.Active().View().Y
