@@ -2,6 +2,7 @@ package solvers
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -36,9 +37,12 @@ type Nuisance struct {
 	h, w    int
 	size    int // pixels of one image of all bands
 	weights []float32
-	fisher  mat.Cholesky // of 1 + Λ^½ PᵀwP Λ^½
+	fisher  mat.Cholesky  // of 1 + Λ^½ PᵀwP Λ^½
+	gram    *mat.SymDense // Λ^½ PᵀwP Λ^½
+	root    *mat.SymDense // see Root; nil: not made for these weights
 	b       *mat.VecDense
 	sums    []float64
+	rootW   []float64
 	host    []float32
 }
 
@@ -77,6 +81,10 @@ func (n *Nuisance) Weigh(weights []float32) error {
 		for j, v := range n.Project(image)[:i+1] {
 			m.SetSym(i, j, v*c.Sigma*n.columns[j].Sigma)
 		}
+	}
+	n.gram, n.root = mat.NewSymDense(k, nil), nil
+	n.gram.CopySym(m)
+	for i := range k {
 		m.SetSym(i, i, 1+m.At(i, i))
 	}
 	if !n.fisher.Factorize(m) {
@@ -205,6 +213,74 @@ func (n *Nuisance) addWeighted(image []float32, a []float64) {
 				}
 			})
 		}
+	}
+}
+
+// Root turns images v, (B, C, H, W), into (N^½ N′⁻¹ N^½)^½ v: whitened residuals √w (y − A x)
+// into such that are white with the columns in them. With Λ^½PᵀwPΛ^½ = V diag(λ) Vᵀ,
+//
+//	(N^½ N′⁻¹ N^½)^½ = 1 − √w P Λ^½ V diag((1 − (1 + λ)^-½)/λ) Vᵀ Λ^½ Pᵀ √w.
+//
+// A failure stays in the stream.
+func (n *Nuisance) Root(s engine.Stream, v *engine.Tensor) {
+	if n.root == nil {
+		n.setRoot()
+	}
+	if len(n.host) < v.Len() {
+		n.host = make([]float32, v.Len())
+	}
+	host := n.host[:v.Len()]
+	s.Download(host, v)
+	for at := 0; at < len(host); at += n.size {
+		image := host[at : at+n.size]
+		for i, c := range n.columns {
+			var sum float64
+			for _, p := range c.Patches {
+				n.rows(p, func(at int, row []float64) {
+					for x, f := range row {
+						sum += f * n.rootW[at+x] * float64(image[at+x])
+					}
+				})
+			}
+			n.b.SetVec(i, sum)
+		}
+		a := mat.NewVecDense(len(n.columns), nil)
+		a.MulVec(n.root, n.b)
+		for i, c := range n.columns {
+			for _, p := range c.Patches {
+				n.rows(p, func(at int, row []float64) {
+					for x, f := range row {
+						image[at+x] -= float32(a.AtVec(i) * f * n.rootW[at+x])
+					}
+				})
+			}
+		}
+	}
+	s.Upload(v, host)
+}
+
+// setRoot makes what Root needs of the present weights.
+func (n *Nuisance) setRoot() {
+	k := len(n.columns)
+	var e mat.EigenSym
+	if !e.Factorize(n.gram, true) {
+		panic("solvers: eigenvalues of a finite symmetric matrix") // as in solve
+	}
+	var v mat.Dense
+	e.VectorsTo(&v)
+	n.root = mat.NewSymDense(k, nil)
+	for q, l := range e.Values(nil) {
+		l = math.Max(l, 0)
+		f := 1 / (math.Sqrt(1+l) * (1 + math.Sqrt(1+l))) // (1 − (1 + λ)^-½)/λ
+		for i := range k {
+			for j := range i + 1 {
+				n.root.SetSym(i, j, n.root.At(i, j)+f*v.At(i, q)*v.At(j, q)*n.columns[i].Sigma*n.columns[j].Sigma)
+			}
+		}
+	}
+	n.rootW = n.rootW[:0]
+	for _, w := range n.weights {
+		n.rootW = append(n.rootW, math.Sqrt(float64(w)))
 	}
 }
 

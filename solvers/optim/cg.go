@@ -16,12 +16,14 @@ import (
 // stay on the device and are read back only every CheckEvery iterations.
 type CG struct {
 	Tol        float64 // stop when √(rᵀMr) fell by this factor in every system
+	Below      float64 // or, if it is positive, when |r| is below it in every system
 	MaxIter    int
 	CheckEvery int // default 4
 
 	r, q, p, ap     *engine.Tensor
 	rq, rqNew, pap  *engine.Tensor
 	start, now      []float32
+	norms           []float32
 	bestSoFar       []float64
 	lastImprovement []int
 	cut             *CG // this one's work space cut to fewer systems
@@ -44,7 +46,7 @@ func NewCG(dev engine.Device, shape engine.Shape) (*CG, error) {
 			return nil, fmt.Errorf("optim: conjugate gradients for %v: %w", shape, err)
 		}
 	}
-	c.start, c.now = make([]float32, b), make([]float32, b)
+	c.start, c.now, c.norms = make([]float32, b), make([]float32, b), make([]float32, b)
 	c.bestSoFar, c.lastImprovement = make([]float64, b), make([]int, b)
 	return c, nil
 }
@@ -113,11 +115,11 @@ func (c *CG) first(n int) *CG {
 		c.cut = &CG{
 			r: c.r.Slice(0, n), q: c.q.Slice(0, n), p: c.p.Slice(0, n), ap: c.ap.Slice(0, n),
 			rq: c.rq.Slice(0, n), rqNew: c.rqNew.Slice(0, n), pap: c.pap.Slice(0, n),
-			start: c.start[:n:n], now: c.now[:n:n],
+			start: c.start[:n:n], now: c.now[:n:n], norms: c.norms[:n:n],
 			bestSoFar: c.bestSoFar[:n:n], lastImprovement: c.lastImprovement[:n:n],
 		}
 	}
-	c.cut.Tol, c.cut.MaxIter, c.cut.CheckEvery = c.Tol, c.MaxIter, c.CheckEvery
+	c.cut.Tol, c.cut.Below, c.cut.MaxIter, c.cut.CheckEvery = c.Tol, c.Below, c.MaxIter, c.CheckEvery
 	return c.cut
 }
 
@@ -128,7 +130,11 @@ func (c *CG) check(s engine.Stream, res *Result) (bool, error) {
 	if err := s.Err(); err != nil {
 		return true, err
 	}
-	worst, stuck := 0.0, true
+	worst, above, stuck := 0.0, false, true
+	if c.Below > 0 {
+		s.Dot(c.pap, c.r, c.r)
+		s.Download(c.norms, c.pap)
+	}
 	for i, v := range c.now {
 		if c.start[i] == 0 {
 			continue
@@ -141,10 +147,15 @@ func (c *CG) check(s engine.Stream, res *Result) (bool, error) {
 		if rel < 0.9*c.bestSoFar[i] {
 			c.bestSoFar[i], c.lastImprovement[i] = rel, res.Iterations
 		}
-		if rel >= c.Tol && res.Iterations-c.lastImprovement[i] < stagnation {
-			stuck = false
+		here := rel >= c.Tol
+		if c.Below > 0 {
+			here = math.Sqrt(float64(c.norms[i])) >= c.Below
+		}
+		if here {
+			above = true
+			stuck = stuck && res.Iterations-c.lastImprovement[i] >= stagnation
 		}
 	}
-	res.Residual, res.Converged = worst, worst < c.Tol
+	res.Residual, res.Converged = worst, !above
 	return res.Converged || stuck, nil
 }
