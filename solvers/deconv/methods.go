@@ -69,8 +69,9 @@ func (m Method) About() (a About, ok bool) {
 // Budget says how long sampling may take.
 type Budget string
 
-// Quick is for a look, without moves; Publication makes four times the moves of
-// Standard.
+// Quick is for a look, with fewer levels. Publication has twice those of Standard: the mean is nearer to
+// the truth, and since the prior decides more, error bars in bright light are smaller than
+// calibrated ones (docs/adr/0027).
 const (
 	Quick       Budget = "quick"
 	Standard    Budget = ""
@@ -167,7 +168,7 @@ func Memory(m Method, c, h, w, ph, pw int) int64 {
 	case Learned:
 		// per draw: scenes, images and spectra of anneal; once: activations of a
 		// network with 16 channels at full resolution
-		return real * (int64(BatchOf(g.Domain()))*56 + 220)
+		return real * (int64(BatchOf(g.Domain()))*36 + 430)
 	}
 	batch := int64(mcmc.DrawsPerStep(g.Domain()))
 	// per draw: 4 scenes, 2 spectra, 4 of conjugate gradients; per band: images

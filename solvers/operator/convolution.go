@@ -213,3 +213,6 @@ func (o *Convolution) Power(s engine.Stream) []float64 {
 	}
 	return out
 }
+
+// Corner is where on the grid the image begins.
+func (o *Convolution) Corner() (row, col int) { return o.Row, o.Col }

@@ -161,3 +161,6 @@ func (o *Varying) Close() {
 		t.Free()
 	}
 }
+
+// Corner is where on the grid the image begins.
+func (o *Varying) Corner() (row, col int) { return o.Row, o.Col }

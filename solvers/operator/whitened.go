@@ -92,3 +92,6 @@ func (o *Whitened) MeanWeights() []float64 { return o.mean }
 
 // Close frees the wrapper's tensor, not the operator inside.
 func (o *Whitened) Close() { o.image.Free() }
+
+// Corner is where on the grid the image begins.
+func (o *Whitened) Corner() (row, col int) { return o.grid.Row, o.grid.Col }

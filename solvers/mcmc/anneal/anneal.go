@@ -213,6 +213,25 @@ func (k *core) weigh(wx, r, w *engine.Tensor) {
 	}
 }
 
+// whiten leaves N^-½ r in dst, whose noise is white; with columns beside the scene that
+// takes them out as solvers.Nuisance does. dst is not r.
+func (k *core) whiten(dst, r *engine.Tensor) {
+	k.s.Mul(dst, r, k.rootW)
+	if k.beside != nil {
+		k.beside.Root(k.s, dst)
+	}
+}
+
+// whitenTransposed is its transpose.
+func (k *core) whitenTransposed(dst, v *engine.Tensor) {
+	if k.beside != nil {
+		k.s.Copy(dst, v)
+		k.beside.Root(k.s, dst)
+		v = dst
+	}
+	k.s.Mul(dst, v, k.rootW)
+}
+
 // noise fills n images of t with draws of N(0, N⁻¹).
 func (k *core) noise(t *engine.Tensor, n int, key engine.Key) {
 	k.normals(t, n, key)

@@ -263,7 +263,7 @@ func (k *Bridge) References() []string {
 	if k.local != nil {
 		refs = append(refs, "Hutchinson1990")
 		if k.local.patches != nil {
-			refs = append(refs, "Anderson2009", "Geweke1993")
+			refs = append(refs, "Anderson2009", "Geweke1993", "Wilson2020")
 		}
 	}
 	if k.cfg.Moves > 0 {

@@ -160,12 +160,12 @@ func (k *core) measure(ctx context.Context, l *local, x, m *engine.Tensor, sigma
 	s.Sub(l.je, l.je, k.part(k.sc, 0, p))
 	s.Scale(l.je, float32(sigma/probeStep), l.je)
 	s.Add(l.je, l.je, l.eps)
-	s.Mul(l.xp, l.eps, l.je)
-	k.setScale(l, l.xp, p)
 	k.sigma = sigma
 	if l.patches != nil {
 		return l.patches.measure(k, l, m, key.Fold(1))
 	}
+	s.Mul(l.xp, l.eps, l.je)
+	k.setScale(l, l.xp, p)
 	s.Mul(l.xp, l.eps, k.scale)
 	s.Mul(l.je, l.je, k.scale)
 	s.RFFT2(l.spec, l.xp)

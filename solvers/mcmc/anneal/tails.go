@@ -9,19 +9,18 @@ import (
 )
 
 const (
-	tailFreedom    = 3   // degrees of freedom ν of Student's t
-	tailLeast      = 0.6 // times the variance: see docs/adr/0023
-	tailMost       = 1e4
-	tailMean       = 1.16 // mean of λ for deviations of the variance C, which it is divided by
-	tailSweeps     = 2
-	tailIterations = 25 // of the solves that the factors are drawn from
+	tailFreedom = 3   // degrees of freedom ν of Student's t
+	tailLeast   = 0.6 // times the variance: see docs/adr/0023
+	tailMost    = 1e4
+	tailMean    = 1.16 // mean of λ for deviations of the variance C, which it is divided by
+	tailSweeps  = 2
 )
 
 // tailed is draw with the tails that a scene given x has: a source may be there or not, a
 // star or a galaxy. Every pixel's deviation from m is taken as Student's t of ν degrees of
 // freedom and the variance that C gives it, as a mixture of Gaussians over the factor λ of
-// its variance (Geweke 1993). Two sweeps of its Gibbs sampler, with rough draws d of the
-// deviations, give
+// its variance (Geweke 1993). Two sweeps of its Gibbs sampler, d draws of the deviations,
+// give
 //
 //	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast, over its mean,
 //
@@ -30,21 +29,23 @@ const (
 // all of them a little.
 func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, key engine.Key) (optim.Result, error) {
 	copy(p.base, p.host)
+	iterations := 0
 	for sweep := range uint64(tailSweeps) {
 		rough := key.Fold(1 + 2*sweep)
-		p.cg.MaxIter = tailIterations
-		_, err := p.draw(ctx, k, dst, m, &rough)
-		p.cg.MaxIter = solveIterations
+		res, err := p.draw(ctx, k, dst, m, &rough)
 		if err == nil {
+			iterations += res.Iterations
 			copy(p.host, p.base)
 			err = p.factors(k, dst, m, key.Fold(2+2*sweep))
 		}
 		if err != nil {
-			return optim.Result{}, err
+			return res, err
 		}
 	}
 	last := key.Fold(0)
-	return p.draw(ctx, k, dst, m, &last)
+	res, err := p.draw(ctx, k, dst, m, &last)
+	res.Iterations += iterations
+	return res, err
 }
 
 // factors multiplies the windows by √λ, drawn for the deviations of x from m.
@@ -61,27 +62,22 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, key engine.Key) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	p.scenes(k, func(i int) (share [classes]float64) {
-		host, chi2 := p.host[i*classes*n:(i+1)*classes*n], p.chi2[i*n:(i+1)*n]
+	p.scenes(k, func(i int) {
+		chi2 := p.chi2[i*n : (i+1)*n]
 		for j, d := range p.means[i*n : (i+1)*n] {
 			var v float64
 			for c := range kinds {
-				a := float64(host[c*n+j])
+				a := float64(p.host[(c*k.n+i)*n+j])
 				v += a * a
 			}
 			v *= k.sigma * k.sigma
 			l := (tailFreedom - 2 + float64(d)*float64(d)/math.Max(v, 1e-30)) / math.Max(float64(chi2[j]), 1e-30)
-			l = math.Sqrt(math.Max(tailLeast, math.Min(tailMost, l)) / tailMean)
+			f := float32(math.Sqrt(math.Max(tailLeast, math.Min(tailMost, l)) / tailMean))
 			for c := range kinds {
-				a := float64(host[c*n+j]) * l
-				host[c*n+j] = float32(a)
-				share[c] += a * a
+				p.host[(c*k.n+i)*n+j] *= f
 			}
-			h := float64(host[kinds*n+j])
-			share[kinds] += h * h
 		}
-		return share
 	})
-	s.Upload(p.window, p.host)
+	s.Upload(p.cover.window, p.host)
 	return s.Err()
 }
