@@ -115,8 +115,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
 	case o.Draws < 8 || o.Draws > 10000:
 		return o, fmt.Errorf("%w: %d draws: at least 8", ErrInvalid, o.Draws)
-	case o.Pairs < 1:
-		return o, fmt.Errorf("%w: %d pairs", ErrInvalid, o.Pairs)
+	case o.Pairs < calibrate.LeastPairs:
+		return o, fmt.Errorf("%w: %d pairs: at least %d, 200 for a verdict", ErrInvalid, o.Pairs, calibrate.LeastPairs)
 	case !(o.LowSNR > 0) || o.HighSNR < o.LowSNR:
 		return o, fmt.Errorf("%w: S/N from %g to %g", ErrInvalid, o.LowSNR, o.HighSNR)
 	case !(o.Masked >= 0 && o.Masked < 0.9):

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"limpid"
+	"limpid/app/calibration"
 	"limpid/app/recipe"
 	"limpid/app/session"
 	"limpid/engine"
@@ -86,6 +87,14 @@ func report(e *Env, args []string, err error) int {
 		return session.ExitOK
 	}
 	code, f := session.ExitCode(err), session.Problem(err)
+	var wrong usageError
+	if errors.As(err, &wrong) || errors.Is(err, calibration.ErrInvalid) {
+		for _, c := range commands() {
+			if len(args) > 0 && c.name == args[0] {
+				f.Advice = "see limpid-cli help " + c.name
+			}
+		}
+	}
 	for _, a := range args {
 		if a == "--json" || a == "-json" {
 			out, _ := json.Marshal(map[string]any{"error": f, "exit": code})

@@ -28,6 +28,8 @@ type Functional struct {
 	Of   func(image []float32) float64
 }
 
+const defaultBins = 10
+
 // Options of a Suite.
 type Options struct {
 	Functionals []Functional
@@ -55,7 +57,7 @@ func NewSuite(o Options) *Suite {
 		o.Level = 0.9
 	}
 	if o.Bins == 0 {
-		o.Bins = 10
+		o.Bins = defaultBins
 	}
 	if o.BrightShare == 0 {
 		o.BrightShare = 0.01
@@ -223,6 +225,9 @@ func (r Report) WorstP() float64 {
 	}
 	return math.Min(1, worst*float64(len(r.SBC)+1))
 }
+
+// LeastPairs is how many pairs a report of the default options needs.
+const LeastPairs = 2 * defaultBins
 
 // Report computes the verdict of the pairs taken in so far.
 func (s *Suite) Report() (Report, error) {
