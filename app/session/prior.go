@@ -46,9 +46,9 @@ func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.Le
 }
 
 // calibrated says what is known of the error bars that a learned prior gives data like
-// these: of the stored calibration whose signal to noise is nearest. resolution is the FWHM
-// in pixels that results are shown at, 0 for none.
-func calibrated(e training.Entry, o *solvers.Observation, resolution float64) limpid.Finding {
+// these: of the stored calibration whose signal to noise is nearest; m is how they are sampled and
+// shown.
+func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method) limpid.Finding {
 	f := limpid.Finding{Severity: limpid.Warning, Code: "prior.calibration", Where: "prior"}
 	all, err := calibration.Stored(e)
 	near := calibration.Nearest(all, peakSNR(o))
@@ -68,7 +68,13 @@ func calibrated(e training.Entry, o *solvers.Observation, resolution float64) li
 		f.Severity, f.What = limpid.Info, near.Sentence()
 		f.Advice = "limpid-cli calibrate measures them for your own PSF"
 	}
-	if near != nil && resolution > 0 {
+	switch {
+	case near != nil && m.Budget == deconv.Publication:
+		f.What += "; that was with the standard budget; with twice the levels the mean is nearer to the truth, and intervals of bright pixels hold less"
+	case near != nil && m.Budget == deconv.Quick:
+		f.What += "; that was with the standard budget"
+	}
+	if near != nil && m.Resolution > 0 {
 		f.What += "; that was without a target resolution"
 	}
 	if near != nil && (o.Colour != nil || o.Exposures != nil) {
