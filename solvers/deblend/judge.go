@@ -196,32 +196,65 @@ func (r *Result) Image(i int) solvers.Image {
 	return out
 }
 
-// Rings is the largest mean of the residual over a ring of one pixel's width about
-// source k in band b, out to three FWHM, over the brightest pixel of the model among
-// them, after taking off three times what noise makes of such a mean: 0 where the residual shows no ring.
-func (r *Result) Rings(obs *solvers.Observation, k, b int) float64 {
-	f, d := r.Sources[k], obs.Data
-	n := int(math.Ceil(3 * skymap.PSFWidth(obs.PSF.Plane(b), obs.PSF.H, obs.PSF.W)))
+// Ring is what the residual shows in rings of one pixel's width about a place, out to three
+// FWHM.
+type Ring struct {
+	Mean  float64 // the largest mean less three times what white noise makes of it; 0: none
+	Sigma float64 // the largest mean over what white noise makes of it
+	Peak  float64 // the brightest pixel of the model out to there
+}
+
+// Ring is that about source k in band b. Noise that is correlated and light that is not
+// modelled make rings about places without a source, too: see BlankRings.
+func (r *Result) Ring(obs *solvers.Observation, k, b int) Ring {
+	return r.ring(obs, r.Sources[k].Shape.X, r.Sources[k].Shape.Y, b)
+}
+
+// BlankRings are those of a band about places that are step pixels from the next, and farther
+// from every source than rings reach.
+func (r *Result) BlankRings(obs *solvers.Observation, b, step int) []Ring {
+	reach := float64(ringReach(obs, b))
+	var out []Ring
+	for y := 0; y < obs.Data.H; y += step {
+		for x := 0; x < obs.Data.W; x += step {
+			near := math.Inf(1)
+			for _, f := range r.Sources {
+				near = math.Min(near, math.Hypot(float64(x)-f.Shape.X, float64(y)-f.Shape.Y))
+			}
+			if near > reach {
+				out = append(out, r.ring(obs, float64(x), float64(y), b))
+			}
+		}
+	}
+	return out
+}
+
+// ringReach is three FWHM of a band's PSF in pixels.
+func ringReach(obs *solvers.Observation, b int) int {
+	return int(math.Ceil(3 * skymap.PSFWidth(obs.PSF.Plane(b), obs.PSF.H, obs.PSF.W)))
+}
+
+func (r *Result) ring(obs *solvers.Observation, cx, cy float64, b int) (out Ring) {
+	d, n := obs.Data, ringReach(obs, b)
 	sum, noise, count := make([]float64, n+1), make([]float64, n+1), make([]float64, n+1)
-	peak := 0.0
 	for y := range d.H {
 		for x := range d.W {
-			at := int(math.Round(math.Hypot(float64(x)-f.Shape.X, float64(y)-f.Shape.Y)))
+			at := int(math.Round(math.Hypot(float64(x)-cx, float64(y)-cy)))
 			w := float64(obs.Weights.Plane(b)[y*d.W+x])
 			if at > n || w <= 0 {
 				continue
 			}
 			sum[at], noise[at], count[at] = sum[at]+float64(r.Residual.Plane(b)[y*d.W+x]), noise[at]+1/w, count[at]+1
-			peak = max(peak, float64(r.Model.Plane(b)[y*d.W+x]))
+			out.Peak = max(out.Peak, float64(r.Model.Plane(b)[y*d.W+x]))
 		}
 	}
-	var worst float64
-	for i := 1; i <= n && peak > 0; i++ { // the centre pixel is no ring
+	for i := 1; i <= n; i++ { // the centre pixel is no ring
 		if count[i] >= 8 {
-			worst = max(worst, (math.Abs(sum[i])-3*math.Sqrt(noise[i]))/(count[i]*peak))
+			mean, white := math.Abs(sum[i])/count[i], math.Sqrt(noise[i])/count[i]
+			out.Mean, out.Sigma = max(out.Mean, mean-3*white), max(out.Sigma, mean/white)
 		}
 	}
-	return worst
+	return out
 }
 
 // learnedFinding says what error bars of fluxes are worth under a learned prior.
