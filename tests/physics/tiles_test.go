@@ -108,8 +108,13 @@ func TestTiles_Galaxies_SamplesOfOneGrid(t *testing.T) {
 		}
 		corr, ratio := r/math.Sqrt(p*q), math.Sqrt(q/p)
 		t.Logf("columns %d to %d: correlation %.3f, σ ratio %.3f", x, x+7, corr, ratio)
-		// .77 in one strip of 33 since draws have tails (docs/adr/0023), before .86
-		if corr < 0.7 || ratio < 0.85 || ratio > 1.25 {
+		// Where no tiles meet, a strip may hang on one source in six samples; draws have
+		// tails (docs/adr/0023, 0027).
+		least, wide := 0.7, 1.4
+		if x >= 112 && x < 144 { // they meet at columns 120 to 136
+			least, wide = 0.9, 1.1
+		}
+		if corr < least || ratio < 1/wide || ratio > wide {
 			t.Errorf("columns %d to %d: correlation %.3f, σ ratio %.3f", x, x+7, corr, ratio)
 		}
 	}

@@ -212,7 +212,11 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 func (k *Bridge) conditional(ctx context.Context, dst, m *engine.Tensor, key *engine.Key) (optim.Result, error) {
 	if k.local != nil && k.local.patches != nil {
 		if key != nil {
-			return k.local.patches.tailed(ctx, k.core, dst, m, *key)
+			most := tailMost
+			if k.level+1 == len(k.sigmas) && k.cfg.Moves == 0 {
+				most = tailEnd
+			}
+			return k.local.patches.tailed(ctx, k.core, dst, m, most, *key)
 		}
 		return k.local.patches.draw(ctx, k.core, dst, m, key)
 	}

@@ -12,6 +12,7 @@ const (
 	tailFreedom = 3   // degrees of freedom ν of Student's t
 	tailLeast   = 0.6 // times the variance: see docs/adr/0023
 	tailMost    = 1e4
+	tailEnd     = 100  // the most at the last level, after which no denoiser sees a draw
 	tailMean    = 1.16 // mean of λ for deviations of the variance C, which it is divided by
 	tailSweeps  = 2
 )
@@ -22,12 +23,12 @@ const (
 // its variance (Geweke 1993). Two sweeps of its Gibbs sampler, d draws of the deviations,
 // give
 //
-//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast, over its mean,
+//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast and at most most, over its mean,
 //
 // and the draw is of N(m, √λ C √λ) conditioned on the data. A few pixels of each draw may
 // then be far from m, others in every draw, where a Gaussian of the same variance would move
 // all of them a little.
-func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, key engine.Key) (optim.Result, error) {
+func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, most float64, key engine.Key) (optim.Result, error) {
 	copy(p.base, p.host)
 	iterations := 0
 	for sweep := range uint64(tailSweeps) {
@@ -36,7 +37,7 @@ func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, ke
 		if err == nil {
 			iterations += res.Iterations
 			copy(p.host, p.base)
-			err = p.factors(k, dst, m, key.Fold(2+2*sweep))
+			err = p.factors(k, dst, m, most, key.Fold(2+2*sweep))
 		}
 		if err != nil {
 			return res, err
@@ -49,7 +50,7 @@ func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, ke
 }
 
 // factors multiplies the windows by √λ, drawn for the deviations of x from m.
-func (p *patches) factors(k *core, x, m *engine.Tensor, key engine.Key) error {
+func (p *patches) factors(k *core, x, m *engine.Tensor, most float64, key engine.Key) error {
 	s, n := k.s, k.dom.Len()
 	s.Sub(k.t, x, m)
 	s.Download(p.means, k.t)
@@ -72,7 +73,7 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, key engine.Key) error {
 			}
 			v *= k.sigma * k.sigma
 			l := (tailFreedom - 2 + float64(d)*float64(d)/math.Max(v, 1e-30)) / math.Max(float64(chi2[j]), 1e-30)
-			f := float32(math.Sqrt(math.Max(tailLeast, math.Min(tailMost, l)) / tailMean))
+			f := float32(math.Sqrt(math.Max(tailLeast, math.Min(most, l)) / tailMean))
 			for c := range kinds {
 				p.host[(c*k.n+i)*n+j] *= f
 			}
