@@ -42,7 +42,7 @@ type Nuisance struct {
 	root    *mat.SymDense // see Root; nil: not made for these weights
 	b       *mat.VecDense
 	sums    []float64
-	rootW   []float64
+	rootW   []float32 // √w, of Root
 	host    []float32
 }
 
@@ -198,18 +198,18 @@ func (n *Nuisance) Weighted(s engine.Stream, wu *engine.Tensor, key *engine.Key)
 		if key != nil {
 			z = Normals(key.Fold(uint64(b)), n.Len())
 		}
-		n.addWeighted(image, n.solve(n.Project(image), -1, z))
+		n.addWeighted(image, 1, n.weights, n.solve(n.Project(image), -1, z))
 	}
 	s.Upload(wu, host)
 }
 
-// addWeighted adds w P a.
-func (n *Nuisance) addWeighted(image []float32, a []float64) {
+// addWeighted adds f w P a.
+func (n *Nuisance) addWeighted(image []float32, f float64, w []float32, a []float64) {
 	for i, c := range n.columns {
 		for _, p := range c.Patches {
 			n.rows(p, func(at int, row []float64) {
 				for x, v := range row {
-					image[at+x] += float32(a[i] * v * float64(n.weights[at+x]))
+					image[at+x] += float32(f * a[i] * v * float64(w[at+x]))
 				}
 			})
 		}
@@ -231,30 +231,16 @@ func (n *Nuisance) Root(s engine.Stream, v *engine.Tensor) {
 	}
 	host := n.host[:v.Len()]
 	s.Download(host, v)
+	part := make([]float32, n.size)
 	for at := 0; at < len(host); at += n.size {
 		image := host[at : at+n.size]
-		for i, c := range n.columns {
-			var sum float64
-			for _, p := range c.Patches {
-				n.rows(p, func(at int, row []float64) {
-					for x, f := range row {
-						sum += f * n.rootW[at+x] * float64(image[at+x])
-					}
-				})
-			}
-			n.b.SetVec(i, sum)
+		for i, r := range n.rootW {
+			part[i] = r * image[i]
 		}
+		n.Project(part)
 		a := mat.NewVecDense(len(n.columns), nil)
-		a.MulVec(n.root, n.b)
-		for i, c := range n.columns {
-			for _, p := range c.Patches {
-				n.rows(p, func(at int, row []float64) {
-					for x, f := range row {
-						image[at+x] -= float32(a.AtVec(i) * f * n.rootW[at+x])
-					}
-				})
-			}
-		}
+		a.MulVec(n.root, mat.NewVecDense(len(n.sums), n.sums))
+		n.addWeighted(image, -1, n.rootW, a.RawVector().Data)
 	}
 	s.Upload(v, host)
 }
@@ -280,7 +266,7 @@ func (n *Nuisance) setRoot() {
 	}
 	n.rootW = n.rootW[:0]
 	for _, w := range n.weights {
-		n.rootW = append(n.rootW, math.Sqrt(float64(w)))
+		n.rootW = append(n.rootW, float32(math.Sqrt(float64(w))))
 	}
 }
 

@@ -152,8 +152,9 @@ func look(t testing.TB, dev engine.Device, s engine.Stream, op solvers.Operator,
 }
 
 // agrees compares samples of the learned path with a Gaussian prior with the exact posterior:
-// 64 draws of that and so many of the other, whose means may be apart by so many σ rms.
-func agrees(t *testing.T, dev engine.Device, o *solvers.Observation, sp gaussian.Spectrum, draws int, apart float64) {
+// 64 draws of that and so many of the other, whose means may be apart by so many σ rms; it
+// returns how many previews there were.
+func agrees(t *testing.T, dev engine.Device, o *solvers.Observation, sp gaussian.Spectrum, draws int, apart float64) (previews int) {
 	t.Helper()
 	exact := runGaussian(t, dev, o, []gaussian.Spectrum{sp}, 64)
 	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{
@@ -168,17 +169,25 @@ func agrees(t *testing.T, dev engine.Device, o *solvers.Observation, sp gaussian
 		t.Fatal(err)
 	}
 	defer p.Close()
-	sum, _ := collect(t, p, draws)
-	mean, std, m2, s2 := exact.Mean(), exact.Std(), sum.Mean(), sum.Std()
+	sum, previews := collect(t, p, draws)
+	near(t, exact, sum, apart)
+	return previews
+}
+
+// near holds means against each other, which may be apart by so many of want's σ rms, and
+// standard deviations, whose mean ratio may be off by a twentieth.
+func near(t *testing.T, want, got *summary.Summary, apart float64) {
+	t.Helper()
+	mean, std, m2, s2 := want.Mean(), want.Std(), got.Mean(), got.Std()
 	var bias, ratio float64
 	for i := range mean.Pix {
 		z := float64(m2.Pix[i]-mean.Pix[i]) / float64(std.Pix[i])
 		bias += z * z / float64(len(mean.Pix))
 		ratio += float64(s2.Pix[i]/std.Pix[i]) / float64(len(mean.Pix))
 	}
-	t.Logf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
+	t.Logf("means differ by %.4f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
 	if math.Sqrt(bias) > apart || math.Abs(ratio-1) > 0.05 {
-		t.Errorf("bias %.3f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
+		t.Errorf("means differ by %.4f σ rms, σ ratio %.3f", math.Sqrt(bias), ratio)
 	}
 }
 

@@ -2,6 +2,7 @@ package anneal
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"limpid/engine"
@@ -26,7 +27,7 @@ type framer interface{ Corner() (row, col int) }
 type conditioner struct {
 	row, col int
 	framed   bool
-	smooth   *engine.Tensor // (modes) |A|, 1 at k = 0
+	smooth   *engine.Tensor // (modes) |A|, its largest 1 in every band
 	phi      *bank          // φ_j and 1/(1 + h_j)
 	fit      *engine.Tensor // (n, domain), that of patches
 	diagonal *engine.Tensor // (n, range) where the image is no window of the grid
@@ -53,8 +54,12 @@ func (k *core) newConditioner(p *patches, err *error) *conditioner {
 	c.host, c.modes = make([]float32, steps*k.x.Len()), make([]float32, steps*half.Len())
 	root := make([]float32, half.Len())
 	plane := half[1] * half[2]
-	for i, g := range k.cfg.Gain {
-		root[i] = float32(math.Sqrt(g / math.Max(k.cfg.Gain[i/plane*plane], 1e-30)))
+	for b := range k.dom[0] {
+		gain := k.cfg.Gain[b*plane : (b+1)*plane]
+		top := math.Max(slices.Max(gain), 1e-30)
+		for i, g := range gain {
+			root[b*plane+i] = float32(math.Sqrt(g / top))
+		}
 	}
 	k.s.Upload(c.smooth, root)
 	c.weight = make([]float32, k.dom.Len())
