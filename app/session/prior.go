@@ -70,6 +70,7 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method) limpi
 	}
 	switch {
 	case near != nil && m.Budget == deconv.Publication:
+		f.Severity = limpid.Warning
 		f.What += "; that was with the standard budget; with twice the levels the mean is nearer to the truth, and intervals of bright pixels hold less"
 	case near != nil && m.Budget == deconv.Quick:
 		f.What += "; that was with the standard budget"
