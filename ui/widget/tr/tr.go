@@ -181,7 +181,9 @@ func patternOf(text string, colons int) (string, bool) {
 		for i, piece := range p.give[1:] {
 			out += translate(m[i+1]) + piece
 		}
-		return out, true
+		if out != text { // else its places took in the words of another
+			return out, true
+		}
 	}
 	return text, false
 }

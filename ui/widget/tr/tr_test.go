@@ -268,3 +268,19 @@ func TestPatterns_EveryOne_KeepsItsPlaces(t *testing.T) {
 		}
 	}
 }
+
+// A short pattern whose places take in all the words of a sentence with a capital letter gives way to
+// the sentence's own; what a recipe says in one line has no English word.
+func TestT_SentencesWithPlacesAndRecipeLines_AreGerman(t *testing.T) {
+	defer Use("en")
+	Use("de")
+	for text, want := range map[string]string{
+		"The sky looks subtracted already (level -0.108, σ 1.94).": "Der Himmel scheint schon abgezogen (Wert -0.108, σ 1.94).",
+		"posterior, learned prior: galaxies, publication":          "Posterior, gelernter Prior: Galaxien, Veröffentlichung",
+		"e⁻/data unit": "e⁻/Dateneinheit",
+	} {
+		if got := T(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+}
