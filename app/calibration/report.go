@@ -38,6 +38,7 @@ type Report struct {
 	Chi2       float64   `json:"chi2_per_pixel_of_draws"` // 1 expected
 	Acceptance float64   `json:"acceptance"`
 	Coverage   float64   `json:"coverage_90"`          // of all pixels
+	Fine       float64   `json:"coverage_90_fine,omitempty"` // of all pixels, to a tenth of the noise
 	Bright     float64   `json:"coverage_90_bright"`   // of the brightest 1 %
 	ZRMS       float64   `json:"z_rms,omitempty"`      // 1 expected
 	NMSE       float64   `json:"nmse_median"`          // of the mean
@@ -176,7 +177,7 @@ func (r *Report) finish(s *calibrate.Suite) error {
 	if err != nil {
 		return err
 	}
-	r.Coverage, r.Bright, r.TARP = rep.Coverage, rep.Bright, rep.TARP
+	r.Coverage, r.Fine, r.Bright, r.TARP = rep.Coverage, rep.Fine, rep.Bright, rep.TARP
 	for _, t := range rep.SBC {
 		r.Tests = append(r.Tests, Test{"SBC, " + t.Name, t.P, t.Counts})
 	}
@@ -222,8 +223,8 @@ func (r *Report) Table() string {
 	if r.FaintPairs > 0 {
 		p("faint pixels as %d other pairs say that they are", r.FaintPairs)
 	}
-	p("90 %% intervals hold %.1f %% of all pixels, %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
-		100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
+	p("90 %% intervals hold %.1f %% of all pixels (%.1f %% to a tenth of the noise), %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
+		100*r.Coverage, 100*r.Fine, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",
 		r.Chi2, r.Acceptance, r.NMSE, 100*r.FluxBias, 100*r.Negative)
 	p("%-24s %9s %9s %7s %9s", "true brightness, σ", "pixels", "held", "z rms", "conformal")

@@ -16,6 +16,7 @@ import (
 
 // Stars and sky of a recipe come out of the run, its file and its state.
 func TestRun_StarsAndFreeSky(t *testing.T) {
+	notUnderRace(t)
 	s, r := newSession(t)
 	r.Draw.Samples = 12
 	r.Sky.Free = true

@@ -117,6 +117,7 @@ func TestRun_ColouredNoise(t *testing.T) {
 
 // The shipped prior under correlated noise explains the data.
 func TestRun_ColouredNoise_LearnedPrior(t *testing.T) {
+	notUnderRace(t)
 	s, _ := newSession(t)
 	r, _ := resampledFile(t)
 	r.Noise.Spectrum = observe.SpectrumMeasured

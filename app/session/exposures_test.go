@@ -107,6 +107,7 @@ var halfPixels = [][3]float64{{0, 0, 0}, {0.5, 0, 0}, {0.03, 0.5, 1.3}, {0.52, 0
 // Four exposures on pixels half as large: the header's coordinates are those of the scene's
 // pixels, and fluxes and places are the truth's.
 func TestRun_Exposures_FluxesAndPlaces(t *testing.T) {
+	notUnderRace(t)
 	s, _ := newSession(t)
 	for _, m := range []deconv.Method{deconv.Gaussian, deconv.TV, deconv.RichardsonLucy, deconv.Wiener} {
 		r := stacked(t, halfPixels...)
@@ -140,6 +141,7 @@ func TestRun_Exposures_FluxesAndPlaces(t *testing.T) {
 
 // The shipped prior samples a scene on finer pixels, and says at what pixels it learned.
 func TestRun_Exposures_LearnedPrior(t *testing.T) {
+	notUnderRace(t)
 	s, _ := newSession(t)
 	r := stacked(t, halfPixels[0], halfPixels[3])
 	r.Input.Scale = 2

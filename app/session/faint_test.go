@@ -15,9 +15,7 @@ import (
 // Who asks gets faint pixels as simulations say, and bright ones as they were sampled; the
 // residual is of the mean that is given out.
 func TestRun_FaintPixels(t *testing.T) {
-	if underRace {
-		t.Skip("needs a build without the race detector, under which a network takes minutes")
-	}
+	notUnderRace(t)
 	s, r := newSession(t)
 	r.Method, r.Prior = recipe.Method{Kind: deconv.Learned, Budget: deconv.Quick}, recipe.Prior{Kind: recipe.PriorGalaxies}
 	r.Input.Cutout = &[4]int{0, 48, 144, 192}

@@ -17,6 +17,7 @@ import (
 
 // A run that does not fit on one grid works in tiles, says so, and its recipe repeats it.
 func TestRun_ImageLargerThanMemory_WorksInTiles(t *testing.T) {
+	notUnderRace(t)
 	const h, w = 160, 2000
 	pix := make([]float32, h*w)
 	for i := range pix {

@@ -20,6 +20,14 @@ import (
 	"limpid/solvers/observe"
 )
 
+// notUnderRace skips a test of values that other tests run the code of.
+func notUnderRace(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("needs a build without the race detector, under which it takes minutes")
+	}
+}
+
 // newSession writes the shipped sample into a temporary folder.
 func newSession(t *testing.T) (*session.Session, recipe.Recipe) {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -21,6 +22,7 @@ import (
 	"limpid/priors/sims"
 	"limpid/priors/train"
 	"limpid/solvers/massmap/preview"
+	"limpid/solvers/mcmc/anneal"
 )
 
 // job is what an Options says to learn.
@@ -34,6 +36,7 @@ type job struct {
 	scenes   func(n, side int) evaluate.Scenes
 	levels   []float64
 	closer   func()
+	noisy    bool // scenes are not known without noise
 	findings []limpid.Finding
 }
 
@@ -214,7 +217,46 @@ func (j *job) measure(ctx context.Context, c *card.Card) error {
 		return err
 	}
 	c.Measured = rows
+	if err := j.errors(ctx, c); err != nil {
+		return err
+	}
 	return j.typical(ctx, c)
+}
+
+// errorScenes are those that the errors of a denoiser are measured on, each at errorLevels of noise.
+const (
+	errorScenes = 40
+	errorLevels = 12
+)
+
+// errors fills how wrong the denoiser is beside what it believes, where scenes are known
+// without noise.
+func (j *job) errors(ctx context.Context, c *card.Card) error {
+	side, margin := measureSide, 0
+	if m, files := j.source.(*sims.Images); files {
+		side, margin = m.Side(), imageMargin
+	}
+	if c.Kind != card.Score || j.noisy || side < 4*imageMargin {
+		return nil
+	}
+	key := engine.NewKey(c.Seed).Fold(0xe44)
+	scenes := make([]anneal.Scene, errorScenes)
+	for i := range scenes {
+		rng := sims.Rand(key.Fold(1).Fold(uint64(i)))
+		pix := make([]float32, side*side)
+		j.source.Patch(pix, side, key.Fold(2).Fold(uint64(i)))
+		scenes[i].Pix = pix
+		peak := float64(slices.Max(pix))
+		for l := range errorLevels {
+			snr := c.LowSNR * math.Pow(c.HighSNR/c.LowSNR, (float64(l)+rng.Float64())/errorLevels)
+			if sigma := peak / snr; sigma > 0 && !math.IsInf(sigma, 0) {
+				scenes[i].Sigmas = append(scenes[i].Sigmas, sigma)
+			}
+		}
+	}
+	var err error
+	c.Errors, err = anneal.MeasureErrors(ctx, j.dev, j.s, j.prior, scenes, side, side, margin, key.Fold(3))
+	return err
 }
 
 // typicalTiles are what the test for unlike images is learned from.
@@ -304,7 +346,7 @@ func (j *job) fromImages(ctx context.Context, o Options, net nn.UNetConfig) erro
 	} else {
 		j.findings = append(j.findings, limpid.Finding{Severity: limpid.Warning, What: "too few images to hold some out: the loss is measured on images that were learned from, and stopping early means little", Where: o.Data, Advice: "give at least two images, better 200"})
 	}
-	net.Edge = engine.Reflect
+	net.Edge, j.noisy = engine.Reflect, o.Noise > 0
 	return j.score(o, net, learn, h, imageMargin)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"limpid/engine/nn"
 	"limpid/engine/nn/safetensors"
+	"limpid/priors"
 	"limpid/priors/gaussian"
 )
 
@@ -50,6 +51,8 @@ type Card struct {
 	Arcmin   float64            `json:"arcmin,omitempty"`
 	// Measured are denoising errors on held-out scenes.
 	Measured []Row `json:"measured,omitempty"`
+	// Errors are those of the denoiser beside what its derivative says; for kind Score.
+	Errors *priors.Errors `json:"errors,omitempty"`
 	// Typical is what the test for unlike images compares with: see priors/score.
 	Typical *Typical `json:"typical,omitempty"`
 }
@@ -92,6 +95,11 @@ func Of(f *safetensors.File) (Card, error) {
 	}
 	if err := c.UNet.Check(); err != nil {
 		return c, err
+	}
+	if c.Errors != nil {
+		if err := c.Errors.Check(); err != nil {
+			return c, fmt.Errorf("the prior %q: %w", c.Name, err)
+		}
 	}
 	switch c.Kind {
 	case Score, Mean, Median:

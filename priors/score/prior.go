@@ -25,7 +25,10 @@ type Prior struct {
 	err  error
 }
 
-var _ priors.Prior = (*Prior)(nil)
+var (
+	_ priors.Prior  = (*Prior)(nil)
+	_ priors.Judged = (*Prior)(nil)
+)
 
 // Option changes how a prior is loaded.
 type Option func(*card.Card)
@@ -72,6 +75,9 @@ func From(dev engine.Device, s engine.Stream, f *safetensors.File, opts ...Optio
 func New(dev engine.Device, s engine.Stream, d *Denoiser, c card.Card) *Prior {
 	return &Prior{Card: c, d: d, tape: grad.New(dev, s), net: tiled.New(dev, s, d.net), dev: dev, s: s}
 }
+
+// Errors are those of the denoiser, where they were measured: see priors.Judged.
+func (p *Prior) Errors() *priors.Errors { return p.Card.Errors }
 
 // Align is what the sides of a grid must be multiples of.
 func (p *Prior) Align() int { return p.d.net.Align() }

@@ -7,6 +7,7 @@ package calibrate
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -38,6 +39,11 @@ type Options struct {
 	// BrightShare is the share of the brightest true pixels whose coverage is
 	// counted apart; default .01.
 	BrightShare float64
+	// Precision is the standard deviation of independent noise that truth and draws are both
+	// given before coverage is counted once more: draws of a right posterior stay so, and a
+	// truth of which many pixels are exactly 0, which every interval from 0 on holds,
+	// can be judged. 0: it is not counted.
+	Precision float64
 }
 
 // Suite takes pairs in and reports.
@@ -46,6 +52,7 @@ type Suite struct {
 	ranks                     [][]float64 // per functional, (rank + u)/(L + 1) in (0, 1)
 	tarp                      []float64   // per pair, the share of draws nearer to a reference than the truth
 	inside, total             float64
+	insideFine                float64 // at Precision
 	brightInside, brightTotal float64
 	zSum, zCount              float64 // Σ ((truth − mean)/std)²
 	pairs                     int
@@ -81,6 +88,9 @@ func (s *Suite) Add(p Pair, key engine.Key) error {
 	}
 	s.tarp = append(s.tarp, tarpShare(p, key))
 	s.addCoverage(p)
+	if s.opt.Precision > 0 {
+		s.addFine(p, key)
+	}
 	s.pairs++
 	return nil
 }
@@ -178,6 +188,29 @@ func (s *Suite) addCoverage(p Pair) {
 	}
 }
 
+// addFine counts the pixels whose truth lies in the interval when noise of Precision is on both.
+func (s *Suite) addFine(p Pair, key engine.Key) {
+	noise := make([][]float32, len(p.Draws)+1)
+	for j := range noise {
+		noise[j] = make([]float32, len(p.Truth))
+		rng := rand.New(rand.NewPCG(key.Seed^key.Counter, uint64(j)))
+		for i := range noise[j] {
+			noise[j][i] = float32(s.opt.Precision * rng.NormFloat64())
+		}
+	}
+	v := make([]float64, len(p.Draws))
+	for i, truth := range p.Truth {
+		for j, d := range p.Draws {
+			v[j] = float64(d[i] + noise[j][i])
+		}
+		slices.Sort(v)
+		t := float64(truth + noise[len(v)][i])
+		if t >= Quantile(v, (1-s.opt.Level)/2) && t <= Quantile(v, (1+s.opt.Level)/2) {
+			s.insideFine++
+		}
+	}
+}
+
 // brightest is the value above which the given share of the pixels lies.
 func brightest(x []float32, share float64) float64 {
 	v := make([]float64, len(x))
@@ -202,6 +235,7 @@ type Report struct {
 	Pairs    int
 	Level    float64
 	Coverage float64 // of all pixels
+	Fine     float64 // of all pixels at Options.Precision
 	Bright   float64 // of the brightest pixels
 	ZRMS     float64 // rms of (truth − mean)/std, corrected for few draws: 1 if right
 	SBC      []Ranks
@@ -236,7 +270,7 @@ func (s *Suite) Report() (Report, error) {
 	}
 	r := Report{
 		Pairs: s.pairs, Level: s.opt.Level, Coverage: s.inside / s.total,
-		Bright: s.brightInside / s.brightTotal, ZRMS: math.Sqrt(s.zSum / s.zCount),
+		Fine: s.insideFine / s.total, Bright: s.brightInside / s.brightTotal, ZRMS: math.Sqrt(s.zSum / s.zCount),
 		TARP: slices.Clone(s.tarp),
 	}
 	slices.Sort(r.TARP)

@@ -117,6 +117,41 @@ func TestSuite_RightPosteriors_PValuesAreUniform(t *testing.T) {
 	}
 }
 
+// Half of the truths are exactly 0, and so are half of the draws of a right posterior without data: every interval that
+// begins or ends at 0 holds those. To a precision they are held as often as is said.
+func TestSuite_TruthsOfExactlyNothing_AreJudgedToAPrecision(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	image := func() []float32 {
+		x := make([]float32, 200)
+		for i := range x {
+			if rng.Float64() < 0.5 {
+				x[i] = float32(math.Abs(rng.NormFloat64()))
+			}
+		}
+		return x
+	}
+	suite := calibrate.NewSuite(calibrate.Options{Precision: 0.1})
+	for p := range 60 {
+		var draws [][]float32
+		for range 20 {
+			draws = append(draws, image())
+		}
+		if err := suite.Add(calibrate.Pair{Truth: image(), Draws: draws}, engine.NewKey(1).Fold(uint64(p))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := suite.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Coverage < 0.94 {
+		t.Errorf("as they are %.3f are held: the test tests nothing", r.Coverage)
+	}
+	if math.Abs(r.Fine-0.9) > 0.01 { // 12,000 pixels: ±.003
+		t.Errorf("to a precision %.3f are held", r.Fine)
+	}
+}
+
 func TestSuite_TooFewPairsOrDraws_AreErrors(t *testing.T) {
 	suite := calibrate.NewSuite(calibrate.Options{})
 	if _, err := suite.Report(); err == nil {

@@ -149,18 +149,10 @@ func (k *core) setGaussian(f *engine.Tensor, sigma float64) {
 
 // measure sets T from x at σ; sc holds the score there and m the denoised scenes.
 func (k *core) measure(ctx context.Context, l *local, x, m *engine.Tensor, sigma float64, key engine.Key) error {
-	s, p := k.s, k.cfg.Probes
-	k.normals(l.eps, p, key)
-	s.Scale(l.xp, float32(probeStep*sigma), l.eps)
-	s.Add(l.xp, l.xp, k.part(x, 0, p))
-	if err := k.score(ctx, l.je, l.xp, p, sigma); err != nil {
+	if err := k.jacobian(ctx, l, x, sigma, key); err != nil {
 		return err
 	}
-	// J ε = ε + σ² (score(x + δ ε) − score(x))/δ, δ = probeStep·σ
-	s.Sub(l.je, l.je, k.part(k.sc, 0, p))
-	s.Scale(l.je, float32(sigma/probeStep), l.je)
-	s.Add(l.je, l.je, l.eps)
-	k.sigma = sigma
+	s, p := k.s, k.cfg.Probes
 	if l.patches != nil {
 		return l.patches.measure(k, l, m, key.Fold(1))
 	}
@@ -174,6 +166,23 @@ func (k *core) measure(ctx context.Context, l *local, x, m *engine.Tensor, sigma
 	s.Download(l.hostB, l.spec2)
 	k.ringRoot(k.modes, l.hostA, l.hostB)
 	k.s.Upload(k.root, k.modes)
+	return s.Err()
+}
+
+// jacobian leaves ε and J ε in l; sc holds the score at x.
+func (k *core) jacobian(ctx context.Context, l *local, x *engine.Tensor, sigma float64, key engine.Key) error {
+	s, p := k.s, k.cfg.Probes
+	k.normals(l.eps, p, key)
+	s.Scale(l.xp, float32(probeStep*sigma), l.eps)
+	s.Add(l.xp, l.xp, k.part(x, 0, p))
+	if err := k.score(ctx, l.je, l.xp, p, sigma); err != nil {
+		return err
+	}
+	// J ε = ε + σ² (score(x + δ ε) − score(x))/δ, δ = probeStep·σ
+	s.Sub(l.je, l.je, k.part(k.sc, 0, p))
+	s.Scale(l.je, float32(sigma/probeStep), l.je)
+	s.Add(l.je, l.je, l.eps)
+	k.sigma = sigma
 	return s.Err()
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"limpid/engine"
+	"limpid/priors"
 	"limpid/solvers/optim"
 )
 
@@ -49,9 +50,11 @@ type patches struct {
 	modes     []float32 // F^½
 	means     []float32 // (n, domain)
 	chi2      []float32 // (n, domain)
+	uniform   []float32 // (n, domain) of errors that were measured
 	// (domain), of every kind of place: S², and how much of that kind is near
 	scale, places [kinds][]float32
-	products      []float32 // (probes, domain)
+	products      []float32      // (probes, domain)
+	errors        *priors.Errors // nil: the denoiser is as wrong as it believes
 	data          *innovation
 	haze          *haze
 }
@@ -72,6 +75,10 @@ func (k *core) newPatches() (*patches, error) {
 	k.patchCG = p.cg
 	p.cg.MaxIter, p.cg.CheckEvery = solveIterations, 2
 	p.condition = k.newConditioner(p, &err)
+	if j, ok := k.cfg.Prior.(priors.Judged); ok {
+		p.errors = j.Errors()
+		p.uniform = make([]float32, k.x.Len())
+	}
 	p.data = k.newInnovation(&err)
 	if p.haze = k.newHaze(&err); err != nil {
 		return nil, err
@@ -120,8 +127,13 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 	}
 	p.scenes(k, func(i int) {
 		for j, v := range p.means[i*n : (i+1)*n] {
-			for c, w := range classWeights(float64(v) / k.sigma) {
-				p.host[(c*k.n+i)*n+j] = float32(math.Sqrt(w * float64(p.scale[c][j])))
+			ws := classWeights(float64(v) / k.sigma)
+			f := 1.0
+			if p.errors != nil {
+				f = p.errors.Factor(p.believed(ws, j), ws[0]) * (ws[0] + (1-ws[0])*walkMargin)
+			}
+			for c, w := range ws {
+				p.host[(c*k.n+i)*n+j] = float32(math.Sqrt(f * w * float64(p.scale[c][j])))
 			}
 			p.host[(kinds*k.n+i)*n+j] = 0
 		}
@@ -129,6 +141,15 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 	k.s.Upload(p.cover.window, p.host)
 	p.setRoots(k, l)
 	return p.widen(k, m, key)
+}
+
+// believed is Σ W² S², the variance over σ² that the denoiser believes in, at pixel j of weights W².
+func (p *patches) believed(ws [kinds]float64, j int) float64 {
+	var sum float64
+	for c, w := range ws {
+		sum += w * float64(p.scale[c][j])
+	}
+	return sum
 }
 
 // variances leaves S² of every kind of place in scale: the mean of ε·Jε over the places of

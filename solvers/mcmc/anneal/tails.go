@@ -3,6 +3,7 @@ package anneal
 import (
 	"context"
 	"math"
+	"slices"
 
 	"limpid/engine"
 	"limpid/solvers/optim"
@@ -15,29 +16,34 @@ const (
 	tailEnd     = 100  // the most at the last level, after which no denoiser sees a draw
 	tailMean    = 1.16 // mean of λ for deviations of the variance C, which it is divided by
 	tailSweeps  = 2
+	errorSweeps = 1
 )
 
 // tailed is draw with the tails that a scene given x has: a source may be there or not, a
-// star or a galaxy. Every pixel's deviation from m is taken as Student's t of ν degrees of
-// freedom and the variance that C gives it, as a mixture of Gaussians over the factor λ of
-// its variance (Geweke 1993). Two sweeps of its Gibbs sampler, d draws of the deviations,
-// give
+// star or a galaxy. Every pixel's deviation from m is a draw of N(0, λ V), V the variance that C gives it and λ its own:
+// a few pixels of each draw may then be far from m, others in every draw, where a Gaussian of the same variance would
+// move all of them a little. The draw is of N(m, √λ C √λ) conditioned on the data, with λ from sweeps of a Gibbs sampler.
 //
-//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast and at most most, over its mean,
-//
-// and the draw is of N(m, √λ C √λ) conditioned on the data. A few pixels of each draw may
-// then be far from m, others in every draw, where a Gaussian of the same variance would move
-// all of them a little.
+// Where the prior's errors were measured λ has the distribution that they have (priors.Errors): it begins as a draw of that, so that most
+// of the sky is sure and sources find their places among the few pixels that are not, and is drawn once more given the deviations. Else deviations are
+// Student's t (see factors), and λ begins as 1.
 func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, most float64, key engine.Key) (optim.Result, error) {
 	copy(p.base, p.host)
+	factors, sweeps := p.factors, tailSweeps
+	if p.errors != nil {
+		factors, sweeps = p.measured, errorSweeps
+		if err := p.measured(k, nil, m, most, key.Fold(1+2*tailSweeps)); err != nil {
+			return optim.Result{}, err
+		}
+	}
 	iterations := 0
-	for sweep := range uint64(tailSweeps) {
+	for sweep := range uint64(sweeps) {
 		rough := key.Fold(1 + 2*sweep)
 		res, err := p.draw(ctx, k, dst, m, &rough)
 		if err == nil {
 			iterations += res.Iterations
 			copy(p.host, p.base)
-			err = p.factors(k, dst, m, most, key.Fold(2+2*sweep))
+			err = factors(k, dst, m, most, key.Fold(2+2*sweep))
 		}
 		if err != nil {
 			return res, err
@@ -49,7 +55,10 @@ func (p *patches) tailed(ctx context.Context, k *core, dst, m *engine.Tensor, mo
 	return res, err
 }
 
-// factors multiplies the windows by √λ, drawn for the deviations of x from m.
+// factors multiplies the windows by √λ, drawn for the deviations of x from m: Student's t of ν degrees of freedom as
+// a mixture of Gaussians (Geweke 1993),
+//
+//	λ ~ (ν − 2 + d²/C_ii) / χ²(ν + 1), but at least tailLeast and at most most, over its mean.
 func (p *patches) factors(k *core, x, m *engine.Tensor, most float64, key engine.Key) error {
 	s, n := k.s, k.dom.Len()
 	s.Sub(k.t, x, m)
@@ -66,19 +75,79 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, most float64, key engine
 	p.scenes(k, func(i int) {
 		chi2 := p.chi2[i*n : (i+1)*n]
 		for j, d := range p.means[i*n : (i+1)*n] {
-			var v float64
-			for c := range kinds {
-				a := float64(p.host[(c*k.n+i)*n+j])
-				v += a * a
-			}
-			v *= k.sigma * k.sigma
+			v := p.variance(k, i, j) * k.sigma * k.sigma
 			l := (tailFreedom - 2 + float64(d)*float64(d)/math.Max(v, 1e-30)) / math.Max(float64(chi2[j]), 1e-30)
 			f := float32(math.Sqrt(math.Max(tailLeast, math.Min(most, l)) / tailMean))
-			for c := range kinds {
-				p.host[(c*k.n+i)*n+j] *= f
-			}
+			p.multiply(k, i, j, f)
 		}
 	})
 	s.Upload(p.cover.window, p.host)
 	return s.Err()
+}
+
+// variance is that of pixel j of scene i, over σ², without haze.
+func (p *patches) variance(k *core, i, j int) float64 {
+	var v float64
+	for c := range kinds {
+		a := float64(p.host[(c*k.n+i)*k.dom.Len()+j])
+		v += a * a
+	}
+	return v
+}
+
+// multiply multiplies its windows.
+func (p *patches) multiply(k *core, i, j int, f float32) {
+	for c := range kinds {
+		p.host[(c*k.n+i)*k.dom.Len()+j] *= f
+	}
+}
+
+// measured multiplies the windows by √λ, λ a draw from how often the prior's errors have each, given the
+// deviations of x from m; x nil: before there are any.
+func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engine.Key) error {
+	s, n, e := k.s, k.dom.Len(), p.errors
+	s.Download(p.means, m)
+	clear(p.chi2)
+	if x != nil {
+		s.Sub(k.t, x, m)
+		s.Download(p.chi2, k.t)
+	}
+	k.normals(k.t, k.n, key)
+	s.Download(p.uniform, k.t)
+	if err := s.Err(); err != nil {
+		return err
+	}
+	allowed := max(1, place(e.Factors, 1.01*most))
+	p.scenes(k, func(i int) {
+		cum := make([]float64, allowed)
+		for j := range n {
+			v, at := p.variance(k, i, j), i*n+j
+			sky := classWeights(float64(p.means[at]) / k.sigma)[0]
+			dark, faint, light := errorKinds(e, v, sky)
+			d := float64(p.chi2[at]) / k.sigma
+			z2, sum := d*d/math.Max(v, 1e-30), 0.0
+			for t, l := range e.Factors[:allowed] {
+				share := dark*e.DarkTails[t] + faint*e.SkyTails[t] + light*e.LightTails[t]
+				if x != nil && share > 0 {
+					share *= math.Exp(-z2/2/l) / math.Sqrt(l)
+				}
+				sum += share
+				cum[t] = sum
+			}
+			t := allowed - 1 // so far out that no other explains it
+			if sum > 0 {
+				u := 0.5 * math.Erfc(-float64(p.uniform[at])/math.Sqrt2) * sum
+				t = min(t, place(cum, u))
+			}
+			p.multiply(k, i, j, float32(math.Sqrt(e.Factors[t])))
+		}
+	})
+	s.Upload(p.cover.window, p.host)
+	return s.Err()
+}
+
+// place is the first of ascending values that is at least v, or the count of those below the last.
+func place(values []float64, v float64) int {
+	i, _ := slices.BinarySearch(values, v)
+	return i
 }

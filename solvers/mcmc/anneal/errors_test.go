@@ -1,0 +1,94 @@
+package anneal_test
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"limpid/engine"
+	"limpid/engine/cpu"
+	"limpid/priors"
+	"limpid/priors/gaussian"
+	"limpid/solvers/mcmc/anneal"
+)
+
+// timid is a prior that moves by a share of what it should: its denoiser is x + f (D − x).
+type timid struct {
+	priors.Prior
+	f float32
+}
+
+func (p timid) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
+	p.Prior.Score(s, dst, x, sigma)
+	s.Scale(dst, p.f, dst)
+}
+
+// errorsOf measures a Gaussian prior, or one made timid, on scenes of it.
+func errorsOf(t *testing.T, f float32, sigmas ...float64) *priors.Errors {
+	t.Helper()
+	const n = 64
+	dev := cpu.New(cpu.Options{})
+	t.Cleanup(func() { dev.Close() })
+	s := dev.NewStream()
+	var k, power []float64
+	for f := 0.003; f < 0.8; f *= 1.3 {
+		k, power = append(k, f), append(power, 1/math.Pow(0.03+f, 2))
+	}
+	spectrum, err := gaussian.NewSpectrum(k, power)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := dev.Alloc(engine.Shape{4, 1, n, n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Sample(s, x, engine.NewKey(4))
+	all := make([]float32, x.Len())
+	s.Download(all, x)
+	var scenes []anneal.Scene
+	for i := range 4 {
+		scenes = append(scenes, anneal.Scene{Pix: all[i*n*n:][:n*n], Sigmas: sigmas})
+	}
+	e, err := anneal.MeasureErrors(context.Background(), dev, s, timid{p, f}, scenes, n, n, 0, engine.NewKey(5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Check(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// The mean of a Gaussian is as wrong as its derivative says, and its errors are Gaussian.
+func TestMeasureErrors_OfAnExactDenoiser_AreWhatItBelieves(t *testing.T) {
+	e := errorsOf(t, 1, 20, 5, 1)
+	t.Logf("%.3g\nlight %.2f\ntails %.3f", e.Believed, e.Light, e.LightTails)
+	for i, f := range e.Light {
+		if c := e.Believed[i]; c > 0.02 && c < 1 && math.Abs(math.Log(f)) > 0.2 {
+			t.Errorf("where it believes %.3g σ² the errors are %.2f times that", c, f)
+		}
+	}
+	var mean float64
+	for i, l := range e.Factors {
+		mean += l * e.LightTails[i]
+		if (l < 0.1 || l > 10) && e.LightTails[i] > 0.01 {
+			t.Errorf("factors of %g have a share of %.3f", l, e.LightTails[i])
+		}
+	}
+	if math.Abs(mean-1) > 0.3 {
+		t.Errorf("factors of the variance are %.2f in the mean", mean)
+	}
+}
+
+// Where the scene is hidden and a fifth of the noise stays, the derivative is a fifth, and the mean square of the
+// error a fifth of that.
+func TestMeasureErrors_OfOneThatKeepsNoise_AreSmallerThanItBelieves(t *testing.T) {
+	e := errorsOf(t, 0.8, 1000)
+	if f := e.Factor(0.2, 1); math.Abs(f-0.2) > 0.02 {
+		t.Errorf("where it believes a fifth of σ² the errors are %.3f times that: a fifth", f)
+	}
+}
