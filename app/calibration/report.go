@@ -95,6 +95,13 @@ func newReport(o Options, e training.Entry) *Report {
 	return r
 }
 
+// Level is that of the intervals.
+const Level = 0.9
+
+// Expected is how often intervals of so few draws hold a truth where everything is right: they reach from the least to
+// the greatest at most.
+func (r *Report) Expected() float64 { return math.Min(Level, float64(r.Draws-1)/float64(r.Draws+1)) }
+
 // leastStd is the smallest standard deviation that a deviation is measured in, in σ of a
 // data pixel: on a field without light both are nothing.
 const leastStd = 0.01
@@ -225,6 +232,9 @@ func (r *Report) Table() string {
 	}
 	p("90 %% intervals hold %.1f %% of all pixels (%.1f %% to a tenth of the noise), %.1f %% of the brightest 1 %%, %.1f %% of the total fluxes; z rms %.3f",
 		100*r.Coverage, 100*r.Fine, 100*r.Bright, 100*r.FluxCover, r.ZRMS)
+	if e := r.Expected(); e < Level {
+		p("of %d draws, such intervals reach from the least to the greatest and hold %.1f %% where they are right; 19 draws reach far enough", r.Draws, 100*e)
+	}
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",
 		r.Chi2, r.Acceptance, r.NMSE, 100*r.FluxBias, 100*r.Negative)
 	p("%-24s %9s %9s %7s %9s", "true brightness, σ", "pixels", "held", "z rms", "conformal")

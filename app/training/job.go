@@ -225,8 +225,8 @@ func (j *job) measure(ctx context.Context, c *card.Card) error {
 
 // errorScenes are those that the errors of a denoiser are measured on, each at errorLevels of noise.
 const (
-	errorScenes = 40
-	errorLevels = 12
+	errorScenes = 24
+	errorLevels = 8
 )
 
 // errors fills how wrong the denoiser is beside what it believes, where scenes are known

@@ -34,6 +34,14 @@ func Markdown(c card.Card) string {
 			fmt.Fprintf(&b, "| %g | %.4f | %.4f | %.4f | **%.4f** |\n", r.Level, r.Wiener, r.Starlet, r.TV, r.Learned)
 		}
 	}
+	if e := c.Errors; e != nil {
+		fmt.Fprintf(&b, "\n## Errors beside what the derivative says\n\nOn %d held-out scenes: the mean square error over the local mean of the diagonal of σ² ∂D/∂x, by the latter over σ². Samplers use it.\n\n| believed, of σ² | sky | light |\n|---|---|---|\n", e.Scenes)
+		for i, v := range e.Believed {
+			if v > 0.001 && v < 1 {
+				fmt.Fprintf(&b, "| %.2g | %.2f | %.2f |\n", v, e.Sky[i], e.Light[i])
+			}
+		}
+	}
 	if c.Typical != nil {
 		fmt.Fprintf(&b, "\n## Test for images unlike these\n\nOn tiles of 64 pixels; one of a hundred tiles like the training's fails. Statistics at 1, 50 and 99 %% of the tiles:\n\n")
 		for i, n := range c.Typical.Names {

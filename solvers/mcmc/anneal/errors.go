@@ -15,14 +15,13 @@ import (
 // of scenes with noise on top: x of a walk is that nearly (docs/adr/0028).
 const walkMargin = 1.25
 
-// How errors are counted: bins of the believed variance, from 10^binsFrom on; the least pixels that a bin
-// is judged by; and the bounds of factors.
+// How errors are counted.
 const (
-	binsFrom   = -4.0
+	binsFrom   = -4.0 // decimal logarithm of the least believed variance over σ²
 	binWidth   = 0.25
 	binCount   = 18
-	binLeast   = 1000
-	darkBelow  = 0.003
+	binLeast   = 1000  // pixels that a bin is judged by
+	darkBelow  = 0.003 // of σ²: sky whose variance is less is surest
 	factorMost = 100.0
 )
 
@@ -36,8 +35,9 @@ var rareTails = []float64{0, 0, 0, 0, 0, 0, 0, 0, 0, 1e-3, 3e-4, 1e-4, 1e-5}
 // errorCount gathers the errors of a denoiser.
 type errorCount struct {
 	// of sky and of light, by bin: pixels, Σ r², Σ c, both over σ²
-	bins [2][binCount][3]float64
-	kept []keptError
+	bins  [2][binCount][3]float64
+	kept  []keptError
+	count int
 }
 
 // keptError is an error of one pixel: r²/σ², the believed variance over σ², the share of sky.
@@ -54,7 +54,7 @@ func (e *errorCount) add(square, believed, sky float64) {
 	}
 	b := &e.bins[kind][binOf(believed)]
 	b[0], b[1], b[2] = b[0]+1, b[1]+square, b[2]+believed
-	if int(e.bins[0][0][0]+b[0])%keepEvery == 0 {
+	if e.count++; e.count%keepEvery == 0 {
 		e.kept = append(e.kept, keptError{float32(square), float32(believed), float32(sky)})
 	}
 }
@@ -74,12 +74,12 @@ func (e *errorCount) table(scenes int) *priors.Errors {
 	for _, k := range e.kept {
 		sky := float64(k.sky)
 		v := float64(k.believed) * t.Factor(float64(k.believed), sky)
-		dark, bright, light := errorKinds(t, v, sky)
+		dark, faint, light := errorKinds(t, v, sky)
 		kind := 0
-		if bright > dark {
+		if faint > dark {
 			kind = 1
 		}
-		if light > max(dark, bright) {
+		if light > max(dark, faint) {
 			kind = 2
 		}
 		squares[kind] = append(squares[kind], float64(k.square)/v)

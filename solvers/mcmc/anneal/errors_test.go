@@ -3,12 +3,15 @@ package anneal_test
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/priors"
 	"limpid/priors/gaussian"
+	"limpid/solvers"
+	"limpid/solvers/calibrate/closedform"
 	"limpid/solvers/mcmc/anneal"
 )
 
@@ -90,5 +93,67 @@ func TestMeasureErrors_OfOneThatKeepsNoise_AreSmallerThanItBelieves(t *testing.T
 	e := errorsOf(t, 0.8, 1000)
 	if f := e.Factor(0.2, 1); math.Abs(f-0.2) > 0.02 {
 		t.Errorf("where it believes a fifth of σ² the errors are %.3f times that: a fifth", f)
+	}
+}
+
+// judged is a prior with a table of errors.
+type judged struct {
+	priors.Prior
+	table *priors.Errors
+}
+
+func (p judged) Errors() *priors.Errors { return p.table }
+
+// Draws with the errors that were measured do not depend on the number of workers, and explain the data.
+func TestBridge_WithMeasuredErrors_SameBitsAndTheData(t *testing.T) {
+	table := &priors.Errors{
+		Scenes: 1, Believed: []float64{0.001, 1}, Sky: []float64{1, 0.8}, Light: []float64{1, 1}, Factors: []float64{0.01, 0.3, 1, 10, 1e4},
+		DarkTails: []float64{0.4, 0.3, 0.2, 0.09, 0.01}, SkyTails: []float64{0.2, 0.3, 0.4, 0.09, 0.01}, LightTails: []float64{0, 0.3, 0.6, 0.09, 0.01}, DarkestSeen: 0.003,
+	}
+	draws := func(workers int) (all [][]float32, chi2 float64) {
+		dev := cpu.New(cpu.Options{Workers: workers})
+		defer dev.Close()
+		s := dev.NewStream()
+		_, cfg := maskedBlur(t, dev, s, closedform.Four, 2)
+		cfg.Prior, cfg.Patches, cfg.Forget, cfg.NoPreview, cfg.Levels, cfg.Moves = judged{cfg.Prior, table}, true, true, true, 8, -1
+		k, err := anneal.NewBridge(dev, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		image, err := dev.Alloc(append(engine.Shape{cfg.Batch}, cfg.Op.Range()...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for step, err := range solvers.Run(context.Background(), k, nil, solvers.Options{Steps: k.StepsPerBatch(), Seed: 9}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if step.State.Kind != solvers.Draw {
+				continue
+			}
+			cfg.Op.Forward(s, image, step.State.X)
+			seen, scenes := make([]float32, image.Len()), make([]float32, step.State.X.Len())
+			s.Download(seen, image)
+			s.Download(scenes, step.State.X)
+			all = append(all, scenes)
+			pixels, used := len(cfg.Data.Pix), 0.0
+			for i, v := range seen {
+				if w := cfg.Weights.Pix[i%pixels]; w > 0 {
+					d := v - cfg.Data.Pix[i%pixels]
+					chi2, used = chi2+float64(w*d*d), used+1
+				}
+			}
+			chi2 /= used
+		}
+		return all, chi2
+	}
+	one, chi2 := draws(1)
+	two, _ := draws(2)
+	if len(one) != 1 || !slices.Equal(one[0], two[0]) {
+		t.Errorf("%d and %d batches of draws, or draws that differ", len(one), len(two))
+	}
+	if chi2 < 0.6 || chi2 > 1.4 {
+		t.Errorf("χ² per pixel of the draws is %.2f", chi2)
 	}
 }
