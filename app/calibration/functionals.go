@@ -23,6 +23,7 @@ func functionals(n int) []calibrate.Functional {
 		{Name: "total flux", Of: sum(0, n, 0, n)},
 		{Name: "central quarter", Of: sum(n/4, 3*n/4, n/4, 3*n/4)},
 		{Name: "central pixel", Of: sum(n/2, n/2+1, n/2, n/2+1)},
+		{Name: "central pixel ± .1 σ", Of: sum(n/2, n/2+1, n/2, n/2+1), Fine: true},
 		{Name: "brightest pixel", Of: func(im []float32) float64 {
 			m := math.Inf(-1)
 			for _, v := range im {

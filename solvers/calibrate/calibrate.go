@@ -27,6 +27,8 @@ type Pair struct {
 type Functional struct {
 	Name string
 	Of   func(image []float32) float64
+	// Fine takes ranks with independent noise of Options.Precision on the number.
+	Fine bool
 }
 
 const defaultBins = 10
@@ -84,7 +86,7 @@ func (s *Suite) Add(p Pair, key engine.Key) error {
 		}
 	}
 	for i, f := range s.opt.Functionals {
-		s.ranks[i] = append(s.ranks[i], rank(f.Of, p, uniform(key, uint64(i))))
+		s.ranks[i] = append(s.ranks[i], s.rank(f, p, key, uint64(i)))
 	}
 	s.tarp = append(s.tarp, tarpShare(p, key))
 	s.addCoverage(p)
@@ -100,15 +102,23 @@ func uniform(key engine.Key, i uint64) float64 {
 	return (float64(engine.Philox(key.Seed, key.Counter, i)[0]) + 0.5) / (1 << 32)
 }
 
-// rank is the truth's place among the draws, spread over its cell by u.
-func rank(of func([]float32) float64, p Pair, u float64) float64 {
+// rank is the truth's place among the draws, spread over its cell by chance.
+func (s *Suite) rank(f Functional, p Pair, key engine.Key, i uint64) float64 {
+	rng := rand.New(rand.NewPCG(key.Seed^key.Counter, 1<<40+i))
+	of := func(image []float32) float64 {
+		v := f.Of(image)
+		if f.Fine {
+			v += s.opt.Precision * rng.NormFloat64()
+		}
+		return v
+	}
 	truth, below := of(p.Truth), 0
 	for _, d := range p.Draws {
 		if of(d) < truth {
 			below++
 		}
 	}
-	return (float64(below) + u) / float64(len(p.Draws)+1)
+	return (float64(below) + uniform(key, i)) / float64(len(p.Draws)+1)
 }
 
 // tarpShare is the statistic of TARP (Lemos+2023, alg. 2): with a random

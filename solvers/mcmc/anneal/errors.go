@@ -11,10 +11,6 @@ import (
 	"limpid/solvers/operator"
 )
 
-// walkMargin is by what the variance of light is larger in a walk than the errors of a denoiser say, which are
-// of scenes with noise on top: x of a walk is that nearly (docs/adr/0028).
-const walkMargin = 1.25
-
 // How errors are counted.
 const (
 	binsFrom   = -4.0 // decimal logarithm of the least believed variance over σ²

@@ -130,7 +130,7 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 			ws := classWeights(float64(v) / k.sigma)
 			f := 1.0
 			if p.errors != nil {
-				f = p.errors.Factor(p.believed(ws, j), ws[0]) * (ws[0] + (1-ws[0])*walkMargin)
+				f = p.errors.Factor(p.believed(ws, j), ws[0])
 			}
 			for c, w := range ws {
 				p.host[(c*k.n+i)*n+j] = float32(math.Sqrt(f * w * float64(p.scale[c][j])))
