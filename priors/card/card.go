@@ -98,7 +98,7 @@ func Of(f *safetensors.File) (Card, error) {
 	}
 	if c.Errors != nil {
 		if err := c.Errors.Check(); err != nil {
-			return c, fmt.Errorf("the prior %q: %w", c.Name, err)
+			return c, fmt.Errorf("the card of the prior %q: %w", c.Name, err)
 		}
 	}
 	switch c.Kind {

@@ -117,6 +117,35 @@ func TestSuite_RightPosteriors_PValuesAreUniform(t *testing.T) {
 	}
 }
 
+// Images of thousands of pixels and few draws: right posteriors pass TARP.
+func TestSuite_ManyPixelsFewDraws_TARPIsUniform(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	image := func() []float32 {
+		x := make([]float32, 2000)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		return x
+	}
+	suite := calibrate.NewSuite(calibrate.Options{})
+	for p := range 200 {
+		var draws [][]float32
+		for range 20 {
+			draws = append(draws, image())
+		}
+		if err := suite.Add(calibrate.Pair{Truth: image(), Draws: draws}, engine.NewKey(2).Fold(uint64(p))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := suite.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.TARPP < 0.01 {
+		t.Errorf("p of TARP %.2g", r.TARPP)
+	}
+}
+
 // Half of the truths are exactly 0, and so are half of the draws of a right posterior without data: every interval that
 // begins or ends at 0 holds those. To a precision they are held as often as is said.
 func TestSuite_TruthsOfExactlyNothing_AreJudgedToAPrecision(t *testing.T) {
