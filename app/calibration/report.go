@@ -37,14 +37,14 @@ type Report struct {
 	Passed     int       `json:"passed_over,omitempty"`   // scenes whose light was at or beyond the border
 	Chi2       float64   `json:"chi2_per_pixel_of_draws"` // 1 expected
 	Acceptance float64   `json:"acceptance"`
-	Coverage   float64   `json:"coverage_90"`          // of all pixels
+	Coverage   float64   `json:"coverage_90"`                // of all pixels
 	Fine       float64   `json:"coverage_90_fine,omitempty"` // of all pixels, to a tenth of the noise
-	Bright     float64   `json:"coverage_90_bright"`   // of the brightest 1 %
-	ZRMS       float64   `json:"z_rms,omitempty"`      // 1 expected
-	NMSE       float64   `json:"nmse_median"`          // of the mean
-	FluxBias   float64   `json:"flux_bias_median"`     // (mean − truth)/truth
-	FluxCover  float64   `json:"flux_coverage_90"`     // of the total flux
-	Negative   float64   `json:"negative_flux_median"` // of draws, over the flux
+	Bright     float64   `json:"coverage_90_bright"`         // of the brightest 1 %
+	ZRMS       float64   `json:"z_rms,omitempty"`            // 1 expected
+	NMSE       float64   `json:"nmse_median"`                // of the mean
+	FluxBias   float64   `json:"flux_bias_median"`           // (mean − truth)/truth
+	FluxCover  float64   `json:"flux_coverage_90"`           // of the total flux
+	Negative   float64   `json:"negative_flux_median"`       // of draws, over the flux
 	Rows       []Row     `json:"coverage_by_brightness"`
 	Tests      []Test    `json:"tests"`
 	TARP       []float64 `json:"tarp_shares,omitempty"`
