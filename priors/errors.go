@@ -21,11 +21,11 @@ type Errors struct {
 	// Factors λ of the variance, ascending, and how often each is found where the sky is
 	// surest, on other sky and in light: an error is a draw of N(0, λ V), V the
 	// variance, with one of them.
-	Factors     []float64 `json:"factors"`
-	DarkTails   []float64 `json:"dark_tails"`
-	SkyTails    []float64 `json:"sky_tails"`
-	LightTails  []float64 `json:"light_tails"`
-	DarkestSeen float64   `json:"darkest"` // V over σ² below which sky is sure
+	Factors    []float64 `json:"factors"`
+	DarkTails  []float64 `json:"dark_tails"`
+	SkyTails   []float64 `json:"sky_tails"`
+	LightTails []float64 `json:"light_tails"`
+	DarkBelow  float64   `json:"darkest"` // V over σ² below which sky is sure
 }
 
 // Judged is a prior whose denoiser's errors were measured.
@@ -68,26 +68,21 @@ func (e *Errors) Check() error {
 			return fmt.Errorf("errors of the denoiser: %d shares of %s for %d factors, which add up to %g", len(v), name, len(e.Factors), sum)
 		}
 	}
-	if !(e.DarkestSeen > 0) {
-		return fmt.Errorf("errors of the denoiser: sky is sure below %g", e.DarkestSeen)
+	if !(e.DarkBelow > 0) {
+		return fmt.Errorf("errors of the denoiser: sky is sure below %g", e.DarkBelow)
 	}
 	return nil
 }
 
 // Factor is by what a variance over σ² is to be multiplied at a place that is sky by a share.
 func (e *Errors) Factor(believed, sky float64) float64 {
-	i := max(1, min(len(e.Believed)-1, place(e.Believed, believed)))
 	if len(e.Believed) == 1 {
 		return sky*e.Sky[0] + (1-sky)*e.Light[0]
 	}
+	i, _ := slices.BinarySearch(e.Believed, believed)
+	i = max(1, min(len(e.Believed)-1, i))
 	lo, hi := math.Log(e.Believed[i-1]), math.Log(e.Believed[i])
 	f := max(0, min(1, (math.Log(believed)-lo)/(hi-lo)))
 	at := func(v []float64) float64 { return math.Exp((1-f)*math.Log(v[i-1]) + f*math.Log(v[i])) }
 	return sky*at(e.Sky) + (1-sky)*at(e.Light)
-}
-
-// place is where v belongs in ascending values.
-func place(values []float64, v float64) int {
-	i, _ := slices.BinarySearch(values, v)
-	return i
 }

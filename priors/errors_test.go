@@ -10,7 +10,7 @@ import (
 func table() priors.Errors {
 	return priors.Errors{
 		Scenes: 1, Believed: []float64{0.01, 1}, Sky: []float64{1, 4}, Light: []float64{2, 2}, Factors: []float64{0.1, 1},
-		DarkTails: []float64{0.5, 0.5}, SkyTails: []float64{0, 1}, LightTails: []float64{1, 0}, DarkestSeen: 0.003,
+		DarkTails: []float64{0.5, 0.5}, SkyTails: []float64{0, 1}, LightTails: []float64{1, 0}, DarkBelow: 0.003,
 	}
 }
 
@@ -39,7 +39,7 @@ func TestErrors_Check_RefusesWhatCannotBeUsed(t *testing.T) {
 		"shares of 2":        func(e *priors.Errors) { e.DarkTails = []float64{1, 1} },
 		"a negative share":   func(e *priors.Errors) { e.SkyTails = []float64{-1, 2} },
 		"no factors":         func(e *priors.Errors) { e.Factors = nil },
-		"sky is never sure":  func(e *priors.Errors) { e.DarkestSeen = 0 },
+		"sky is never sure":  func(e *priors.Errors) { e.DarkBelow = 0 },
 		"shares for nothing": func(e *priors.Errors) { e.LightTails = []float64{1, 0, 0} },
 	} {
 		e := table()

@@ -117,18 +117,11 @@ func TestSuite_RightPosteriors_PValuesAreUniform(t *testing.T) {
 	}
 }
 
-// Images of thousands of pixels and few draws: right posteriors pass TARP.
-func TestSuite_ManyPixelsFewDraws_TARPIsUniform(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	image := func() []float32 {
-		x := make([]float32, 2000)
-		for i := range x {
-			x[i] = float32(rng.NormFloat64())
-		}
-		return x
-	}
-	suite := calibrate.NewSuite(calibrate.Options{})
-	for p := range 200 {
+// blind is the report of draws of the prior, which are right posteriors without data.
+func blind(t *testing.T, o calibrate.Options, pairs int, image func() []float32) calibrate.Report {
+	t.Helper()
+	suite := calibrate.NewSuite(o)
+	for p := range pairs {
 		var draws [][]float32
 		for range 20 {
 			draws = append(draws, image())
@@ -141,16 +134,29 @@ func TestSuite_ManyPixelsFewDraws_TARPIsUniform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// Images of thousands of pixels and few draws: right posteriors pass TARP.
+func TestSuite_ManyPixelsFewDraws_TARPIsUniform(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	r := blind(t, calibrate.Options{}, 200, func() []float32 {
+		x := make([]float32, 2000)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		return x
+	})
 	if r.TARPP < 0.01 {
 		t.Errorf("p of TARP %.2g", r.TARPP)
 	}
 }
 
-// Half of the truths are exactly 0, and so are half of the draws of a right posterior without data: every interval that
-// begins or ends at 0 holds those. To a precision they are held as often as is said.
+// Half of the truths are exactly 0: every interval that begins or ends there holds those. To a precision they are held
+// as often as is said.
 func TestSuite_TruthsOfExactlyNothing_AreJudgedToAPrecision(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	image := func() []float32 {
+	r := blind(t, calibrate.Options{Precision: 0.1}, 60, func() []float32 {
 		x := make([]float32, 200)
 		for i := range x {
 			if rng.Float64() < 0.5 {
@@ -158,21 +164,7 @@ func TestSuite_TruthsOfExactlyNothing_AreJudgedToAPrecision(t *testing.T) {
 			}
 		}
 		return x
-	}
-	suite := calibrate.NewSuite(calibrate.Options{Precision: 0.1})
-	for p := range 60 {
-		var draws [][]float32
-		for range 20 {
-			draws = append(draws, image())
-		}
-		if err := suite.Add(calibrate.Pair{Truth: image(), Draws: draws}, engine.NewKey(1).Fold(uint64(p))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r, err := suite.Report()
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	if r.Coverage < 0.94 {
 		t.Errorf("as they are %.3f are held: the test tests nothing", r.Coverage)
 	}

@@ -61,7 +61,7 @@ func binOf(believed float64) int {
 
 // table is what was counted.
 func (e *errorCount) table(scenes int) *priors.Errors {
-	t := &priors.Errors{Scenes: scenes, Factors: errorFactors, DarkestSeen: darkBelow}
+	t := &priors.Errors{Scenes: scenes, Factors: errorFactors, DarkBelow: darkBelow}
 	for b := range binCount {
 		t.Believed = append(t.Believed, math.Pow(10, binsFrom+(float64(b)+0.5)*binWidth))
 	}
@@ -108,12 +108,22 @@ func factorsOf(bins *[binCount][3]float64) []float64 {
 // tailRounds are those of expectation and maximisation.
 const tailRounds = 200
 
-// fitTails are the shares of the factors λ that make errors z ~ N(0, λ) of squares most likely.
+// fitTails are the shares of the factors λ that make errors z ~ N(0, λ) of squares most likely; of few squares the
+// errors are taken as Gaussian.
 func fitTails(squares []float64) []float64 {
 	n := len(errorFactors)
 	share := make([]float64, n)
 	for i := range share {
 		share[i] = 1 / float64(n)
+	}
+	if len(squares) < binLeast {
+		for i, l := range errorFactors {
+			share[i] = 0
+			if l == 1 {
+				share[i] = 1
+			}
+		}
+		squares = nil
 	}
 	step := max(1, len(squares)/20000)
 	for range tailRounds {
@@ -152,7 +162,7 @@ func fitTails(squares []float64) []float64 {
 
 // errorKinds are the shares of sky that is surest, other sky and light at a place whose variance over σ² is v.
 func errorKinds(e *priors.Errors, v, sky float64) (dark, faint, light float64) {
-	u := v / e.DarkestSeen
+	u := v / e.DarkBelow
 	dark = sky / (1 + u*u)
 	return dark, sky - dark, 1 - sky
 }

@@ -82,6 +82,9 @@ func TestMeasureErrors_OfAnExactDenoiser_AreWhatItBelieves(t *testing.T) {
 			t.Errorf("factors of %g have a share of %.3f", l, e.LightTails[i])
 		}
 	}
+	if one := slices.Index(e.Factors, 1); e.DarkTails[one] < 0.9 { // no place is so sure: nothing was counted
+		t.Errorf("tails nobody measured: %.3f", e.DarkTails)
+	}
 	if math.Abs(mean-1) > 0.3 {
 		t.Errorf("factors of the variance are %.2f in the mean", mean)
 	}
@@ -108,7 +111,7 @@ func (p judged) Errors() *priors.Errors { return p.table }
 func TestBridge_WithMeasuredErrors_SameBitsAndTheData(t *testing.T) {
 	table := &priors.Errors{
 		Scenes: 1, Believed: []float64{0.001, 1}, Sky: []float64{1, 0.8}, Light: []float64{1, 1}, Factors: []float64{0.01, 0.3, 1, 10, 1e4},
-		DarkTails: []float64{0.4, 0.3, 0.2, 0.09, 0.01}, SkyTails: []float64{0.2, 0.3, 0.4, 0.09, 0.01}, LightTails: []float64{0, 0.3, 0.6, 0.09, 0.01}, DarkestSeen: 0.003,
+		DarkTails: []float64{0.4, 0.3, 0.2, 0.09, 0.01}, SkyTails: []float64{0.2, 0.3, 0.4, 0.09, 0.01}, LightTails: []float64{0, 0.3, 0.6, 0.09, 0.01}, DarkBelow: 0.003,
 	}
 	draws := func(workers int) (all [][]float32, chi2 float64) {
 		dev := cpu.New(cpu.Options{Workers: workers})

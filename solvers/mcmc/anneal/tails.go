@@ -117,7 +117,8 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 	if err := s.Err(); err != nil {
 		return err
 	}
-	allowed := max(1, place(e.Factors, 1.01*most))
+	allowed, _ := slices.BinarySearch(e.Factors, 1.01*most)
+	allowed = max(1, allowed)
 	p.scenes(k, func(i int) {
 		cum := make([]float64, allowed)
 		for j := range n {
@@ -137,17 +138,12 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 			t := allowed - 1 // so far out that no other explains it
 			if sum > 0 {
 				u := 0.5 * math.Erfc(-float64(p.uniform[at])/math.Sqrt2) * sum
-				t = min(t, place(cum, u))
+				at, _ := slices.BinarySearch(cum, u)
+				t = min(t, at)
 			}
 			p.multiply(k, i, j, float32(math.Sqrt(e.Factors[t])))
 		}
 	})
 	s.Upload(p.cover.window, p.host)
 	return s.Err()
-}
-
-// place is the first of ascending values that is at least v, or the count of those below the last.
-func place(values []float64, v float64) int {
-	i, _ := slices.BinarySearch(values, v)
-	return i
 }
