@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -272,21 +273,7 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	if err != nil {
 		return err
 	}
-	rng := sims.Rand(key.Fold(2))
-	snr := r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
-	scale := float32(snr / max(r.signal(data.Pix), 1e-30)) // the noise is 1
-	weights := solvers.NewImage(1, n, n)
-	for i := range data.Pix {
-		noise := rng.NormFloat64()
-		lost := float64(i/n) < r.o.Masked*float64(n)
-		data.Pix[i] *= scale
-		if !lost {
-			data.Pix[i] += float32(noise)
-			weights.Pix[i] = 1
-		} else {
-			data.Pix[i] = 0
-		}
-	}
+	snr, scale, weights := r.observe(data, sims.Rand(key.Fold(2)))
 	truth := r.sky.Crop(scene)
 	for i := range truth {
 		truth[i] *= scale
@@ -313,6 +300,26 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	}
 	r.out.add(truth, draws, chi2, snr)
 	return r.suite.Add(calibrate.Pair{Truth: truth, Draws: draws}, key.Fold(4))
+}
+
+// observe makes an image without noise an observation of some S/N, whose noise is 1; scale is by what it was multiplied.
+func (r *rig) observe(image solvers.Image, rng *rand.Rand) (snr float64, scale float32, weights solvers.Image) {
+	n := r.o.Side
+	snr = r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
+	scale = float32(snr / max(r.signal(image.Pix), 1e-30))
+	weights = solvers.NewImage(1, n, n)
+	for i := range image.Pix {
+		noise := rng.NormFloat64()
+		lost := float64(i/n) < r.o.Masked*float64(n)
+		image.Pix[i] *= scale
+		if !lost {
+			image.Pix[i] += float32(noise)
+			weights.Pix[i] = 1
+		} else {
+			image.Pix[i] = 0
+		}
+	}
+	return snr, scale, weights
 }
 
 // precision is that of the coverage of all pixels, in σ of a data pixel: empty sky is exactly 0 in many simulated
@@ -403,20 +410,9 @@ func (r *rig) truth(ctx context.Context, key engine.Key) ([]float32, error) {
 
 // sample draws from the posterior, over the image.
 func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.Key) (draws [][]float32, chi2 float64, err error) {
-	spectrum, err := deconv.FitSpectrum(r.dev, obs, 0)
+	cfg, err := r.walk(obs)
 	if err != nil {
 		return nil, 0, err
-	}
-	cfg := anneal.Config{
-		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
-		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
-		Batch: r.batch(), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
-		Patches: true, Forget: true,
-	}
-	start, end := deconv.LearnedWalk(cfg.Power, obs.Weights)
-	cfg.SigmaMax = start
-	if cfg.SigmaMin == 0 {
-		cfg.SigmaMin = end
 	}
 	k, err := kernel(r.dev, r.o.Sampler, cfg)
 	if err != nil {

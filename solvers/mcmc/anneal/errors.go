@@ -105,8 +105,13 @@ func factorsOf(bins *[binCount][3]float64) []float64 {
 	return out
 }
 
-// tailRounds are those of expectation and maximisation.
-const tailRounds = 200
+// tailRounds are those of expectation and maximisation, on a histogram of the decimal logarithm of squares.
+const (
+	tailRounds  = 200
+	squaresFrom = -10.0
+	squareWidth = 0.02
+	squareBins  = 800
+)
 
 // fitTails are the shares of the factors λ that make errors z ~ N(0, λ) of squares most likely; of few squares the
 // errors are taken as Gaussian.
@@ -125,28 +130,37 @@ func fitTails(squares []float64) []float64 {
 		}
 		squares = nil
 	}
-	step := max(1, len(squares)/20000)
+	var count [squareBins]float64
+	for _, z := range squares {
+		count[min(max(int((math.Log10(math.Max(z, 1e-30))-squaresFrom)/squareWidth), 0), squareBins-1)]++
+	}
+	var like [squareBins][]float64
+	for i := range like {
+		z := math.Pow(10, squaresFrom+(float64(i)+0.5)*squareWidth)
+		for _, l := range errorFactors {
+			like[i] = append(like[i], math.Exp(-z/2/l)/math.Sqrt(l))
+		}
+	}
 	for range tailRounds {
-		next, count := make([]float64, n), 0.0
-		for i := 0; i < len(squares); i += step {
-			var p [16]float64
+		next, seen := make([]float64, n), 0.0
+		for i, many := range count {
 			var sum float64
-			for j, l := range errorFactors {
-				p[j] = share[j] * math.Exp(-squares[i]/2/l) / math.Sqrt(l)
-				sum += p[j]
+			for j, p := range like[i] {
+				sum += share[j] * p
 			}
-			if sum > 0 {
-				count++
-				for j := range next {
-					next[j] += p[j] / sum
-				}
+			if many == 0 || sum <= 0 {
+				continue
+			}
+			seen += many
+			for j, p := range like[i] {
+				next[j] += many * share[j] * p / sum
 			}
 		}
-		if count == 0 {
+		if seen == 0 {
 			break
 		}
 		for j := range next {
-			share[j] = next[j] / count
+			share[j] = next[j] / seen
 		}
 	}
 	var sum float64
