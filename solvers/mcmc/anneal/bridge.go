@@ -267,10 +267,7 @@ func (k *Bridge) References() []string {
 	if k.local != nil {
 		refs = append(refs, "Hutchinson1990")
 		if k.local.patches != nil {
-			refs = append(refs, "Geweke1993", "Wilson2020")
-			if k.local.patches.data != nil {
-				refs = append(refs, "Anderson2009")
-			}
+			refs = append(refs, "Anderson2009", "Geweke1993", "Wilson2020")
 		}
 	}
 	if k.cfg.Moves > 0 {

@@ -35,9 +35,9 @@ type Config struct {
 	// Stationary takes σ² P/(P + σ²) for the covariance of the scene given x, which is
 	// exact where the prior is Gaussian, instead of measuring it.
 	Stationary bool
-	// Patches gives sky, faint and bright light a spectrum of the local covariance each, and draws long tails: see
-	// patches and tailed. The data add what the prior does not see, and widen it where the prior's errors were not
-	// measured (priors.Judged): see haze and innovation. A must be a convolution, nearly. It asks for some
+	// Patches gives sky, faint and bright light a spectrum of the local covariance each, lets
+	// the data widen it and add what the prior does not see, and gives draws long tails: see
+	// patches, innovation, haze and tailed. A must be a convolution, nearly. It asks for some
 	// three times the Fourier transforms, and no further call of the prior.
 	Patches bool
 	// Forget makes x at the next level x0 with fresh noise, and nothing of x before, where

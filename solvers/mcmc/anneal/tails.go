@@ -102,34 +102,8 @@ func (p *patches) multiply(k *core, i, j int, f float32) {
 	}
 }
 
-// tailFilters make λ alike in neighbouring pixels, as many as an unannounced source covers: λ that are independent from pixel
-// to pixel would make errors white, which are smooth.
-type tailFilters struct{ unit, mean *engine.Tensor } // (modes): of white noise's variance, and of its mean
-
-const tailWidth = 1.5 // px, σ of the Gaussian
-
-func (k *core) newTailFilters(err *error) *tailFilters {
-	half := engine.Shape{k.dom[0], k.dom[1], k.dom[2]/2 + 1}
-	f := &tailFilters{unit: k.alloc(err, half), mean: k.alloc(err, half)}
-	if *err != nil {
-		return nil
-	}
-	k.setGaussian(f.mean, tailWidth)
-	host := make([]float32, half.Len())
-	k.s.Download(host, f.mean)
-	var sum, total float64
-	for i, w := range k.rings.weight {
-		sum, total = sum+w*float64(host[i])*float64(host[i]), total+w
-	}
-	for i := range host {
-		host[i] *= float32(math.Sqrt(total / sum))
-	}
-	k.s.Upload(f.unit, host)
-	return f
-}
-
 // measured multiplies the windows by √λ, λ a draw from how often the prior's errors have each, given the
-// deviations of x from m near each pixel; x nil: before there are any.
+// deviations of x from m; x nil: before there are any.
 func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engine.Key) error {
 	s, n, e := k.s, k.dom.Len(), p.errors
 	s.Download(p.means, m)
@@ -139,19 +113,7 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 		s.Download(p.chi2, k.t)
 	}
 	k.normals(k.t, k.n, key)
-	k.filter(k.t, k.t, p.tails.unit)
 	s.Download(p.uniform, k.t)
-	if x != nil {
-		p.scenes(k, func(i int) {
-			for at := i * n; at < (i+1)*n; at++ {
-				d := float64(p.chi2[at]) / k.sigma
-				p.chi2[at] = float32(d * d / math.Max(p.variance(k, i, at-i*n), 1e-30))
-			}
-		})
-		s.Upload(k.t, p.chi2)
-		k.filter(k.t, k.t, p.tails.mean)
-		s.Download(p.chi2, k.t)
-	}
 	if err := s.Err(); err != nil {
 		return err
 	}
@@ -161,10 +123,12 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 		cum := make([]float64, allowed)
 		for j := range n {
 			v, at := p.variance(k, i, j), i*n+j
-			shares := errorKinds(e, v, classWeights(float64(p.means[at])/k.sigma))
-			z2, sum := math.Max(0, float64(p.chi2[at])), 0.0
+			sky := classWeights(float64(p.means[at]) / k.sigma)[0]
+			dark, faint, light := errorKinds(e, v, sky)
+			d := float64(p.chi2[at]) / k.sigma
+			z2, sum := d*d/math.Max(v, 1e-30), 0.0
 			for t, l := range e.Factors[:allowed] {
-				share := shares[0]*e.DarkTails[t] + shares[1]*e.SkyTails[t] + shares[2]*e.FaintTails[t] + shares[3]*e.LightTails[t]
+				share := dark*e.DarkTails[t] + faint*e.SkyTails[t] + light*e.LightTails[t]
 				if x != nil && share > 0 {
 					share *= math.Exp(-z2/2/l) / math.Sqrt(l)
 				}
