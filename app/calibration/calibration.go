@@ -408,6 +408,26 @@ func (r *rig) truth(ctx context.Context, key engine.Key) ([]float32, error) {
 	return scene, r.s.Err()
 }
 
+// walk is the configuration of a walk for an observation.
+func (r *rig) walk(obs *solvers.Observation) (anneal.Config, error) {
+	spectrum, err := deconv.FitSpectrum(r.dev, obs, 0)
+	if err != nil {
+		return anneal.Config{}, err
+	}
+	cfg := anneal.Config{
+		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
+		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
+		Batch: r.batch(), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
+		Patches: true, Forget: true,
+	}
+	start, end := deconv.LearnedWalk(cfg.Power, obs.Weights)
+	cfg.SigmaMax = start
+	if cfg.SigmaMin == 0 {
+		cfg.SigmaMin = end
+	}
+	return cfg, nil
+}
+
 // sample draws from the posterior, over the image.
 func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.Key) (draws [][]float32, chi2 float64, err error) {
 	cfg, err := r.walk(obs)

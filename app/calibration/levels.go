@@ -9,7 +9,6 @@ import (
 	"limpid/engine"
 	"limpid/priors/sims"
 	"limpid/solvers"
-	"limpid/solvers/deconv"
 	"limpid/solvers/mcmc/anneal"
 )
 
@@ -18,29 +17,32 @@ const LevelRanks = 7
 
 // LevelReport is how right one level of a walk is by itself, over the truths: see anneal.Bridge.Judge.
 type LevelReport struct {
-	Index  int
-	Sigmas []float64 // of every truth, over the noise of the data
-	Free   Judged    // draws that have not seen the data
-	Given  Judged    // draws given the data
+	Index int
+	Sigma float64 // median over the truths, over the noise of the data
+	Free  Judged  // draws that have not seen the data
+	Given Judged  // draws given the data
+
+	sigmas []float64
 }
 
-// Judged compares truths with draws.
+// Judged compares truths with draws: ranks as of Talts+2018, Variance and Near without unit.
 type Judged struct {
-	Ranks  [LevelRanks]int // of |truth − mean|² among the draws; even where the level is right
-	Ratios []float64       // of every truth: |truth − mean|² over the draws' own
+	Ranks [LevelRanks]int // of |truth − mean|² among the draws; even where the level is right
+	Ratio float64         // median of |truth − mean|² over the draws' own
 	// Variance is that of the draws over the squared error of their mean, by how bright the denoised scene is
 	// over σ, from LevelBrightness; Near is the correlation of errors two pixels apart on sky and in light, NearDraws that of the draws.
 	Variance        []float64
 	Near, NearDraws [2]float64
 
-	square, variance []float64
-	sums, drawn      [2][2]float64
+	ratios, square, variance []float64
+	sums, drawn              [2][2]float64
 }
 
 // LevelBrightness are the lower ends of the classes of brightness, in σ.
 func LevelBrightness() []float64 { return []float64{0, 0.25, 1, 3, 10} }
 
-// Levels judges levels of the walk that o describes, each by itself, on o.Pairs truths.
+// Levels judges levels of the walk that o describes, each by itself, on o.Pairs truths. All draws of a truth begin at one x, where those of a
+// walk begin at many: what a level measures on its batch, the derivative and haze, is of that x.
 func Levels(ctx context.Context, dev engine.Device, o Options, levels []int, status func(pairs int)) ([]LevelReport, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -72,6 +74,7 @@ func Levels(ctx context.Context, dev engine.Device, o Options, levels []int, sta
 		}
 	}
 	for i := range out {
+		out[i].Sigma = median(out[i].sigmas)
 		out[i].Free.finish()
 		out[i].Given.finish()
 	}
@@ -124,7 +127,7 @@ func (r *rig) levels(ctx context.Context, out []LevelReport, key engine.Key) err
 		if err != nil {
 			return err
 		}
-		l.Sigmas = append(l.Sigmas, sigma)
+		l.sigmas = append(l.sigmas, sigma)
 		mean := crop(judged.Mean)[0]
 		l.Free.add(inside, mean, crop(judged.Free), sigma)
 		l.Given.add(inside, mean, crop(judged.Given), sigma)
@@ -155,7 +158,7 @@ func (j *Judged) add(truth, m []float32, draws [][]float32, sigma float64) {
 		}
 	}
 	j.Ranks[rank*LevelRanks/(len(draws)+1)]++
-	j.Ratios = append(j.Ratios, own/others)
+	j.ratios = append(j.ratios, own/others)
 	side := int(math.Sqrt(float64(len(truth))))
 	near := func(sums *[2][2]float64, v []float32, mean []float32, by float64) {
 		for i := range v {
@@ -176,8 +179,10 @@ func (j *Judged) add(truth, m []float32, draws [][]float32, sigma float64) {
 	}
 	ends := LevelBrightness()
 	for i, v := range truth {
-		class, _ := slices.BinarySearch(ends, math.Abs(float64(m[i]))/sigma)
-		class = max(0, class-1)
+		class, at := slices.BinarySearch(ends, math.Abs(float64(m[i]))/sigma)
+		if !at {
+			class = max(0, class-1)
+		}
 		e := float64(v-mean[i]) / sigma
 		j.square[class] += e * e / (1 + 1/n)
 		for _, d := range draws {
@@ -188,30 +193,11 @@ func (j *Judged) add(truth, m []float32, draws [][]float32, sigma float64) {
 }
 
 func (j *Judged) finish() {
+	j.Ratio = median(j.ratios)
 	for i, v := range j.variance {
 		j.Variance = append(j.Variance, v/j.square[i])
 	}
 	for i := range j.sums {
 		j.Near[i], j.NearDraws[i] = j.sums[i][1]/j.sums[i][0], j.drawn[i][1]/j.drawn[i][0]
 	}
-}
-
-// walk is the configuration of a walk for an observation.
-func (r *rig) walk(obs *solvers.Observation) (anneal.Config, error) {
-	spectrum, err := deconv.FitSpectrum(r.dev, obs, 0)
-	if err != nil {
-		return anneal.Config{}, err
-	}
-	cfg := anneal.Config{
-		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
-		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
-		Batch: r.batch(), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
-		Patches: true, Forget: true,
-	}
-	start, end := deconv.LearnedWalk(cfg.Power, obs.Weights)
-	cfg.SigmaMax = start
-	if cfg.SigmaMin == 0 {
-		cfg.SigmaMin = end
-	}
-	return cfg, nil
 }

@@ -53,6 +53,9 @@ func TestJudged_DrawsLikeTheTruth_AreRight(t *testing.T) {
 	if chi2 > 16.8 { // 6 degrees of freedom: one in a hundred
 		t.Errorf("ranks %v of a right level: χ² %.1f", right.Ranks, chi2)
 	}
+	if math.Abs(right.Ratio-1) > 0.05 {
+		t.Errorf("|truth − mean|² over the draws' own is %.3f", right.Ratio)
+	}
 	for i, v := range right.Variance {
 		if seen := i == 0 || i == 3; seen && math.Abs(v-1) > 0.05 || !seen && !math.IsNaN(v) {
 			t.Errorf("variance of draws over squared error in class %d: %.3f", i, v)

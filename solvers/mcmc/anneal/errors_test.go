@@ -26,6 +26,25 @@ func (p timid) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
 	s.Scale(dst, p.f, dst)
 }
 
+// steepPrior is a Gaussian prior of scenes of n² pixels whose power falls as amplitude/(.03 + k)².
+func steepPrior(t *testing.T, dev engine.Device, s engine.Stream, n, batch int, amplitude float64) (*gaussian.Prior, gaussian.Spectrum) {
+	t.Helper()
+	var k, power []float64
+	for f := 0.003; f < 0.8; f *= 1.3 {
+		k, power = append(k, f), append(power, amplitude/math.Pow(0.03+f, 2))
+	}
+	spectrum, err := gaussian.NewSpectrum(k, power)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p, spectrum
+}
+
 // errorsOf measures a Gaussian prior, or one made timid, on scenes of it.
 func errorsOf(t *testing.T, f float32, sigmas ...float64) *priors.Errors {
 	t.Helper()
@@ -33,18 +52,7 @@ func errorsOf(t *testing.T, f float32, sigmas ...float64) *priors.Errors {
 	dev := cpu.New(cpu.Options{})
 	t.Cleanup(func() { dev.Close() })
 	s := dev.NewStream()
-	var k, power []float64
-	for f := 0.003; f < 0.8; f *= 1.3 {
-		k, power = append(k, f), append(power, 1/math.Pow(0.03+f, 2))
-	}
-	spectrum, err := gaussian.NewSpectrum(k, power)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, _ := steepPrior(t, dev, s, n, 4, 1)
 	x, err := dev.Alloc(engine.Shape{4, 1, n, n})
 	if err != nil {
 		t.Fatal(err)

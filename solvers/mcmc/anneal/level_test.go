@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"limpid/engine"
-	"limpid/priors/gaussian"
 	"limpid/solvers"
 	"limpid/solvers/mcmc/anneal"
 	"limpid/solvers/observe"
@@ -19,14 +18,6 @@ func TestBridge_Judge_TheSceneIsOneOfTheDraws(t *testing.T) {
 	const n, batch, scenes = 32, 8, 12
 	dev := newDevice(t)
 	s := dev.NewStream()
-	var k, power []float64
-	for f := 0.003; f < 0.8; f *= 1.3 {
-		k, power = append(k, f), append(power, 4/math.Pow(0.03+f, 2))
-	}
-	spectrum, err := gaussian.NewSpectrum(k, power)
-	if err != nil {
-		t.Fatal(err)
-	}
 	psf, err := observe.AnalyticPSF(observe.PSFMoffat, 2.5, 3, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -36,11 +27,7 @@ func TestBridge_Judge_TheSceneIsOneOfTheDraws(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer op.Close()
-	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	p, spectrum := steepPrior(t, dev, s, n, batch, 4)
 	x, err := dev.Alloc(engine.Shape{batch, 1, n, n})
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +93,7 @@ func TestBridge_Judge_TheSceneIsOneOfTheDraws(t *testing.T) {
 	}
 	t.Logf("variance over squared error: %.3f, given the data %.3f", free/own, belief/given)
 	for name, ratio := range map[string]float64{"before the data": free / own, "given the data": belief / given} {
-		if ratio < 0.8 || ratio > 1.6 {
+		if ratio < 0.85 || ratio > 1.2 {
 			t.Errorf("%s the variance of the draws is %.2f times the squared error", name, ratio)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -53,18 +52,14 @@ func run(psf, prior, list string, side, pairs int, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	median := func(v []float64) float64 {
-		v = slices.Sorted(slices.Values(v))
-		return v[len(v)/2]
-	}
 	fmt.Printf("ranks: of |truth - mean|² among the draws, even if right; ratio: median of that over the draws' own; variance: of draws over squared error, where the denoised scene is at least %v σ; near: correlation two pixels apart, sky and light, errors : draws\n", calibration.LevelBrightness())
 	for _, l := range out {
-		fmt.Printf("level %d, σ %.1f times the noise (median)\n", l.Index, median(l.Sigmas))
+		fmt.Printf("level %d, σ %.1f times the noise (median)\n", l.Index, l.Sigma)
 		for _, j := range []struct {
 			name string
 			calibration.Judged
 		}{{"before the data", l.Free}, {"given the data ", l.Given}} {
-			fmt.Printf("  %s ranks %v ratio %.2f variance %.2f near %.2f : %.2f\n", j.name, j.Ranks, median(j.Ratios), j.Variance, j.Near, j.NearDraws)
+			fmt.Printf("  %s ranks %v ratio %.2f variance %.2f near %.2f : %.2f\n", j.name, j.Ranks, j.Ratio, j.Variance, j.Near, j.NearDraws)
 		}
 	}
 	return nil
