@@ -318,20 +318,23 @@ func (r *Region) coordinate(s string, isX bool) (float64, error) {
 		}
 		return v, nil
 	}
-	hours := isX && (r.System == "fk5" || r.System == "icrs" || r.System == "fk4" || r.System == "wcs") && strings.Contains(s, ":")
+	var v float64
+	var err error
 	if t, ok := strings.CutSuffix(s, "r"); ok {
-		v, err := strconv.ParseFloat(t, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%q is not an angle", s)
-		}
-		return v * 180 / math.Pi, nil
+		v, err = strconv.ParseFloat(t, 64)
+		v *= 180 / math.Pi
+	} else {
+		hours := isX && (r.System == "fk5" || r.System == "icrs" || r.System == "fk4" || r.System == "wcs") && strings.Contains(s, ":")
+		v, err = wcs.ParseAngle(s, hours)
 	}
-	v, err := wcs.ParseAngle(s, hours)
-	if err != nil || math.Abs(v) > 1e6 || !isX && math.Abs(v) > 90 {
+	if err != nil || math.IsNaN(v) || math.Abs(v) > 1e6 || !isX && math.Abs(v) > 90 {
 		return 0, fmt.Errorf("%q is not an angle", s)
 	}
 	return v, nil
 }
+
+// maxSize bounds a size in pixels or degrees, so that it can be written in any unit.
+const maxSize = 1e100
 
 // size reads 5, 5", 5', 5d, 5r, 5p, 5i. A bare number is in the units of the
 // system: pixels or degrees.
@@ -357,10 +360,11 @@ func (r *Region) size(s string) (Size, error) {
 		return Size{}, fmt.Errorf("%q is not a size", s)
 	}
 	v, err := strconv.ParseFloat(num, 64)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+	v *= factor
+	if err != nil || math.IsNaN(v) || v < 0 || v > maxSize {
 		return Size{}, fmt.Errorf("%q is not a size", s)
 	}
-	return Size{v * factor, unit}, nil
+	return Size{v, unit}, nil
 }
 
 // Write writes a region file that DS9 and Parse read.

@@ -101,6 +101,16 @@ func TestParse_UnknownShape_IsSkippedWithFinding(t *testing.T) {
 	}
 }
 
+func TestParse_RadiansOffTheSphere_AreNoPosition(t *testing.T) {
+	regs, findings, err := Parse(strings.NewReader("wcs\ncircle(1.5r,0.5r,3\")\nbox(0,10r,0,0)\ncircle(infr,0,1)\ncircle(1,nanr,1)\ncircle(1,2,1e308r)\n"))
+	if err != nil || len(regs) != 1 || len(findings) != 4 {
+		t.Fatalf("%d regions, findings %v, error %v", len(regs), findings, err)
+	}
+	if p := regs[0].Points[0]; math.Abs(p[0]-85.94366927) > 1e-6 || math.Abs(p[1]-28.64788976) > 1e-6 {
+		t.Errorf("radians read as %v degrees", p)
+	}
+}
+
 func TestWrite_ThenParse_GivesTheSameRegions(t *testing.T) {
 	text := "fk5\ncircle(202.4696,47.1952,36\") # color=blue text={x y}\n-ellipse(10,20,5i,3i,45)\nimage\npolygon(1,2,3,4,5,6)\nbox(1,2,3,4,5)\n"
 	a, _, err := Parse(strings.NewReader(text))
