@@ -12,20 +12,33 @@ import (
 // every σ, since a network sees x/σ alone: docs/adr/0028.
 type Errors struct {
 	Scenes int `json:"scenes"`
-	// Believed are variances over σ² as the derivative has them, ascending; Sky and Light are
-	// by what they are to be multiplied where the denoised scene is below the noise, and
-	// elsewhere.
-	Believed []float64 `json:"believed"`
-	Sky      []float64 `json:"sky"`
-	Light    []float64 `json:"light"`
+	// Believed are variances over σ² as the derivative has them, and Bright denoised values over σ, both
+	// ascending; Variance, a row for every brightness, is by what the former are to be multiplied.
+	Believed []float64   `json:"believed"`
+	Bright   []float64   `json:"bright"`
+	Variance [][]float64 `json:"variance"`
+	// Residual are (x − D)/σ, ascending, and Surprise is by what variances are to be multiplied besides, on sky, in faint
+	// light and in bright light: where a pixel stands out of what the denoiser made of it, there may be more than it sees.
+	Residual []float64    `json:"residual"`
+	Surprise [3][]float64 `json:"surprise"`
+	// Sharp are (D − B D)/|D|, B D being blurred as the variance is, ascending, and Peaks is by what variances are to
+	// be multiplied besides: a mean over the places near a peak is too low there.
+	Sharp []float64    `json:"sharp"`
+	Peaks [3][]float64 `json:"peaks"`
 	// Factors λ of the variance, ascending, and how often each is found where the sky is
 	// surest, on other sky and in light: an error is a draw of N(0, λ V), V the
 	// variance, with one of them.
 	Factors    []float64 `json:"factors"`
 	DarkTails  []float64 `json:"dark_tails"`
 	SkyTails   []float64 `json:"sky_tails"`
+	FaintTails []float64 `json:"faint_tails"`
 	LightTails []float64 `json:"light_tails"`
 	DarkBelow  float64   `json:"darkest"` // V over σ² below which sky is sure
+	// Rings are wave numbers in cycles per pixel, ascending, and Power is by what the power of errors on the modes of a
+	// ring is to be multiplied, on sky, in faint light and in bright light: how errors of a given variance are
+	// spread over scales. Empty: as the derivative says.
+	Rings []float64    `json:"rings,omitempty"`
+	Power [3][]float64 `json:"power,omitempty"`
 }
 
 // Judged is a prior whose denoiser's errors were measured.
@@ -43,20 +56,42 @@ func (e *Errors) Check() error {
 		}
 		return nil
 	}
-	for name, v := range map[string][]float64{"believed": e.Believed, "factors": e.Factors} {
-		if len(v) == 0 {
+	for name, v := range map[string][]float64{"believed": e.Believed, "brightness": e.Bright, "factors": e.Factors, "rings": e.Rings} {
+		if len(v) == 0 && name != "rings" {
 			return fmt.Errorf("errors of the denoiser: no %s", name)
 		}
 		if err := ascending(name, v); err != nil {
 			return err
 		}
 	}
-	for name, v := range map[string][]float64{"sky": e.Sky, "light": e.Light} {
-		if len(v) != len(e.Believed) || slices.ContainsFunc(v, func(f float64) bool { return !(f > 0) || math.IsInf(f, 0) }) {
-			return fmt.Errorf("errors of the denoiser: %d numbers of %s for %d variances, or one not positive", len(v), name, len(e.Believed))
+	good := func(v []float64, n int) bool {
+		return len(v) == n && !slices.ContainsFunc(v, func(f float64) bool { return !(f > 0) || math.IsInf(f, 0) })
+	}
+	for _, v := range e.Variance {
+		if !good(v, len(e.Believed)) {
+			return fmt.Errorf("errors of the denoiser: %d numbers for %d variances, or one not positive", len(v), len(e.Believed))
 		}
 	}
-	for name, v := range map[string][]float64{"dark_tails": e.DarkTails, "sky_tails": e.SkyTails, "light_tails": e.LightTails} {
+	if len(e.Variance) != len(e.Bright) {
+		return fmt.Errorf("errors of the denoiser: %d rows for %d values of brightness", len(e.Variance), len(e.Bright))
+	}
+	for _, t := range []struct {
+		name string
+		at   []float64
+		by   [3][]float64
+	}{{"residuals", e.Residual, e.Surprise}, {"sharpness", e.Sharp, e.Peaks}, {"rings", e.Rings, e.Power}} {
+		for _, v := range t.by {
+			if !good(v, len(t.at)) {
+				return fmt.Errorf("errors of the denoiser: %d numbers for %d entries of %s, or one not positive", len(v), len(t.at), t.name)
+			}
+		}
+		for i := 1; i < len(t.at); i++ {
+			if !(t.at[i] > t.at[i-1]) {
+				return fmt.Errorf("errors of the denoiser: entry %d of %s is %g", i, t.name, t.at[i])
+			}
+		}
+	}
+	for name, v := range map[string][]float64{"dark_tails": e.DarkTails, "sky_tails": e.SkyTails, "light_tails": e.LightTails, "faint_tails": e.FaintTails} {
 		var sum float64
 		for _, p := range v {
 			if !(p >= 0) {
@@ -74,15 +109,71 @@ func (e *Errors) Check() error {
 	return nil
 }
 
-// Factor is by what a variance over σ² is to be multiplied at a place that is sky by a share.
-func (e *Errors) Factor(believed, sky float64) float64 {
-	if len(e.Believed) == 1 {
-		return sky*e.Sky[0] + (1-sky)*e.Light[0]
+// Factor is by what a variance over σ² is to be multiplied where the denoised scene is bright σ.
+func (e *Errors) Factor(believed, bright float64) float64 {
+	i, f := place(e.Bright, math.Abs(bright), math.Log)
+	at := func(row []float64) float64 { return between(e.Believed, row, believed) }
+	if f == 0 {
+		return at(e.Variance[i])
 	}
-	i, _ := slices.BinarySearch(e.Believed, believed)
-	i = max(1, min(len(e.Believed)-1, i))
-	lo, hi := math.Log(e.Believed[i-1]), math.Log(e.Believed[i])
-	f := max(0, min(1, (math.Log(believed)-lo)/(hi-lo)))
-	at := func(v []float64) float64 { return math.Exp((1-f)*math.Log(v[i-1]) + f*math.Log(v[i])) }
-	return sky*at(e.Sky) + (1-sky)*at(e.Light)
+	return math.Exp((1-f)*math.Log(at(e.Variance[i])) + f*math.Log(at(e.Variance[i+1])))
+}
+
+// SurpriseAt is by what it is to be multiplied besides, at a place that is sky, faint light and bright light by shares,
+// where the noisy scene is residual σ above the denoised one.
+func (e *Errors) SurpriseAt(kinds [3]float64, residual float64) float64 {
+	return mixed(e.Residual, e.Surprise, kinds, residual)
+}
+
+// PeaksAt is by what it is to be multiplied besides where the denoised scene is sharp.
+func (e *Errors) PeaksAt(kinds [3]float64, sharp float64) float64 {
+	return mixed(e.Sharp, e.Peaks, kinds, sharp)
+}
+
+// mixed interpolates the tables of the kinds at x and weighs them; without entries it is 1.
+func mixed(at []float64, tables [3][]float64, kinds [3]float64, x float64) float64 {
+	if len(at) == 0 {
+		return 1
+	}
+	i, f := place(at, x, func(v float64) float64 { return v })
+	var sum float64
+	for kind, w := range kinds {
+		v := tables[kind][i]
+		if f > 0 {
+			v += f * (tables[kind][i+1] - v)
+		}
+		sum += w * v
+	}
+	return sum
+}
+
+// PowerAt is by what the power of errors at k cycles per pixel is to be multiplied at places of a kind: 0 sky,
+// 1 faint light, 2 bright light.
+func (e *Errors) PowerAt(kind int, k float64) float64 {
+	if len(e.Rings) == 0 {
+		return 1
+	}
+	return between(e.Rings, e.Power[kind], k)
+}
+
+// between interpolates v of ascending at, in logarithms; beyond the ends it is that of the ends.
+func between(at, v []float64, x float64) float64 {
+	i, f := place(at, x, math.Log)
+	if f == 0 {
+		return v[i]
+	}
+	return math.Exp((1-f)*math.Log(v[i]) + f*math.Log(v[i+1]))
+}
+
+// place is where x lies in ascending at: f of the way from entry i to the next, on a scale.
+func place(at []float64, x float64, scale func(float64) float64) (i int, f float64) {
+	i, _ = slices.BinarySearch(at, x)
+	switch {
+	case i == 0:
+		return 0, 0
+	case i == len(at):
+		return i - 1, 0
+	}
+	lo, hi := scale(at[i-1]), scale(at[i])
+	return i - 1, (scale(x) - lo) / (hi - lo)
 }

@@ -35,10 +35,18 @@ func Markdown(c card.Card) string {
 		}
 	}
 	if e := c.Errors; e != nil {
-		fmt.Fprintf(&b, "\n## Errors beside what the derivative says\n\nOn %d held-out scenes: the mean square error over the local mean of the diagonal of σ² ∂D/∂x, by the latter over σ². Samplers use it.\n\n| believed, of σ² | sky | light |\n|---|---|---|\n", e.Scenes)
+		fmt.Fprintf(&b, "\n## Errors beside what the derivative says\n\nOn %d held-out scenes: the mean square error over the local mean of the diagonal of σ² ∂D/∂x, by the latter over σ² and how bright the denoised pixel is. Samplers use it.\n\n| believed, of σ² |", e.Scenes)
+		for _, v := range e.Bright {
+			fmt.Fprintf(&b, " %.2g σ |", v)
+		}
+		b.WriteString("\n|---|" + strings.Repeat("---|", len(e.Bright)) + "\n")
 		for i, v := range e.Believed {
 			if v > 0.001 && v < 1 {
-				fmt.Fprintf(&b, "| %.2g | %.2f | %.2f |\n", v, e.Sky[i], e.Light[i])
+				fmt.Fprintf(&b, "| %.2g |", v)
+				for _, row := range e.Variance {
+					fmt.Fprintf(&b, " %.2f |", row[i])
+				}
+				b.WriteString("\n")
 			}
 		}
 	}

@@ -51,8 +51,8 @@ type Card struct {
 	Arcmin   float64            `json:"arcmin,omitempty"`
 	// Measured are denoising errors on held-out scenes.
 	Measured []Row `json:"measured,omitempty"`
-	// Errors are those of the denoiser beside what its derivative says; for kind Score.
-	Errors *priors.Errors `json:"errors,omitempty"`
+	// Errors are those of the denoiser beside what its derivative says; for kind Score. ("errors" was a table of another form.)
+	Errors *priors.Errors `json:"denoiser_errors,omitempty"`
 	// Typical is what the test for unlike images compares with: see priors/score.
 	Typical *Typical `json:"typical,omitempty"`
 }

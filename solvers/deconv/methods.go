@@ -236,7 +236,7 @@ const (
 
 // learnedTop is where a walk begins, in units of the scene's rms: draws of the Gaussian
 // posterior, which have the data's light already, under noise of that.
-const learnedTop = 10
+const learnedTop = 20
 
 // LearnedWalk is the noise levels that a walk with a learned prior begins and ends at. The
 // end is twice the data's noise, or a fourth of the scene's rms where that is less. Below, the

@@ -180,6 +180,7 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 		if err := k.begin(ctx, key.Fold(0), sigma); err != nil {
 			return solvers.Info{}, err
 		}
+		k.drawDoubt(key.Fold(doubtKey))
 	}
 	if err := k.denoise(ctx, k.m, k.x, sigma); err != nil {
 		return solvers.Info{}, err
@@ -206,6 +207,13 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 		k.s.Copy(k.m, k.x)
 	}
 	return solvers.Info{Iterations: res.Iterations, Residual: res.Residual}, nil
+}
+
+// drawDoubt begins a walk whose prior's errors were measured.
+func (k *Bridge) drawDoubt(key engine.Key) {
+	if k.local != nil && k.local.patches != nil && k.local.patches.doubt != nil {
+		k.local.patches.doubt.draw(k.core, key)
+	}
 }
 
 // conditional is draw with the covariance, and the tails, that were measured.

@@ -77,10 +77,22 @@ func errorsOf(t *testing.T, f float32, sigmas ...float64) *priors.Errors {
 // The mean of a Gaussian is as wrong as its derivative says, and its errors are Gaussian.
 func TestMeasureErrors_OfAnExactDenoiser_AreWhatItBelieves(t *testing.T) {
 	e := errorsOf(t, 1, 20, 5, 1)
-	t.Logf("%.3g\nlight %.2f\ntails %.3f", e.Believed, e.Light, e.LightTails)
-	for i, f := range e.Light {
-		if c := e.Believed[i]; c > 0.02 && c < 1 && math.Abs(math.Log(f)) > 0.2 {
-			t.Errorf("where it believes %.3g σ² the errors are %.2f times that", c, f)
+	t.Logf("%.3g\nvariance %.2f\nsurprise %.2f\npeaks %.2f\nrings %.2g\npower %.2f\ntails %.3f", e.Believed, e.Variance, e.Surprise, e.Peaks, e.Rings, e.Power, e.LightTails)
+	for b, row := range e.Variance {
+		for i, f := range row {
+			if c := e.Believed[i]; e.Bright[b] > 1 && c > 0.02 && c < 1 && math.Abs(math.Log(f)) > 0.2 {
+				t.Errorf("where it believes %.3g σ² at %g σ the errors are %.2f times that", c, e.Bright[b], f)
+			}
+		}
+	}
+	for i, r := range e.Residual {
+		if f := e.Surprise[2][i]; math.Abs(r) < 1 && math.Abs(math.Log(f)) > 0.2 {
+			t.Errorf("a residual of %g σ multiplies the variance by %.2f", r, f)
+		}
+	}
+	for i, k := range e.Rings {
+		if f := e.Power[2][i]; k > 0.05 && math.Abs(math.Log(f)) > 0.3 {
+			t.Errorf("at %.2g cycles a pixel the power of the errors is %.2f times what it believes", k, f)
 		}
 	}
 	var mean float64
@@ -98,12 +110,20 @@ func TestMeasureErrors_OfAnExactDenoiser_AreWhatItBelieves(t *testing.T) {
 	}
 }
 
-// Where the scene is hidden and a fifth of the noise stays, the derivative is a fifth, and the mean square of the
-// error a fifth of that.
+// Where the scene is hidden and a fifth of the noise stays, the derivative is a fifth, and the error is what stays, of
+// standard deviation .2 σ: its mean square is that of a normal variable cut off where the rows of the table meet.
 func TestMeasureErrors_OfOneThatKeepsNoise_AreSmallerThanItBelieves(t *testing.T) {
 	e := errorsOf(t, 0.8, 1000)
-	if f := e.Factor(0.2, 1); math.Abs(f-0.2) > 0.02 {
-		t.Errorf("where it believes a fifth of σ² the errors are %.3f times that: a fifth", f)
+	const sd, believed = 0.2, 0.2
+	cut := func(lo, hi float64) float64 { // mean square between lo and hi, over sd²
+		density := func(x float64) float64 { return math.Exp(-x*x/2) / math.Sqrt(2*math.Pi) }
+		return 1 + (lo*density(lo)-hi*density(hi))/(0.5*(math.Erf(hi/math.Sqrt2)-math.Erf(lo/math.Sqrt2)))
+	}
+	meet := func(i int) float64 { return math.Sqrt(e.Bright[i]*e.Bright[i]*2) / sd }
+	for i, want := range []float64{cut(0, meet(0)), cut(meet(0), meet(1))} {
+		if f, want := e.Factor(believed, e.Bright[i]), want*sd*sd/believed; math.Abs(f/want-1) > 0.1 {
+			t.Errorf("where it believes a fifth of σ² at %g σ the errors are %.3f times that: want %.3f", e.Bright[i], f, want)
+		}
 	}
 }
 
@@ -118,8 +138,8 @@ func (p judged) Errors() *priors.Errors { return p.table }
 // Draws with the errors that were measured do not depend on the number of workers, and explain the data.
 func TestBridge_WithMeasuredErrors_SameBitsAndTheData(t *testing.T) {
 	table := &priors.Errors{
-		Scenes: 1, Believed: []float64{0.001, 1}, Sky: []float64{1, 0.8}, Light: []float64{1, 1}, Factors: []float64{0.01, 0.3, 1, 10, 1e4},
-		DarkTails: []float64{0.4, 0.3, 0.2, 0.09, 0.01}, SkyTails: []float64{0.2, 0.3, 0.4, 0.09, 0.01}, LightTails: []float64{0, 0.3, 0.6, 0.09, 0.01}, DarkBelow: 0.003,
+		Scenes: 1, Believed: []float64{0.001, 1}, Bright: []float64{0.5, 5}, Variance: [][]float64{{1, 0.8}, {1, 1}}, Factors: []float64{0.01, 0.3, 1, 10, 1e4},
+		DarkTails: []float64{0.4, 0.3, 0.2, 0.09, 0.01}, SkyTails: []float64{0.2, 0.3, 0.4, 0.09, 0.01}, FaintTails: []float64{0.1, 0.3, 0.5, 0.09, 0.01}, LightTails: []float64{0, 0.3, 0.6, 0.09, 0.01}, DarkBelow: 0.003,
 	}
 	draws := func(workers int) (all [][]float32, chi2 float64) {
 		dev := cpu.New(cpu.Options{Workers: workers})

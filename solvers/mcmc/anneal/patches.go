@@ -53,16 +53,21 @@ type patches struct {
 	uniform   []float32 // (n, domain) of errors that were measured
 	// (domain), of every kind of place: S², and how much of that kind is near
 	scale, places [kinds][]float32
-	products      []float32      // (probes, domain)
-	errors        *priors.Errors // nil: the denoiser is as wrong as it believes
+	products      []float32        // (probes, domain)
+	shape         [kinds][]float64 // (modes) of the errors beside the derivative's
+	blurred       []float32        // (n, domain) denoised scenes
+	tails         *tailFilters     // nil without errors
+	errors        *priors.Errors   // nil: the denoiser is as wrong as it believes
+	margin        float64          // of light: see lightMargin
+	doubt         *doubt           // nil without errors
 	data          *innovation
 	haze          *haze
 }
 
 func (k *core) newPatches() (*patches, error) {
 	var err error
+	p := &patches{margin: lightMargin}
 	half := engine.Shape{classes * k.dom[0], k.dom[1], k.dom[2]/2 + 1}
-	p := &patches{}
 	p.cover = k.newBank(classes, k.alloc(&err, k.x.Shape()), &err)
 	p.root, p.fit = k.alloc(&err, engine.Shape{classes, k.dom[0], half[1], half[2]}), k.alloc(&err, k.x.Shape())
 	p.rhs, p.v, p.seen = k.alloc(&err, k.ax.Shape()), k.alloc(&err, k.ax.Shape()), k.alloc(&err, k.rng)
@@ -77,7 +82,10 @@ func (k *core) newPatches() (*patches, error) {
 	p.condition = k.newConditioner(p, &err)
 	if j, ok := k.cfg.Prior.(priors.Judged); ok {
 		p.errors = j.Errors()
-		p.uniform = make([]float32, k.x.Len())
+	}
+	if p.errors != nil {
+		p.uniform, p.blurred = make([]float32, k.x.Len()), make([]float32, k.x.Len())
+		p.tails, p.doubt = k.newTailFilters(tailWidth, &err), k.newDoubt(&err)
 	}
 	p.data = k.newInnovation(&err)
 	if p.haze = k.newHaze(&err); err != nil {
@@ -120,8 +128,22 @@ func classWeights(v float64) [kinds]float64 {
 
 // measure sets T: m holds the denoised scenes, l products J ε.
 func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) error {
+	if err := p.believe(k, l, m); err != nil {
+		return err
+	}
+	return p.widen(k, m, key)
+}
+
+// believe sets T to what the prior says, corrected by how wrong it was found to be.
+func (p *patches) believe(k *core, l *local, m *engine.Tensor) error {
 	n := k.dom.Len()
 	k.s.Download(p.means, m)
+	if p.errors != nil {
+		k.s.Download(p.uniform, k.x)
+		if err := p.blur(k, l, m); err != nil {
+			return err
+		}
+	}
 	if err := p.variances(k, l); err != nil {
 		return err
 	}
@@ -129,8 +151,10 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 		for j, v := range p.means[i*n : (i+1)*n] {
 			ws := classWeights(float64(v) / k.sigma)
 			f := 1.0
-			if p.errors != nil {
-				f = p.errors.Factor(p.believed(ws, j), ws[0])
+			if e := p.errors; e != nil {
+				v, at := float64(v), i*n+j
+				f = e.Factor(p.believed(ws, j), v/k.sigma) * e.SurpriseAt(ws, (float64(p.uniform[at])-v)/k.sigma) *
+					e.PeaksAt(ws, sharpness(v, float64(p.blurred[at]), k.sigma)) * (ws[0] + p.margin*p.doubt.factor(at)*(1-ws[0]))
 			}
 			for c, w := range ws {
 				p.host[(c*k.n+i)*n+j] = float32(math.Sqrt(f * w * float64(p.scale[c][j])))
@@ -140,8 +164,28 @@ func (p *patches) measure(k *core, l *local, m *engine.Tensor, key engine.Key) e
 	})
 	k.s.Upload(p.cover.window, p.host)
 	p.setRoots(k, l)
-	return p.widen(k, m, key)
+	return k.s.Err()
 }
+
+// blur leaves the denoised scenes m, averaged as S² is, in blurred.
+func (p *patches) blur(k *core, l *local, m *engine.Tensor) error {
+	k.filter(k.u, m, l.smooth)
+	k.s.Download(p.blurred, k.u)
+	return k.s.Err()
+}
+
+// sharpness is how much of a denoised value its surroundings lack.
+func sharpness(v, blurred, sigma float64) float64 {
+	return (v - blurred) / math.Max(math.Abs(v), sharpFrom*sigma)
+}
+
+const (
+	// sharpFrom is the least value, in σ, that sharpness is relative to.
+	sharpFrom = 0.1
+	// lightMargin is by what a walk multiplies variances in light beyond what was measured: each of its levels starts from
+	// draws of the one before, which are not exact (docs/adr/0030).
+	lightMargin = 1.25
+)
 
 // believed is Σ W² S², the variance over σ² that the denoiser believes in, at pixel j of weights W².
 func (p *patches) believed(ws [kinds]float64, j int) float64 {
@@ -254,6 +298,33 @@ func (p *patches) setRoots(k *core, l *local) {
 		s.RFFT2(l.spec2, l.xp)
 		s.Download(l.hostB, l.spec2)
 		k.ringRoot(p.modes[c*n:(c+1)*n], l.hostA, l.hostB)
+		p.reshape(k, c)
 	}
 	p.setScales(s, k.sigma)
+}
+
+// reshape gives the errors at places of kind c the spectrum that they were found to have, of the same power.
+func (p *patches) reshape(k *core, c int) {
+	if p.errors == nil || len(p.errors.Rings) == 0 {
+		return
+	}
+	n := len(k.rings.log)
+	if p.shape[c] == nil {
+		for _, l := range k.rings.log {
+			p.shape[c] = append(p.shape[c], math.Sqrt(p.errors.PowerAt(c, math.Exp(l))))
+		}
+	}
+	for band := range k.rings.planes {
+		modes := p.modes[(c*k.rings.planes+band)*n:][:n]
+		var sum, total float64
+		for i, v := range modes {
+			f := float64(v) * p.shape[c][i]
+			modes[i] = float32(f)
+			sum, total = sum+k.rings.weight[i]*f*f, total+k.rings.weight[i]
+		}
+		f := float32(math.Sqrt(total / sum))
+		for i := range modes {
+			modes[i] *= f
+		}
+	}
 }

@@ -102,8 +102,76 @@ func (p *patches) multiply(k *core, i, j int, f float32) {
 	}
 }
 
+// tailFilters make λ alike in neighbouring pixels: λ that are independent from pixel to pixel would make errors white, which
+// are smooth.
+type tailFilters struct{ unit, mean *engine.Tensor } // (modes): of white noise's variance, and of its mean
+
+// Widths of the Gaussian that λ are alike over. Errors of a denoiser are as smooth as unannounced sources, and their
+// spectrum is measured beside λ of that width. Walks take less, since sharp cores could not be drawn otherwise (docs/adr/0030).
+const (
+	tailWidth     = 0.7 // px
+	tailWidthSeen = 1.5 // px, of MeasureErrors
+)
+
+func (k *core) newTailFilters(width float64, err *error) *tailFilters {
+	f := &tailFilters{unit: k.newUnitFilter(width, err), mean: k.alloc(err, engine.Shape{k.dom[0], k.dom[1], k.dom[2]/2 + 1})}
+	if *err == nil {
+		k.setGaussian(f.mean, width)
+	}
+	return f
+}
+
+// newUnitFilter makes white noise alike over a Gaussian of width pixels, and leaves its variance.
+func (k *core) newUnitFilter(width float64, err *error) *engine.Tensor {
+	unit := k.alloc(err, engine.Shape{k.dom[0], k.dom[1], k.dom[2]/2 + 1})
+	if *err != nil {
+		return nil
+	}
+	k.setGaussian(unit, width)
+	host := make([]float32, unit.Len())
+	k.s.Download(host, unit)
+	var sum, total float64
+	for i, w := range k.rings.weight {
+		sum, total = sum+w*float64(host[i])*float64(host[i]), total+w
+	}
+	for i := range host {
+		host[i] *= float32(math.Sqrt(total / sum))
+	}
+	k.s.Upload(unit, host)
+	return unit
+}
+
+// doubt is how sure each draw is of its errors in light. On one galaxy a denoiser is several times as wrong as on another of the same
+// brightness, in all its pixels together, and nothing that it sees tells which; λ of single pixels average out over a source. So a
+// walk has a factor on its variances in light, e^{doubtSpread n} with n ~ N(0, 1) alike over a source, and keeps it at all its
+// levels (docs/adr/0030).
+type doubt struct {
+	filter *engine.Tensor // (modes)
+	n      []float32      // (n, domain); 0 until a walk begins
+}
+
+const (
+	doubtSpread = 0.75
+	doubtWidth  = 8.0 // px, σ of the Gaussian
+	doubtKey    = 77  // of the key of a walk's first step
+)
+
+func (k *core) newDoubt(err *error) *doubt {
+	return &doubt{filter: k.newUnitFilter(doubtWidth, err), n: make([]float32, k.x.Len())}
+}
+
+// draw begins a walk.
+func (d *doubt) draw(k *core, key engine.Key) {
+	k.normals(k.t, k.n, key)
+	k.filter(k.t, k.t, d.filter)
+	k.s.Download(d.n, k.t)
+}
+
+// factor is that of pixel at of all scenes.
+func (d *doubt) factor(at int) float64 { return math.Exp(doubtSpread * float64(d.n[at])) }
+
 // measured multiplies the windows by √λ, λ a draw from how often the prior's errors have each, given the
-// deviations of x from m; x nil: before there are any.
+// deviations of x from m near each pixel; x nil: before there are any.
 func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engine.Key) error {
 	s, n, e := k.s, k.dom.Len(), p.errors
 	s.Download(p.means, m)
@@ -113,7 +181,19 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 		s.Download(p.chi2, k.t)
 	}
 	k.normals(k.t, k.n, key)
+	k.filter(k.t, k.t, p.tails.unit)
 	s.Download(p.uniform, k.t)
+	if x != nil {
+		p.scenes(k, func(i int) {
+			for at := i * n; at < (i+1)*n; at++ {
+				d := float64(p.chi2[at]) / k.sigma
+				p.chi2[at] = float32(d * d / math.Max(p.variance(k, i, at-i*n), 1e-30))
+			}
+		})
+		s.Upload(k.t, p.chi2)
+		k.filter(k.t, k.t, p.tails.mean)
+		s.Download(p.chi2, k.t)
+	}
 	if err := s.Err(); err != nil {
 		return err
 	}
@@ -123,12 +203,10 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 		cum := make([]float64, allowed)
 		for j := range n {
 			v, at := p.variance(k, i, j), i*n+j
-			sky := classWeights(float64(p.means[at]) / k.sigma)[0]
-			dark, faint, light := errorKinds(e, v, sky)
-			d := float64(p.chi2[at]) / k.sigma
-			z2, sum := d*d/math.Max(v, 1e-30), 0.0
+			shares := errorKinds(e, v, classWeights(float64(p.means[at])/k.sigma))
+			z2, sum := math.Max(0, float64(p.chi2[at])), 0.0
 			for t, l := range e.Factors[:allowed] {
-				share := dark*e.DarkTails[t] + faint*e.SkyTails[t] + light*e.LightTails[t]
+				share := shares[0]*e.DarkTails[t] + shares[1]*e.SkyTails[t] + shares[2]*e.FaintTails[t] + shares[3]*e.LightTails[t]
 				if x != nil && share > 0 {
 					share *= math.Exp(-z2/2/l) / math.Sqrt(l)
 				}
