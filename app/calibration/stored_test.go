@@ -68,7 +68,7 @@ func TestStored_ShippedPrior_HasACalibration(t *testing.T) {
 		t.Fatalf("%d calibrations, %v", len(all), err)
 	}
 	for _, r := range all {
-		if r.Pairs < 150 || !(r.Coverage > 0.5 && r.Coverage <= 1) || len(r.Rows) == 0 {
+		if r.Pairs < 200 || !(r.Coverage > 0.5 && r.Coverage <= 1) || len(r.Rows) == 0 {
 			t.Errorf("%d pairs, coverage %g, %d rows", r.Pairs, r.Coverage, len(r.Rows))
 		}
 	}
