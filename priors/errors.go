@@ -21,12 +21,12 @@ type Errors struct {
 	// light and in bright light: where a pixel stands out of what the denoiser made of it, there may be more than it sees.
 	Residual []float64    `json:"residual"`
 	Surprise [3][]float64 `json:"surprise"`
-	// Sharp are (D − B D)/|D|, B D being blurred as the variance is, ascending, and Peaks is by what variances are to
+	// Sharp are (D − B D)/|D|, |D| at least .1 σ, B D being blurred as the variance is, ascending, and Peaks is by what variances are to
 	// be multiplied besides: a mean over the places near a peak is too low there.
 	Sharp []float64    `json:"sharp"`
 	Peaks [3][]float64 `json:"peaks"`
 	// Factors λ of the variance, ascending, and how often each is found where the sky is
-	// surest, on other sky and in light: an error is a draw of N(0, λ V), V the
+	// surest, on other sky, in faint and in bright light: an error is a draw of N(0, λ V), V the
 	// variance, with one of them.
 	Factors    []float64 `json:"factors"`
 	DarkTails  []float64 `json:"dark_tails"`

@@ -50,7 +50,7 @@ type patches struct {
 	modes     []float32 // F^½
 	means     []float32 // (n, domain)
 	chi2      []float32 // (n, domain)
-	uniform   []float32 // (n, domain) of errors that were measured
+	uniform   []float32 // (n, domain) work space of errors that were measured: x, then what draws λ
 	// (domain), of every kind of place: S², and how much of that kind is near
 	scale, places [kinds][]float32
 	products      []float32        // (probes, domain)
