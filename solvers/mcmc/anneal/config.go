@@ -122,15 +122,21 @@ const (
 // sigmaRange begins where nothing of the scene is seen under the noise and ends far
 // below both scene and noise.
 func (c Config) sigmaRange() (top, end float64) {
-	var power, weight float64
-	for _, p := range c.Power {
-		power += p / float64(len(c.Power))
-	}
+	var weight float64
 	for _, w := range c.Weights.Pix {
 		weight = math.Max(weight, float64(w))
 	}
-	rms := math.Sqrt(power)
+	rms := c.rms()
 	return sigmaTop * rms, math.Min(sigmaEnd*rms, sigmaNoise/math.Sqrt(weight))
+}
+
+// rms is the scene's.
+func (c Config) rms() float64 {
+	var power float64
+	for _, p := range c.Power {
+		power += p / float64(len(c.Power))
+	}
+	return math.Sqrt(power)
 }
 
 // levels are log-spaced from σ_max to σ_min.

@@ -283,7 +283,7 @@ func MeasureErrors(ctx context.Context, dev engine.Device, s engine.Stream, prio
 		return nil, err
 	}
 	defer k.Close()
-	k.local.patches.margin = 1
+	k.local.patches.doubt = nil
 	if k.local.patches.tails = k.newTailFilters(tailWidthSeen, &err); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package anneal_test
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -13,6 +14,8 @@ import (
 	"limpid/solvers"
 	"limpid/solvers/calibrate/closedform"
 	"limpid/solvers/mcmc/anneal"
+	"limpid/solvers/observe"
+	"limpid/solvers/operator"
 )
 
 // timid is a prior that moves by a share of what it should: its denoiser is x + f (D − x).
@@ -29,6 +32,18 @@ func (p timid) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
 // steepPrior is a Gaussian prior of scenes of n² pixels whose power falls as amplitude/(.03 + k)².
 func steepPrior(t *testing.T, dev engine.Device, s engine.Stream, n, batch int, amplitude float64) (*gaussian.Prior, gaussian.Spectrum) {
 	t.Helper()
+	spectrum := steep(t, amplitude)
+	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p, spectrum
+}
+
+// steep is that power.
+func steep(t *testing.T, amplitude float64) gaussian.Spectrum {
+	t.Helper()
 	var k, power []float64
 	for f := 0.003; f < 0.8; f *= 1.3 {
 		k, power = append(k, f), append(power, amplitude/math.Pow(0.03+f, 2))
@@ -37,12 +52,7 @@ func steepPrior(t *testing.T, dev engine.Device, s engine.Stream, n, batch int, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	return p, spectrum
+	return spectrum
 }
 
 // errorsOf measures a Gaussian prior, or one made timid, on scenes of it.
@@ -186,5 +196,81 @@ func TestBridge_WithMeasuredErrors_SameBitsAndTheData(t *testing.T) {
 	}
 	if chi2 < 0.6 || chi2 > 1.4 {
 		t.Errorf("χ² per pixel of the draws is %.2f", chi2)
+	}
+}
+
+// lost is a prior whose denoiser leaves what is far beyond every scene as it is, as a network does.
+type lost struct {
+	priors.Prior
+	most float32
+}
+
+func (p lost) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
+	p.Prior.Score(s, dst, x, sigma)
+	score, scene := make([]float32, dst.Len()), make([]float32, x.Len())
+	s.Download(score, dst)
+	s.Download(scene, x)
+	for i, v := range scene {
+		if v > p.most || v < -p.most {
+			score[i] = 0
+		}
+	}
+	s.Upload(dst, score)
+}
+
+// A walk on data that such a prior did not expect ends at light that the data can have.
+func TestBridge_DataFarFromThePrior_DoesNotRunAway(t *testing.T) {
+	const n, draws, peak = 32, 4, 400.0
+	dev := newDevice(t)
+	s := dev.NewStream()
+	psf, err := observe.AnalyticPSF(observe.PSFMoffat, 4.5, 3, 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := operator.NewConvolution(dev, s, psf, n, n, draws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer op.Close()
+	h, w := op.Domain()[1], op.Domain()[2]
+	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{steep(t, 1)}, engine.Shape{1, h, w}, draws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prior.Close()
+	data, weights := solvers.NewImage(1, n, n), solvers.NewImage(1, n, n)
+	noise := rand.New(rand.NewPCG(1, 2))
+	for i := range data.Pix {
+		dx, dy := float64(i%n-n/2), float64(i/n-n/2)
+		data.Pix[i] = float32(peak*math.Exp(-(dx*dx+dy*dy)/8) + noise.NormFloat64())
+		weights.Pix[i] = 1
+	}
+	table := &priors.Errors{
+		Scenes: 1, Believed: []float64{0.001, 1}, Bright: []float64{0.5, 5}, Variance: [][]float64{{1, 2}, {1, 3}}, Factors: []float64{0.3, 1, 10, 1e4},
+		DarkTails: []float64{0.6, 0.3, 0.09, 0.01}, SkyTails: []float64{0.5, 0.4, 0.09, 0.01}, FaintTails: []float64{0.4, 0.5, 0.09, 0.01}, LightTails: []float64{0.3, 0.6, 0.09, 0.01}, DarkBelow: 0.003,
+	}
+	rms := steep(t, 1).OnGrid(h, w)
+	k, err := anneal.NewBridge(dev, anneal.Config{
+		Op: op, Data: data, Weights: weights, Prior: judged{lost{prior, 60}, table}, Power: rms, Gain: op.Power(s), Batch: draws, Stream: s,
+		Patches: true, Forget: true, SigmaMin: 2, Levels: 14, Moves: -1, NoPreview: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	for step, err := range solvers.Run(context.Background(), k, nil, solvers.Options{Steps: k.StepsPerBatch(), Seed: 3}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step.State.Kind != solvers.Draw {
+			continue
+		}
+		scenes := make([]float32, step.State.X.Len())
+		s.Download(scenes, step.State.X)
+		top, low := slices.Max(scenes), slices.Min(scenes)
+		t.Logf("draws reach from %.0f to %.0f", low, top)
+		if top > 20*peak || -low > 20*peak || math.IsNaN(float64(top)) {
+			t.Errorf("draws of a source of %g reach from %g to %g", peak, low, top)
+		}
 	}
 }

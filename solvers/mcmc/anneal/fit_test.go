@@ -92,29 +92,3 @@ func TestTailFilters_NeighboursAreAlike_OneStaysOne(t *testing.T) {
 		t.Errorf("the mean of ones is %g", host[7])
 	}
 }
-
-// Every draw has a doubt of its own, alike over a source; before a walk begins there is none.
-func TestDoubt_OfEveryDraw_IsAlikeOverASource(t *testing.T) {
-	const n, lag = 256, 8
-	k := walkCore(t, n, 4)
-	var err error
-	d := k.newDoubt(&err)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f := d.factor(5); f != 1 {
-		t.Errorf("before a walk variances are multiplied by %g", f)
-	}
-	d.draw(k, engine.NewKey(4))
-	variance, beside := moments(d.n, n, lag)
-	if want := math.Exp(-lag * lag / (4 * doubtWidth * doubtWidth)); math.Abs(variance-1) > 0.25 || math.Abs(beside-want) > 0.06 {
-		t.Errorf("variance %.3f, correlation over %d px %.3f: want 1 and %.3f", variance, lag, beside, want)
-	}
-	var other float64
-	for i := range n * n {
-		other += float64(d.n[i]) * float64(d.n[n*n+i]) / (n * n)
-	}
-	if math.Abs(other) > 0.2 {
-		t.Errorf("two draws' doubts correlate by %.3f", other)
-	}
-}

@@ -9,11 +9,13 @@ import (
 	"limpid/solvers/optim"
 )
 
-// kinds are how many kinds of place a scene has: sky, faint light and bright light. The last
-// class of covariance is haze.
+// kinds are how many kinds of place a scene has: sky, faint light and bright light. Classes of covariance beside
+// theirs are what is fine in light, of which a doubt takes its part from the two before, and haze.
 const (
 	kinds   = 3
-	classes = kinds + 1
+	fine    = kinds
+	haziest = kinds + 1
+	classes = kinds + 2
 )
 
 // Limits of the classes, in σ: where sky gives way to faint light, and that to bright.
@@ -58,15 +60,18 @@ type patches struct {
 	blurred       []float32        // (n, domain) denoised scenes
 	tails         *tailFilters     // nil without errors
 	errors        *priors.Errors   // nil: the denoiser is as wrong as it believes
-	margin        float64          // of light: see lightMargin
-	doubt         *doubt           // nil without errors
+	most          float64          // variance of a pixel: see mostSpread
+	doubt         *doubt           // nil without errors, or where a level is judged by itself
 	data          *innovation
 	haze          *haze
 }
 
 func (k *core) newPatches() (*patches, error) {
 	var err error
-	p := &patches{margin: lightMargin}
+	p := &patches{most: math.Inf(1)}
+	if rms := k.cfg.rms(); rms > 0 {
+		p.most = mostSpread * mostSpread * rms * rms
+	}
 	half := engine.Shape{classes * k.dom[0], k.dom[1], k.dom[2]/2 + 1}
 	p.cover = k.newBank(classes, k.alloc(&err, k.x.Shape()), &err)
 	p.root, p.fit = k.alloc(&err, engine.Shape{classes, k.dom[0], half[1], half[2]}), k.alloc(&err, k.x.Shape())
@@ -154,12 +159,15 @@ func (p *patches) believe(k *core, l *local, m *engine.Tensor) error {
 			if e := p.errors; e != nil {
 				v, at := float64(v), i*n+j
 				f = e.Factor(p.believed(ws, j), v/k.sigma) * e.SurpriseAt(ws, (float64(p.uniform[at])-v)/k.sigma) *
-					e.PeaksAt(ws, sharpness(v, float64(p.blurred[at]), k.sigma)) * (ws[0] + p.margin*p.doubt.factor(at)*(1-ws[0]))
+					e.PeaksAt(ws, sharpness(v, float64(p.blurred[at]), k.sigma))
+				if p.doubt != nil {
+					f *= ws[0] + float64(p.doubt.light[at])*(1-ws[0])
+				}
 			}
 			for c, w := range ws {
 				p.host[(c*k.n+i)*n+j] = float32(math.Sqrt(f * w * float64(p.scale[c][j])))
 			}
-			p.host[(kinds*k.n+i)*n+j] = 0
+			p.host[(fine*k.n+i)*n+j], p.host[(haziest*k.n+i)*n+j] = 0, 0
 		}
 	})
 	k.s.Upload(p.cover.window, p.host)
@@ -174,18 +182,23 @@ func (p *patches) blur(k *core, l *local, m *engine.Tensor) error {
 	return k.s.Err()
 }
 
+// mostSpread is the most that a pixel's standard deviation may be widened to, times the scene's rms. It matters at the first levels alone, where
+// σ is more. Widened without end, a draw can be so far from all scenes that the denoiser leaves it as it is, the next level's
+// residuals are larger still, and the walk runs away (docs/adr/0031).
+const mostSpread = 10
+
+// widened is what a variance of v σ² times factor is allowed to be, over v.
+func (p *patches) widened(v, factor, sigma float64) float64 {
+	return math.Max(math.Min(1, factor), math.Min(factor, p.most/math.Max(v*sigma*sigma, 1e-30)))
+}
+
 // sharpness is how much of a denoised value its surroundings lack.
 func sharpness(v, blurred, sigma float64) float64 {
 	return (v - blurred) / math.Max(math.Abs(v), sharpFrom*sigma)
 }
 
-const (
-	// sharpFrom is the least value, in σ, that sharpness is relative to.
-	sharpFrom = 0.1
-	// lightMargin is by what a walk multiplies variances in light beyond what was measured: each of its levels starts from
-	// draws of the one before, which are not exact (docs/adr/0030).
-	lightMargin = 1.25
-)
+// sharpFrom is the least value, in σ, that sharpness is relative to.
+const sharpFrom = 0.1
 
 // believed is Σ W² S², the variance over σ² that the denoiser believes in, at pixel j of weights W².
 func (p *patches) believed(ws [kinds]float64, j int) float64 {
@@ -259,11 +272,9 @@ func (p *patches) widen(k *core, m *engine.Tensor, key engine.Key) error {
 	n, plane := k.dom.Len(), k.dom[1]*k.dom[2]
 	p.scenes(k, func(i int) {
 		for j, found := range p.data.found[i*n : (i+1)*n] {
-			f := float32(math.Sqrt(float64(found)))
-			for c := range kinds {
-				p.host[(c*k.n+i)*n+j] *= f
-			}
-			p.host[(kinds*k.n+i)*n+j] = float32(math.Sqrt(haze[j/plane]) / k.sigma)
+			f := float32(math.Sqrt(p.widened(p.variance(k, i, j), float64(found), k.sigma)))
+			p.multiply(k, i, j, f)
+			p.host[(haziest*k.n+i)*n+j] = float32(math.Sqrt(haze[j/plane]) / k.sigma)
 		}
 	})
 	k.s.Upload(p.cover.window, p.host)
@@ -285,7 +296,7 @@ func (p *patches) setScales(s engine.Stream, sigma float64) {
 func (p *patches) setRoots(k *core, l *local) {
 	s, probes := k.s, k.cfg.Probes
 	n := len(p.modes) / classes
-	copy(p.modes[kinds*n:], p.haze.root)
+	copy(p.modes[haziest*n:], p.haze.root)
 	for c := range kinds {
 		for i := range probes {
 			s.Mul(k.part(l.xp, i, i+1), k.part(l.eps, i, i+1), k.part(p.cover.windows[c], i, i+1))
@@ -299,6 +310,9 @@ func (p *patches) setRoots(k *core, l *local) {
 		s.Download(l.hostB, l.spec2)
 		k.ringRoot(p.modes[c*n:(c+1)*n], l.hostA, l.hostB)
 		p.reshape(k, c)
+	}
+	if p.doubt != nil {
+		p.doubt.split(k, p)
 	}
 	p.setScales(s, k.sigma)
 }

@@ -88,7 +88,7 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, most float64, key engine
 // variance is that of pixel j of scene i, over σ², without haze.
 func (p *patches) variance(k *core, i, j int) float64 {
 	var v float64
-	for c := range kinds {
+	for c := range haziest {
 		a := float64(p.host[(c*k.n+i)*k.dom.Len()+j])
 		v += a * a
 	}
@@ -97,7 +97,7 @@ func (p *patches) variance(k *core, i, j int) float64 {
 
 // multiply multiplies its windows.
 func (p *patches) multiply(k *core, i, j int, f float32) {
-	for c := range kinds {
+	for c := range haziest {
 		p.host[(c*k.n+i)*k.dom.Len()+j] *= f
 	}
 }
@@ -140,35 +140,6 @@ func (k *core) newUnitFilter(width float64, err *error) *engine.Tensor {
 	k.s.Upload(unit, host)
 	return unit
 }
-
-// doubt is how sure each draw is of its errors in light. On one galaxy a denoiser is several times as wrong as on another of the same
-// brightness, in all its pixels together, and nothing that it sees tells which; λ of single pixels average out over a source. So a
-// walk has a factor on its variances in light, e^{doubtSpread n} with n ~ N(0, 1) alike over a source, and keeps it at all its
-// levels (docs/adr/0030).
-type doubt struct {
-	filter *engine.Tensor // (modes)
-	n      []float32      // (n, domain); 0 until a walk begins
-}
-
-const (
-	doubtSpread = 0.75
-	doubtWidth  = 8.0 // px, σ of the Gaussian
-	doubtKey    = 77  // of the key of a walk's first step
-)
-
-func (k *core) newDoubt(err *error) *doubt {
-	return &doubt{filter: k.newUnitFilter(doubtWidth, err), n: make([]float32, k.x.Len())}
-}
-
-// draw begins a walk.
-func (d *doubt) draw(k *core, key engine.Key) {
-	k.normals(k.t, k.n, key)
-	k.filter(k.t, k.t, d.filter)
-	k.s.Download(d.n, k.t)
-}
-
-// factor is that of pixel at of all scenes.
-func (d *doubt) factor(at int) float64 { return math.Exp(doubtSpread * float64(d.n[at])) }
 
 // measured multiplies the windows by √λ, λ a draw from how often the prior's errors have each, given the
 // deviations of x from m near each pixel; x nil: before there are any.
@@ -219,7 +190,7 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 				at, _ := slices.BinarySearch(cum, u)
 				t = min(t, at)
 			}
-			p.multiply(k, i, j, float32(math.Sqrt(e.Factors[t])))
+			p.multiply(k, i, j, float32(math.Sqrt(p.widened(v, e.Factors[t], k.sigma))))
 		}
 	})
 	s.Upload(p.cover.window, p.host)
