@@ -88,7 +88,9 @@ func (k *core) newPatches() (*patches, error) {
 	if j, ok := k.cfg.Prior.(priors.Judged); ok {
 		p.errors = j.Errors()
 	}
-	if p.errors != nil {
+	if p.errors == nil {
+		p.cover.empty = fine
+	} else {
 		p.uniform, p.blurred = make([]float32, k.x.Len()), make([]float32, k.x.Len())
 		p.tails, p.doubt = k.newTailFilters(tailWidth, &err), k.newDoubt(&err)
 	}

@@ -58,6 +58,9 @@ func (p *patches) draw(ctx context.Context, k *core, dst, m *engine.Tensor, key 
 func (p *patches) noise(k *core, dst *engine.Tensor, key engine.Key) {
 	s, b := k.s, p.cover
 	for c := range b.windows {
+		if c > 0 && c == b.empty {
+			continue
+		}
 		k.normals(b.part, k.n, key.Fold(uint64(c)))
 		s.RFFT2(k.spec, b.part)
 		s.CScale(k.spec, k.spec, p.roots[c])
@@ -72,6 +75,7 @@ type bank struct {
 	window, filter   *engine.Tensor // (count, n, domain), (count, modes)
 	windows, filters []*engine.Tensor
 	part             *engine.Tensor // (n, domain), work space
+	empty            int            // a window that is 0 everywhere, not the first; 0: none is
 }
 
 func (k *core) newBank(count int, part *engine.Tensor, err *error) *bank {
@@ -101,6 +105,9 @@ func parts(t *engine.Tensor) []*engine.Tensor {
 func (b *bank) apply(k *core, dst, x *engine.Tensor) {
 	s := k.s
 	for c, w := range b.windows {
+		if c > 0 && c == b.empty {
+			continue
+		}
 		s.Mul(b.part, x, w)
 		s.RFFT2(k.spec, b.part)
 		s.CScale(k.spec, k.spec, b.filters[c])
