@@ -357,7 +357,8 @@ func middleOf(plane []float32, h, w, side int) ([]float32, int, int) {
 }
 
 // correlated says so where neighbouring pixels of the empty sky go together; of large images it
-// looks at the middle.
+// looks at the middle. Outskirts of a galaxy that fills the image are no empty sky, and alike over many pixels: what is common to
+// pixels neighbourLag apart is taken for light.
 func correlated(data, weights []float32, h, w int, where string) (limpid.Finding, bool) {
 	data, _, _ = middleOf(data, h, w, correlatedSide)
 	weights, h, w = middleOf(weights, h, w, correlatedSide)
@@ -369,8 +370,8 @@ func correlated(data, weights []float32, h, w int, where string) (limpid.Finding
 		return limpid.Finding{}, false
 	}
 	c := solvers.Correlation{Reach: neighbourLag, At: at}
-	rho := neighbours(c) / top
-	if !(rho > correlatedFrom) || rho*math.Sqrt(2*pairs) < correlatedOver {
+	rho, light := neighbours(c)/top, math.Max(0, (c.Lag(0, neighbourLag)+c.Lag(neighbourLag, 0))/2)
+	if own := (rho*top - light) / (top - light); !(own > correlatedFrom) || own*math.Sqrt(2*pairs) < correlatedOver {
 		return limpid.Finding{}, false
 	}
 	return limpid.Finding{

@@ -106,6 +106,20 @@ func TestBuild_ColouredNoise(t *testing.T) {
 	if _, rep, err = observe.Build(observe.Input{Data: white, Where: "test"}, set); err != nil || hasFinding(rep.Findings, "noise.correlated") {
 		t.Errorf("white noise: %v, %v", err, rep.Findings)
 	}
+	for name, filled := range map[string]solvers.Image{"white": white.Clone(), "drizzled": im.Clone()} { // with a galaxy from border to border
+		for i := range filled.Pix {
+			filled.Pix[i] += float32(20 * math.Exp(-math.Hypot(float64(i%n-n/2), float64(i/n-n/2))/40))
+		}
+		std1 := solvers.NewImage(1, n, n)
+		for i := range std1.Pix {
+			std1.Pix[i] = 1
+		}
+		set.Noise = observe.NoiseSettings{Kind: observe.NoiseStd}
+		_, rep, err = observe.Build(observe.Input{Data: filled, NoiseMap: &std1, Where: "test"}, set)
+		if err != nil || hasFinding(rep.Findings, "noise.correlated") != (name == "drizzled") {
+			t.Errorf("%s noise behind a galaxy: %v, %v", name, err, rep.Findings)
+		}
+	}
 	set.Noise = observe.NoiseSettings{Kind: observe.NoiseStd, Spectrum: observe.SpectrumMeasured}
 	std := solvers.NewImage(1, n, n)
 	for i := range std.Pix {
