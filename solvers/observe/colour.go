@@ -365,18 +365,22 @@ func correlated(data, weights []float32, h, w int, where string) (limpid.Finding
 	z := overNoise(data, weights)
 	free, level := emptySky(z, weights, h, w)
 	at, pairs := covariances(z, free, level, h, w, neighbourLag)
+	c := solvers.Correlation{Reach: neighbourLag, At: at}
+	light := math.Max(0, (c.Lag(0, neighbourLag)+c.Lag(neighbourLag, 0))/2)
+	for i := range at {
+		at[i] -= light
+	}
 	top := at[len(at)/2]
 	if pairs < emptyFewest || !(top > 0) {
 		return limpid.Finding{}, false
 	}
-	c := solvers.Correlation{Reach: neighbourLag, At: at}
-	rho, light := neighbours(c)/top, math.Max(0, (c.Lag(0, neighbourLag)+c.Lag(neighbourLag, 0))/2)
-	if own := (rho*top - light) / (top - light); !(own > correlatedFrom) || own*math.Sqrt(2*pairs) < correlatedOver {
+	rho := neighbours(c) / top
+	if !(rho > correlatedFrom) || rho*math.Sqrt(2*pairs) < correlatedOver {
 		return limpid.Finding{}, false
 	}
 	return limpid.Finding{
 		Severity: limpid.Warning, Code: "noise.correlated", Where: where,
-		What:   fmt.Sprintf("the noise of neighbouring pixels is correlated (%.2f): the image was resampled or stacked, and sums over a few pixels scatter by %.1f times what independent noise would", rho, math.Sqrt(c.Sum()/top)),
+		What:   fmt.Sprintf("the noise of neighbouring pixels is correlated (%.2f): the image was resampled or stacked, and sums over a few pixels scatter by %.1f times what independent noise would", rho, math.Sqrt(math.Max(0, c.Sum()/top))),
 		Advice: "error bars for independent pixels are wrong here: deconvolution can measure the noise's spectrum from the sky (--noise-spectrum measure)",
 	}, true
 }

@@ -110,12 +110,12 @@ func TestBuild_ColouredNoise(t *testing.T) {
 		for i := range filled.Pix {
 			filled.Pix[i] += float32(20 * math.Exp(-math.Hypot(float64(i%n-n/2), float64(i/n-n/2))/40))
 		}
-		std1 := solvers.NewImage(1, n, n)
-		for i := range std1.Pix {
-			std1.Pix[i] = 1
+		ones := solvers.NewImage(1, n, n)
+		for i := range ones.Pix {
+			ones.Pix[i] = 1
 		}
 		set.Noise = observe.NoiseSettings{Kind: observe.NoiseStd}
-		_, rep, err = observe.Build(observe.Input{Data: filled, NoiseMap: &std1, Where: "test"}, set)
+		_, rep, err = observe.Build(observe.Input{Data: filled, NoiseMap: &ones, Where: "test"}, set)
 		if err != nil || hasFinding(rep.Findings, "noise.correlated") != (name == "drizzled") {
 			t.Errorf("%s noise behind a galaxy: %v, %v", name, err, rep.Findings)
 		}

@@ -18,15 +18,16 @@ type doubt struct {
 }
 
 const (
-	doubtSpread = 0.75
-	fineSpread  = 1.5
-	fineMedian  = 0.55 // of the second factor
-	fineFrom    = 0.2  // cycles per pixel: there, half of a mode is fine
-	doubtWidth  = 8.0  // px, σ of the Gaussian
-	fineWidth   = 24.0
-	doubtKey    = 77 // of the key of a walk's first step
+	doubtSpread = 0.75 // of ln of the factor on light
+	doubtWidth  = 8.0  // px, σ of the Gaussian that it is alike over
+	fineMedian  = 0.55 // of the factor on what is fine
+	fineSpread  = 1.5  // of its ln
+	fineWidth   = 24.0 // px
+	fineFrom    = 0.2  // cycles per pixel: there, half of a mode's power is fine
+	doubtKey    = 77   // of the key of a walk's first step
 )
 
+// newDoubt is none, until a walk begins. The share of a mode that is fine is k⁴/(k⁴ + fineFrom⁴).
 func (k *core) newDoubt(err *error) *doubt {
 	d := &doubt{wide: k.newUnitFilter(doubtWidth, err), wider: k.newUnitFilter(fineWidth, err), light: make([]float32, k.x.Len()), fine: make([]float32, k.x.Len())}
 	for i := range d.light {
@@ -60,7 +61,7 @@ func (d *doubt) split(k *core, p *patches) {
 	for band := range bands {
 		root := func(c int) []float32 { return p.modes[(c*bands+band)*modes:][:modes] }
 		window := func(c, i int) []float32 { return p.host[(c*k.n+i)*dom+band*plane:][:plane] }
-		power, spectrum := make([]float64, modes), root(fine)
+		power, spectrum := make([]float64, modes), root(fineClass)
 		var share [kinds]float64
 		for c := 1; c < kinds; c++ {
 			var variance, coarse, total float64
@@ -89,7 +90,7 @@ func (d *doubt) split(k *core, p *patches) {
 			spectrum[j] = float32(math.Sqrt(f * total / math.Max(sum, 1e-30)))
 		}
 		p.scenes(k, func(i int) {
-			factors, to := d.fine[i*dom+band*plane:][:plane], window(fine, i)
+			factors, to := d.fine[i*dom+band*plane:][:plane], window(fineClass, i)
 			for c := 1; c < kinds; c++ {
 				left := float32(math.Sqrt(1 - share[c]))
 				of := window(c, i)

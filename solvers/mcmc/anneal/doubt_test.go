@@ -84,7 +84,7 @@ func TestDoubt_Split_ChangesFineScalesAlone(t *testing.T) {
 		d.split(k, p)
 		fined := 0.0
 		for i, v := range spectrum() {
-			light := before[i] - of(p, k, 0, i) - of(p, k, haziest, i)
+			light := before[i] - of(p, k, 0, i) - of(p, k, hazeClass, i)
 			want := before[i] + (float64(factor)-1)*d.scale[i]*light
 			fined = math.Max(fined, v/before[i])
 			if math.Abs(v-want) > 1e-4*want {

@@ -32,18 +32,6 @@ func (p timid) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
 // steepPrior is a Gaussian prior of scenes of n² pixels whose power falls as amplitude/(.03 + k)².
 func steepPrior(t *testing.T, dev engine.Device, s engine.Stream, n, batch int, amplitude float64) (*gaussian.Prior, gaussian.Spectrum) {
 	t.Helper()
-	spectrum := steep(t, amplitude)
-	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	return p, spectrum
-}
-
-// steep is that power.
-func steep(t *testing.T, amplitude float64) gaussian.Spectrum {
-	t.Helper()
 	var k, power []float64
 	for f := 0.003; f < 0.8; f *= 1.3 {
 		k, power = append(k, f), append(power, amplitude/math.Pow(0.03+f, 2))
@@ -52,7 +40,12 @@ func steep(t *testing.T, amplitude float64) gaussian.Spectrum {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return spectrum
+	p, err := gaussian.New(dev, s, []gaussian.Spectrum{spectrum}, engine.Shape{1, n, n}, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p, spectrum
 }
 
 // errorsOf measures a Gaussian prior, or one made timid, on scenes of it.
@@ -232,12 +225,8 @@ func TestBridge_DataFarFromThePrior_DoesNotRunAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer op.Close()
-	h, w := op.Domain()[1], op.Domain()[2]
-	prior, err := gaussian.New(dev, s, []gaussian.Spectrum{steep(t, 1)}, engine.Shape{1, h, w}, draws)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer prior.Close()
+	grid := op.Domain()[1]
+	prior, spectrum := steepPrior(t, dev, s, grid, draws, 1)
 	data, weights := solvers.NewImage(1, n, n), solvers.NewImage(1, n, n)
 	noise := rand.New(rand.NewPCG(1, 2))
 	for i := range data.Pix {
@@ -249,9 +238,8 @@ func TestBridge_DataFarFromThePrior_DoesNotRunAway(t *testing.T) {
 		Scenes: 1, Believed: []float64{0.001, 1}, Bright: []float64{0.5, 5}, Variance: [][]float64{{1, 2}, {1, 3}}, Factors: []float64{0.3, 1, 10, 1e4},
 		DarkTails: []float64{0.6, 0.3, 0.09, 0.01}, SkyTails: []float64{0.5, 0.4, 0.09, 0.01}, FaintTails: []float64{0.4, 0.5, 0.09, 0.01}, LightTails: []float64{0.3, 0.6, 0.09, 0.01}, DarkBelow: 0.003,
 	}
-	rms := steep(t, 1).OnGrid(h, w)
 	k, err := anneal.NewBridge(dev, anneal.Config{
-		Op: op, Data: data, Weights: weights, Prior: judged{lost{prior, 60}, table}, Power: rms, Gain: op.Power(s), Batch: draws, Stream: s,
+		Op: op, Data: data, Weights: weights, Prior: judged{lost{prior, 60}, table}, Power: spectrum.OnGrid(grid, grid), Gain: op.Power(s), Batch: draws, Stream: s,
 		Patches: true, Forget: true, SigmaMin: 2, Levels: 14, Moves: -1, NoPreview: true,
 	})
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 )
 
 // kinds are how many kinds of place a scene has: sky, faint light and bright light. Classes of covariance beside
-// theirs are what is fine in light, of which a doubt takes its part from the two before, and haze.
+// theirs are what is fine in light, which a doubt takes out of the two before, and haze, the last.
 const (
-	kinds   = 3
-	fine    = kinds
-	haziest = kinds + 1
-	classes = kinds + 2
+	kinds     = 3
+	fineClass = kinds
+	hazeClass = kinds + 1
+	classes   = kinds + 2
 )
 
 // Limits of the classes, in σ: where sky gives way to faint light, and that to bright.
@@ -37,7 +37,7 @@ const commonPlaces = 0.02
 // Jacobian within the window. On the sky a denoiser averages over many pixels: what is
 // unknown there is a faint haze, nearly all of it at low k. In bright light it knows
 // nothing, and every pixel is unknown by itself. One spectrum for both lets draws keep a
-// haze that the data exclude.
+// haze that the data exclude. What doubt.split moves to a class of its own is that of W_c, c faint and bright light.
 type patches struct {
 	cover     *bank          // W_c S_c and σ² F_c: C
 	root      *engine.Tensor // (classes, modes): σ F^½
@@ -89,7 +89,7 @@ func (k *core) newPatches() (*patches, error) {
 		p.errors = j.Errors()
 	}
 	if p.errors == nil {
-		p.cover.empty = fine
+		p.cover.empty = fineClass
 	} else {
 		p.uniform, p.blurred = make([]float32, k.x.Len()), make([]float32, k.x.Len())
 		p.tails, p.doubt = k.newTailFilters(tailWidth, &err), k.newDoubt(&err)
@@ -169,7 +169,7 @@ func (p *patches) believe(k *core, l *local, m *engine.Tensor) error {
 			for c, w := range ws {
 				p.host[(c*k.n+i)*n+j] = float32(math.Sqrt(f * w * float64(p.scale[c][j])))
 			}
-			p.host[(fine*k.n+i)*n+j], p.host[(haziest*k.n+i)*n+j] = 0, 0
+			p.host[(fineClass*k.n+i)*n+j], p.host[(hazeClass*k.n+i)*n+j] = 0, 0
 		}
 	})
 	k.s.Upload(p.cover.window, p.host)
@@ -184,8 +184,8 @@ func (p *patches) blur(k *core, l *local, m *engine.Tensor) error {
 	return k.s.Err()
 }
 
-// mostSpread is the most that a pixel's standard deviation may be widened to, times the scene's rms. It matters at the first levels alone, where
-// σ is more. Widened without end, a draw can be so far from all scenes that the denoiser leaves it as it is, the next level's
+// mostSpread is the most that a pixel's standard deviation may be widened to, times the scene's rms: at the first two levels of a walk from 20 rms
+// that is less than σ. Widened without end, a draw can be so far from all scenes that the denoiser leaves it as it is, the next level's
 // residuals are larger still, and the walk runs away (docs/adr/0031).
 const mostSpread = 10
 
@@ -274,9 +274,8 @@ func (p *patches) widen(k *core, m *engine.Tensor, key engine.Key) error {
 	n, plane := k.dom.Len(), k.dom[1]*k.dom[2]
 	p.scenes(k, func(i int) {
 		for j, found := range p.data.found[i*n : (i+1)*n] {
-			f := float32(math.Sqrt(p.widened(p.variance(k, i, j), float64(found), k.sigma)))
-			p.multiply(k, i, j, f)
-			p.host[(haziest*k.n+i)*n+j] = float32(math.Sqrt(haze[j/plane]) / k.sigma)
+			p.multiply(k, i, j, p.variance(k, i, j), float64(found))
+			p.host[(hazeClass*k.n+i)*n+j] = float32(math.Sqrt(haze[j/plane]) / k.sigma)
 		}
 	})
 	k.s.Upload(p.cover.window, p.host)
@@ -298,7 +297,7 @@ func (p *patches) setScales(s engine.Stream, sigma float64) {
 func (p *patches) setRoots(k *core, l *local) {
 	s, probes := k.s, k.cfg.Probes
 	n := len(p.modes) / classes
-	copy(p.modes[haziest*n:], p.haze.root)
+	copy(p.modes[hazeClass*n:], p.haze.root)
 	for c := range kinds {
 		for i := range probes {
 			s.Mul(k.part(l.xp, i, i+1), k.part(l.eps, i, i+1), k.part(p.cover.windows[c], i, i+1))

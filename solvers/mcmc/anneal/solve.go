@@ -75,7 +75,7 @@ type bank struct {
 	window, filter   *engine.Tensor // (count, n, domain), (count, modes)
 	windows, filters []*engine.Tensor
 	part             *engine.Tensor // (n, domain), work space
-	empty            int            // a window that is 0 everywhere, not the first; 0: none is
+	empty            int            // a class whose window is 0 everywhere, which costs nothing; 0: none
 }
 
 func (k *core) newBank(count int, part *engine.Tensor, err *error) *bank {

@@ -77,8 +77,7 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, most float64, key engine
 		for j, d := range p.means[i*n : (i+1)*n] {
 			v := p.variance(k, i, j) * k.sigma * k.sigma
 			l := (tailFreedom - 2 + float64(d)*float64(d)/math.Max(v, 1e-30)) / math.Max(float64(chi2[j]), 1e-30)
-			f := float32(math.Sqrt(math.Max(tailLeast, math.Min(most, l)) / tailMean))
-			p.multiply(k, i, j, f)
+			p.multiply(k, i, j, v/(k.sigma*k.sigma), math.Max(tailLeast, math.Min(most, l))/tailMean)
 		}
 	})
 	s.Upload(p.cover.window, p.host)
@@ -88,16 +87,17 @@ func (p *patches) factors(k *core, x, m *engine.Tensor, most float64, key engine
 // variance is that of pixel j of scene i, over σ², without haze.
 func (p *patches) variance(k *core, i, j int) float64 {
 	var v float64
-	for c := range haziest {
+	for c := range hazeClass {
 		a := float64(p.host[(c*k.n+i)*k.dom.Len()+j])
 		v += a * a
 	}
 	return v
 }
 
-// multiply multiplies its windows.
-func (p *patches) multiply(k *core, i, j int, f float32) {
-	for c := range haziest {
+// multiply multiplies its variance, v σ², by factor, as far as the scene allows.
+func (p *patches) multiply(k *core, i, j int, v, factor float64) {
+	f := float32(math.Sqrt(p.widened(v, factor, k.sigma)))
+	for c := range hazeClass {
 		p.host[(c*k.n+i)*k.dom.Len()+j] *= f
 	}
 }
@@ -190,7 +190,7 @@ func (p *patches) measured(k *core, x, m *engine.Tensor, most float64, key engin
 				at, _ := slices.BinarySearch(cum, u)
 				t = min(t, at)
 			}
-			p.multiply(k, i, j, float32(math.Sqrt(p.widened(v, e.Factors[t], k.sigma))))
+			p.multiply(k, i, j, v, e.Factors[t])
 		}
 	})
 	s.Upload(p.cover.window, p.host)
