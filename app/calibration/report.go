@@ -188,8 +188,17 @@ func (r *Report) finish(s *calibrate.Suite) error {
 	for _, t := range rep.SBC {
 		r.Tests = append(r.Tests, Test{"SBC, " + t.Name, t.P, t.Counts})
 	}
-	r.Tests = append(r.Tests, Test{Name: "TARP", P: rep.TARPP})
+	r.Tests = append(r.Tests, Test{"TARP, about another scene", rep.TARPFarP, tenths(rep.TARPFar)}, Test{"TARP, about the mean", rep.TARPP, tenths(rep.TARP)})
 	return nil
+}
+
+// tenths counts shares in tenths of [0, 1].
+func tenths(shares []float64) []int {
+	out := make([]int, 10)
+	for _, s := range shares {
+		out[min(int(10*s), 9)]++
+	}
+	return out
 }
 
 func median(v []float64) float64 {
@@ -250,7 +259,7 @@ func (r *Report) Table() string {
 		p("%-24s %9d %8.1f%% %7.2f %9.2f", fmt.Sprintf("%g – %s", w.From, to), w.Pixels, 100*w.Coverage, w.ZRMS, factor)
 	}
 	for _, t := range r.Tests {
-		p("p %.4f  %-24s %v", t.P, t.Name, t.Counts)
+		p("p %.4f  %-26s %v", t.P, t.Name, t.Counts)
 	}
 	p("%.0f s", r.Seconds)
 	return b.String()

@@ -52,7 +52,8 @@ type Options struct {
 type Suite struct {
 	opt                       Options
 	ranks                     [][]float64 // per functional, (rank + u)/(L + 1) in (0, 1)
-	tarp                      []float64   // per pair, the share of draws nearer to a reference than the truth
+	tarp, tarpFar             []float64   // per pair, the share of draws nearer to a reference than the truth
+	last                      []float32   // truth of the pair before
 	inside, total             float64
 	insideFine                float64 // at Precision
 	brightInside, brightTotal float64
@@ -80,6 +81,9 @@ func (s *Suite) Add(p Pair, key engine.Key) error {
 	if len(p.Draws) < 8 {
 		return fmt.Errorf("calibrate: %d draws, at least 8", len(p.Draws))
 	}
+	if s.pairs > 0 && len(p.Truth) != len(s.last) {
+		return fmt.Errorf("calibrate: a truth of %d pixels after one of %d", len(p.Truth), len(s.last))
+	}
 	for i, d := range p.Draws {
 		if len(d) != len(p.Truth) {
 			return fmt.Errorf("calibrate: draw %d has %d pixels, the truth %d", i, len(d), len(p.Truth))
@@ -88,7 +92,13 @@ func (s *Suite) Add(p Pair, key engine.Key) error {
 	for i, f := range s.opt.Functionals {
 		s.ranks[i] = append(s.ranks[i], s.rank(f, p, key, uint64(i)))
 	}
-	s.tarp = append(s.tarp, tarpShare(p, key))
+	s.tarp = append(s.tarp, nearerShare(p, besideMean(p, key), key, 1<<50))
+	other := make([]float64, len(p.Truth))
+	for i, v := range s.last {
+		other[i] = float64(v)
+	}
+	s.tarpFar = append(s.tarpFar, nearerShare(p, other, key, 1<<51))
+	s.last = slices.Clone(p.Truth)
 	s.addCoverage(p)
 	if s.opt.Precision > 0 {
 		s.addFine(p, key)
@@ -121,12 +131,10 @@ func (s *Suite) rank(f Functional, p Pair, key engine.Key, i uint64) float64 {
 	return (float64(below) + uniform(key, i)) / float64(len(p.Draws)+1)
 }
 
-// tarpShare is the statistic of TARP (Lemos+2023, alg. 2): with a random
-// reference θ_r, the share of draws nearer to θ_r than the truth is; uniform if
-// the posterior is right, as long as θ_r knows truth and draws alike. It is placed about
-// the mean of truth and draws with white noise of 1.5 times their spread. About the mean of the draws alone, of which
+// besideMean is a reference point for TARP that sees the width of draws in all their pixels: the mean of truth and draws, with white noise
+// of 1.5 times their spread. About the mean of the draws alone, of which
 // each is a part, they would be nearer than the truth, by a tenth of the squared distance with 20 of them.
-func tarpShare(p Pair, key engine.Key) float64 {
+func besideMean(p Pair, key engine.Key) []float64 {
 	n := len(p.Truth)
 	mean, m2 := make([]float64, n), make([]float64, n)
 	for _, d := range append([][]float32{p.Truth}, p.Draws...) {
@@ -148,6 +156,12 @@ func tarpShare(p Pair, key engine.Key) float64 {
 		u, v := (float64(w[0])+0.5)/(1<<32), float64(w[1])/(1<<32)
 		ref[i] = mean[i] + 1.5*scale*math.Sqrt(-2*math.Log(u))*math.Cos(2*math.Pi*v)
 	}
+	return ref
+}
+
+// nearerShare is the statistic of TARP (Lemos+2023, alg. 2): the share of draws nearer to a reference point than the truth is, spread over its
+// cell by chance; uniform if the posterior is right, whatever the reference, as long as it knows truth and draws alike.
+func nearerShare(p Pair, ref []float64, key engine.Key, tie uint64) float64 {
 	distance := func(x []float32) float64 {
 		var sum float64
 		for i, v := range x {
@@ -162,7 +176,7 @@ func tarpShare(p Pair, key engine.Key) float64 {
 			nearer++
 		}
 	}
-	return (float64(nearer) + uniform(key, 1<<50)) / (l + 1)
+	return (float64(nearer) + uniform(key, tie)) / float64(len(p.Draws)+1)
 }
 
 // addCoverage counts the pixels whose truth lies in the central interval of the
@@ -250,8 +264,11 @@ type Report struct {
 	Bright   float64 // of the brightest pixels
 	ZRMS     float64 // rms of (truth − mean)/std, corrected for few draws: 1 if right
 	SBC      []Ranks
-	TARP     []float64 // sorted shares
+	TARP     []float64 // sorted shares of draws nearer to a point beside their mean than the truth
 	TARPP    float64   // Kolmogorov–Smirnov p of their uniformity
+	// TARPFar and TARPFarP are the same with the truth of the pair before as the point, which knows nothing of this one: a draw of the prior.
+	TARPFar  []float64
+	TARPFarP float64
 }
 
 // Ranks is the histogram of one functional and its χ² p value.
@@ -264,11 +281,11 @@ type Ranks struct {
 // WorstP is the smallest p value, times the number of tests (Bonferroni), at
 // most 1.
 func (r Report) WorstP() float64 {
-	worst := r.TARPP
+	worst := math.Min(r.TARPP, r.TARPFarP)
 	for _, s := range r.SBC {
 		worst = math.Min(worst, s.P)
 	}
-	return math.Min(1, worst*float64(len(r.SBC)+1))
+	return math.Min(1, worst*float64(len(r.SBC)+2))
 }
 
 // LeastPairs is how many pairs a report of the default options needs.
@@ -282,10 +299,12 @@ func (s *Suite) Report() (Report, error) {
 	r := Report{
 		Pairs: s.pairs, Level: s.opt.Level, Coverage: s.inside / s.total,
 		Fine: s.insideFine / s.total, Bright: s.brightInside / s.brightTotal, ZRMS: math.Sqrt(s.zSum / s.zCount),
-		TARP: slices.Clone(s.tarp),
+		TARP: slices.Clone(s.tarp), TARPFar: slices.Clone(s.tarpFar),
 	}
 	slices.Sort(r.TARP)
 	r.TARPP = kolmogorov(r.TARP)
+	slices.Sort(r.TARPFar)
+	r.TARPFarP = kolmogorov(r.TARPFar)
 	for i, f := range s.opt.Functionals {
 		h := Ranks{Name: f.Name, Counts: make([]int, s.opt.Bins)}
 		for _, u := range s.ranks[i] {
