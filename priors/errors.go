@@ -39,6 +39,12 @@ type Errors struct {
 	// spread over scales. Empty: as the derivative says.
 	Rings []float64    `json:"rings,omitempty"`
 	Power [3][]float64 `json:"power,omitempty"`
+	// Rough are mean squares of D − B D about a place over those of D, ascending, and Coarse and Fine are by what variances are to be
+	// multiplied besides, in faint light and in bright light, at scales coarser and finer than .2 cycles per pixel: what is unknown of a
+	// galaxy that looks smooth is nearly all coarse. Empty: 1.
+	Rough  []float64    `json:"rough,omitempty"`
+	Coarse [2][]float64 `json:"coarse,omitempty"`
+	Fine   [2][]float64 `json:"fine,omitempty"`
 }
 
 // Judged is a prior whose denoiser's errors were measured.
@@ -56,8 +62,8 @@ func (e *Errors) Check() error {
 		}
 		return nil
 	}
-	for name, v := range map[string][]float64{"believed": e.Believed, "brightness": e.Bright, "factors": e.Factors, "rings": e.Rings} {
-		if len(v) == 0 && name != "rings" {
+	for name, v := range map[string][]float64{"believed": e.Believed, "brightness": e.Bright, "factors": e.Factors, "rings": e.Rings, "roughness": e.Rough} {
+		if len(v) == 0 && name != "rings" && name != "roughness" {
 			return fmt.Errorf("errors of the denoiser: no %s", name)
 		}
 		if err := ascending(name, v); err != nil {
@@ -78,8 +84,8 @@ func (e *Errors) Check() error {
 	for _, t := range []struct {
 		name string
 		at   []float64
-		by   [3][]float64
-	}{{"residuals", e.Residual, e.Surprise}, {"sharpness", e.Sharp, e.Peaks}, {"rings", e.Rings, e.Power}} {
+		by   [][]float64
+	}{{"residuals", e.Residual, e.Surprise[:]}, {"sharpness", e.Sharp, e.Peaks[:]}, {"rings", e.Rings, e.Power[:]}, {"roughness", e.Rough, append(e.Coarse[:], e.Fine[:]...)}} {
 		for _, v := range t.by {
 			if !good(v, len(t.at)) {
 				return fmt.Errorf("errors of the denoiser: %d numbers for %d entries of %s, or one not positive", len(v), len(t.at), t.name)
@@ -128,6 +134,25 @@ func (e *Errors) SurpriseAt(kinds [3]float64, residual float64) float64 {
 // PeaksAt is by what it is to be multiplied besides where the denoised scene is sharp.
 func (e *Errors) PeaksAt(kinds [3]float64, sharp float64) float64 {
 	return mixed(e.Sharp, e.Peaks, kinds, sharp)
+}
+
+// ScalesAt is by what it is to be multiplied besides at coarse and at fine scales, where the denoised scene is of some roughness.
+func (e *Errors) ScalesAt(kinds [3]float64, rough float64) (coarse, fine float64) {
+	if len(e.Rough) == 0 {
+		return 1, 1
+	}
+	i, f := place(e.Rough, rough, math.Log)
+	coarse, fine = kinds[0], kinds[0]
+	for light, w := range kinds[1:] {
+		at := func(v []float64) float64 {
+			if f == 0 {
+				return v[i]
+			}
+			return v[i] + f*(v[i+1]-v[i])
+		}
+		coarse, fine = coarse+w*at(e.Coarse[light]), fine+w*at(e.Fine[light])
+	}
+	return coarse, fine
 }
 
 // mixed interpolates the tables of the kinds at x and weighs them; without entries it is 1.

@@ -14,6 +14,7 @@ func table() priors.Errors {
 		Sharp: []float64{0, 1}, Peaks: [3][]float64{{1, 2}, {1, 3}, {1, 1}},
 		Rings: []float64{0.01, 0.25}, Power: [3][]float64{{4, 0.25}, {1, 1}, {1, 1}}, Factors: []float64{0.1, 1},
 		DarkTails: []float64{0.5, 0.5}, SkyTails: []float64{0, 1}, FaintTails: []float64{0.5, 0.5}, LightTails: []float64{1, 0}, DarkBelow: 0.003,
+		Rough: []float64{0.01, 1}, Coarse: [2][]float64{{2, 1}, {1, 1}}, Fine: [2][]float64{{0.2, 1}, {0.4, 0.8}},
 	}
 }
 
@@ -51,6 +52,23 @@ func TestErrors_SurpriseAndPeaks_AreWeighedByKind(t *testing.T) {
 	}
 }
 
+func TestErrors_Scales_AreOfLightAlone(t *testing.T) {
+	e := table()
+	for _, c := range []struct {
+		kinds               [3]float64
+		rough, coarse, fine float64
+	}{
+		{[3]float64{1, 0, 0}, 0.01, 1, 1}, {[3]float64{0, 1, 0}, 1e-9, 2, 0.2}, {[3]float64{0, 1, 0}, 0.1, 1.5, 0.6}, {[3]float64{0, 0, 1}, 5, 1, 0.8}, {[3]float64{0.5, 0.25, 0.25}, 0.01, 1.25, 0.65},
+	} {
+		if coarse, fine := e.ScalesAt(c.kinds, c.rough); math.Abs(coarse-c.coarse) > 1e-9 || math.Abs(fine-c.fine) > 1e-9 {
+			t.Errorf("roughness %g of %v: %g and %g, want %g and %g", c.rough, c.kinds, coarse, fine, c.coarse, c.fine)
+		}
+	}
+	if coarse, fine := (&priors.Errors{}).ScalesAt([3]float64{0, 0, 1}, 0.1); coarse != 1 || fine != 1 {
+		t.Errorf("nothing measured multiplies by %g and %g", coarse, fine)
+	}
+}
+
 func TestErrors_Check_RefusesWhatCannotBeUsed(t *testing.T) {
 	good := table()
 	if err := good.Check(); err != nil {
@@ -71,6 +89,9 @@ func TestErrors_Check_RefusesWhatCannotBeUsed(t *testing.T) {
 		"a negative share":   func(e *priors.Errors) { e.SkyTails = []float64{-1, 2} },
 		"no factors":         func(e *priors.Errors) { e.Factors = nil },
 		"sky is never sure":  func(e *priors.Errors) { e.DarkBelow = 0 },
+		"roughness of 0":     func(e *priors.Errors) { e.Rough = []float64{0, 1} },
+		"nothing of fine":    func(e *priors.Errors) { e.Fine[1] = nil },
+		"no coarse factor":   func(e *priors.Errors) { e.Coarse[0] = []float64{1, -1} },
 		"shares for nothing": func(e *priors.Errors) { e.LightTails = []float64{1, 0, 0} },
 	} {
 		e := table()

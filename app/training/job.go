@@ -223,11 +223,10 @@ func (j *job) measure(ctx context.Context, c *card.Card) error {
 	return j.typical(ctx, c)
 }
 
-// errorScenes are those that the errors of a denoiser are measured on, each at errorLevels of noise.
-const (
-	errorScenes = 24
-	errorLevels = 8
-)
+// errorScenes are those that the errors of a denoiser are measured on, each at errorLevels of noise. Tests, which need no good prior, measure on fewer.
+var errorScenes = 24
+
+const errorLevels = 8
 
 // errors fills how wrong the denoiser is beside what it believes, where scenes are known
 // without noise.

@@ -26,6 +26,7 @@ func options(dir string) Options {
 }
 
 func TestMain(m *testing.M) {
+	errorScenes = 3
 	dir := os.Getenv(childEnv)
 	if dir == "" {
 		os.Exit(m.Run())

@@ -168,7 +168,7 @@ func Memory(m Method, c, h, w, ph, pw int) int64 {
 	case Learned:
 		// per draw: scenes, images and spectra of anneal; once: activations of a
 		// network with 16 channels at full resolution
-		return real * (int64(BatchOf(g.Domain()))*38 + 432)
+		return real * (int64(BatchOf(g.Domain()))*40 + 432)
 	}
 	batch := int64(mcmc.DrawsPerStep(g.Domain()))
 	// per draw: 4 scenes, 2 spectra, 4 of conjugate gradients; per band: images

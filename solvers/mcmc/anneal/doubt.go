@@ -20,38 +20,35 @@ type doubt struct {
 const (
 	doubtSpread = 0.75 // of ln of the factor on light
 	doubtWidth  = 8.0  // px, σ of the Gaussian that it is alike over
-	fineMedian  = 0.55 // of the factor on what is fine
-	fineSpread  = 1.5  // of its ln
+	fineSpread  = 0.6  // of ln of the factor on what is fine
 	fineWidth   = 24.0 // px
-	fineFrom    = 0.2  // cycles per pixel: there, half of a mode's power is fine
 	doubtKey    = 77   // of the key of a walk's first step
 )
 
-// newDoubt is none, until a walk begins. The share of a mode that is fine is k⁴/(k⁴ + fineFrom⁴).
+// newDoubt is none, until a walk begins.
 func (k *core) newDoubt(err *error) *doubt {
-	d := &doubt{wide: k.newUnitFilter(doubtWidth, err), wider: k.newUnitFilter(fineWidth, err), light: make([]float32, k.x.Len()), fine: make([]float32, k.x.Len())}
+	d := &doubt{
+		wide: k.newUnitFilter(doubtWidth, err), wider: k.newUnitFilter(fineWidth, err), scale: k.rings.fine(),
+		light: make([]float32, k.x.Len()), fine: make([]float32, k.x.Len()),
+	}
 	for i := range d.light {
 		d.light[i], d.fine[i] = 1, 1
-	}
-	for _, l := range k.rings.log {
-		q := math.Pow(math.Exp(l)/fineFrom, 4)
-		d.scale = append(d.scale, q/(1+q))
 	}
 	return d
 }
 
 // draw begins a walk.
 func (d *doubt) draw(k *core, key engine.Key) {
-	field := func(dst []float32, filter *engine.Tensor, key engine.Key, median, spread float64) {
+	field := func(dst []float32, filter *engine.Tensor, key engine.Key, spread float64) {
 		k.normals(k.t, k.n, key)
 		k.filter(k.t, k.t, filter)
 		k.s.Download(dst, k.t)
 		for i, n := range dst {
-			dst[i] = float32(median * math.Exp(spread*float64(n)))
+			dst[i] = float32(math.Exp(spread * float64(n)))
 		}
 	}
-	field(d.light, d.wide, key, 1, doubtSpread)
-	field(d.fine, d.wider, key.Fold(1), fineMedian, fineSpread)
+	field(d.light, d.wide, key, doubtSpread)
+	field(d.fine, d.wider, key.Fold(1), fineSpread)
 }
 
 // split takes what is fine in faint and in bright light out of these classes into one of its own, and gives it its
@@ -90,7 +87,8 @@ func (d *doubt) split(k *core, p *patches) {
 			spectrum[j] = float32(math.Sqrt(f * total / math.Max(sum, 1e-30)))
 		}
 		p.scenes(k, func(i int) {
-			factors, to := d.fine[i*dom+band*plane:][:plane], window(fineClass, i)
+			at := i*dom + band*plane
+			factors, rough, to := d.fine[at:][:plane], p.rough.finer[at:][:plane], window(fineClass, i)
 			for c := 1; c < kinds; c++ {
 				left := float32(math.Sqrt(1 - share[c]))
 				of := window(c, i)
@@ -100,7 +98,7 @@ func (d *doubt) split(k *core, p *patches) {
 				}
 			}
 			for j, v := range to {
-				to[j] = float32(math.Sqrt(float64(v * factors[j])))
+				to[j] = float32(math.Sqrt(float64(v * factors[j] * rough[j])))
 			}
 		})
 	}

@@ -23,7 +23,7 @@ func TestDoubt_OfEveryDraw_IsAlikeOverASource(t *testing.T) {
 	light, fines := make([]float32, len(d.light)), make([]float32, len(d.fine))
 	for i := range light {
 		light[i] = float32(math.Log(float64(d.light[i])) / doubtSpread)
-		fines[i] = float32(math.Log(float64(d.fine[i])/fineMedian) / fineSpread)
+		fines[i] = float32(math.Log(float64(d.fine[i])) / fineSpread)
 	}
 	variance, beside := moments(light, n, lag)
 	if want := math.Exp(-lag * lag / (4 * doubtWidth * doubtWidth)); math.Abs(variance-1) > 0.25 || math.Abs(beside-want) > 0.06 {
@@ -50,6 +50,9 @@ func TestDoubt_Split_ChangesFineScalesAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p.rough = k.newRoughness(&err); err != nil {
+		t.Fatal(err)
+	}
 	modes, dom := len(k.rings.log), k.dom.Len()
 	windows := [classes]float32{0.1, 0.3, 0.8, 0, 0.05}
 	spectrum := func() []float64 { // of the covariance
@@ -61,7 +64,8 @@ func TestDoubt_Split_ChangesFineScalesAlone(t *testing.T) {
 		}
 		return out
 	}
-	for _, factor := range []float32{1, 4} {
+	for _, by := range [][2]float32{{1, 1}, {4, 1}, {2, 2}} { // of the doubt and of the roughness
+		factor := by[0] * by[1]
 		for c, w := range windows {
 			for i := range k.n * dom {
 				p.host[c*k.n*dom+i] = w
@@ -79,7 +83,7 @@ func TestDoubt_Split_ChangesFineScalesAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range d.fine {
-			d.fine[i] = factor
+			d.fine[i], p.rough.finer[i] = by[0], by[1]
 		}
 		d.split(k, p)
 		fined := 0.0

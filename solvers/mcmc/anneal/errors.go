@@ -287,25 +287,44 @@ func MeasureErrors(ctx context.Context, dev engine.Device, s engine.Stream, prio
 	if k.local.patches.tails = k.newTailFilters(tailWidthSeen, &err); err != nil {
 		return nil, err
 	}
-	count := errorCount{bins: make([][binCount][3]float64, len(errorBright))}
-	for i, scene := range scenes {
-		for j, sigma := range scene.Sigmas {
-			if err := k.countErrors(ctx, &count, scene.Pix, margin, sigma, key.Fold(uint64(i)).Fold(uint64(j))); err != nil {
-				return nil, err
+	each := func(of func(pix []float32, sigma float64, key engine.Key) error) error {
+		for i, scene := range scenes {
+			for j, sigma := range scene.Sigmas {
+				if err := of(scene.Pix, sigma, key.Fold(uint64(i)).Fold(uint64(j))); err != nil {
+					return err
+				}
 			}
 		}
+		return nil
+	}
+	count := errorCount{bins: make([][binCount][3]float64, len(errorBright))}
+	err = each(func(pix []float32, sigma float64, key engine.Key) error {
+		return k.countErrors(ctx, &count, pix, margin, sigma, key)
+	})
+	if err != nil {
+		return nil, err
 	}
 	t := count.table(len(scenes))
 	k.local.patches.errors = t
 	spectra := newErrorSpectra(k.core)
-	for i, scene := range scenes {
-		for j, sigma := range scene.Sigmas {
-			if err := k.countSpectra(ctx, spectra, scene.Pix, margin, sigma, key.Fold(uint64(i)).Fold(uint64(j))); err != nil {
-				return nil, err
-			}
-		}
+	err = each(func(pix []float32, sigma float64, key engine.Key) error {
+		return k.countSpectra(ctx, spectra, pix, margin, sigma, key)
+	})
+	if err != nil {
+		return nil, err
 	}
 	spectra.fill(k.core, t)
+	scales, err := k.newErrorScales()
+	if err != nil {
+		return nil, err
+	}
+	err = each(func(pix []float32, sigma float64, key engine.Key) error {
+		return k.countScales(ctx, scales, pix, margin, sigma, key)
+	})
+	if err != nil {
+		return nil, err
+	}
+	scales.fill(t)
 	return t, nil
 }
 
@@ -344,25 +363,31 @@ func (e *errorSpectra) fill(k *core, t *priors.Errors) {
 	}
 }
 
-// countSpectra denoises a scene under a batch of noise, and compares with draws.
+// errorsAndDraws denoises a scene under a batch of noise; draws are of what is believed of the errors.
+func (k *Bridge) errorsAndDraws(ctx context.Context, scene []float32, sigma float64, key engine.Key) (all, draws []float32, err error) {
+	if all, err = k.denoiseNoisy(ctx, scene, sigma, key); err != nil {
+		return nil, nil, err
+	}
+	p := k.local.patches
+	if err := p.believe(k.core, k.local, k.m); err != nil {
+		return nil, nil, err
+	}
+	if err := p.measured(k.core, nil, k.m, tailMost, key.Fold(3)); err != nil {
+		return nil, nil, err
+	}
+	draws = make([]float32, len(all))
+	p.noise(k.core, k.u, key.Fold(2))
+	k.s.Download(draws, k.u)
+	return all, draws, k.s.Err()
+}
+
+// countSpectra compares the errors on a scene with draws.
 func (k *Bridge) countSpectra(ctx context.Context, to *errorSpectra, scene []float32, margin int, sigma float64, key engine.Key) error {
-	all, err := k.denoiseNoisy(ctx, scene, sigma, key)
+	all, draws, err := k.errorsAndDraws(ctx, scene, sigma, key)
 	if err != nil {
 		return err
 	}
-	p, n := k.local.patches, k.dom.Len()
-	if err := p.believe(k.core, k.local, k.m); err != nil {
-		return err
-	}
-	if err := p.measured(k.core, nil, k.m, tailMost, key.Fold(3)); err != nil {
-		return err
-	}
-	draws := make([]float32, len(all))
-	p.noise(k.core, k.u, key.Fold(2))
-	k.s.Download(draws, k.u)
-	if err := k.s.Err(); err != nil {
-		return err
-	}
+	n := k.dom.Len()
 	cut := make([]float32, len(all))
 	for c := range kinds {
 		gather := func(sum []float64, value func(at int) float32) {

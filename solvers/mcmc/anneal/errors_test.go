@@ -80,7 +80,7 @@ func errorsOf(t *testing.T, f float32, sigmas ...float64) *priors.Errors {
 // The mean of a Gaussian is as wrong as its derivative says, and its errors are Gaussian.
 func TestMeasureErrors_OfAnExactDenoiser_AreWhatItBelieves(t *testing.T) {
 	e := errorsOf(t, 1, 20, 5, 1)
-	t.Logf("%.3g\nvariance %.2f\nsurprise %.2f\npeaks %.2f\nrings %.2g\npower %.2f\ntails %.3f", e.Believed, e.Variance, e.Surprise, e.Peaks, e.Rings, e.Power, e.LightTails)
+	t.Logf("%.3g\nvariance %.2f\nsurprise %.2f\npeaks %.2f\nrings %.2g\npower %.2f\ncoarse %.2f\nfine %.2f\ntails %.3f", e.Believed, e.Variance, e.Surprise, e.Peaks, e.Rings, e.Power, e.Coarse, e.Fine, e.LightTails)
 	for b, row := range e.Variance {
 		for i, f := range row {
 			if c := e.Believed[i]; e.Bright[b] > 1 && c > 0.02 && c < 1 && math.Abs(math.Log(f)) > 0.2 {
@@ -96,6 +96,13 @@ func TestMeasureErrors_OfAnExactDenoiser_AreWhatItBelieves(t *testing.T) {
 	for i, k := range e.Rings {
 		if f := e.Power[2][i]; k > 0.05 && math.Abs(math.Log(f)) > 0.3 {
 			t.Errorf("at %.2g cycles a pixel the power of the errors is %.2f times what it believes", k, f)
+		}
+	}
+	for i, r := range e.Rough {
+		for light := range e.Fine {
+			if coarse, fine := e.Coarse[light][i], e.Fine[light][i]; math.Abs(math.Log(fine)) > 0.3 || math.Abs(math.Log(coarse)) > 0.3 {
+				t.Errorf("light %d of roughness %.2g: coarse errors are %.2f and fine ones %.2f times what it believes", light, r, coarse, fine)
+			}
 		}
 	}
 	var mean float64

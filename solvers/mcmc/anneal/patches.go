@@ -62,6 +62,7 @@ type patches struct {
 	errors        *priors.Errors   // nil: the denoiser is as wrong as it believes
 	most          float64          // variance of a pixel: see mostSpread
 	doubt         *doubt           // nil without errors, or where a level is judged by itself
+	rough         *roughness       // nil without errors
 	data          *innovation
 	haze          *haze
 }
@@ -92,7 +93,7 @@ func (k *core) newPatches() (*patches, error) {
 		p.cover.empty = fineClass
 	} else {
 		p.uniform, p.blurred = make([]float32, k.x.Len()), make([]float32, k.x.Len())
-		p.tails, p.doubt = k.newTailFilters(tailWidth, &err), k.newDoubt(&err)
+		p.tails, p.doubt, p.rough = k.newTailFilters(tailWidth, &err), k.newDoubt(&err), k.newRoughness(&err)
 	}
 	p.data = k.newInnovation(&err)
 	if p.haze = k.newHaze(&err); err != nil {
@@ -150,6 +151,9 @@ func (p *patches) believe(k *core, l *local, m *engine.Tensor) error {
 		if err := p.blur(k, l, m); err != nil {
 			return err
 		}
+		if err := p.rough.measure(k, p, m); err != nil {
+			return err
+		}
 	}
 	if err := p.variances(k, l); err != nil {
 		return err
@@ -162,7 +166,10 @@ func (p *patches) believe(k *core, l *local, m *engine.Tensor) error {
 				v, at := float64(v), i*n+j
 				f = e.Factor(p.believed(ws, j), v/k.sigma) * e.SurpriseAt(ws, (float64(p.uniform[at])-v)/k.sigma) *
 					e.PeaksAt(ws, sharpness(v, float64(p.blurred[at]), k.sigma))
+				coarse, fine := e.ScalesAt(ws, float64(p.rough.rho[at]))
+				f *= coarse
 				if p.doubt != nil {
+					p.rough.finer[at] = float32(fine / coarse)
 					f *= ws[0] + float64(p.doubt.light[at])*(1-ws[0])
 				}
 			}
@@ -177,7 +184,7 @@ func (p *patches) believe(k *core, l *local, m *engine.Tensor) error {
 	return k.s.Err()
 }
 
-// blur leaves the denoised scenes m, averaged as S² is, in blurred.
+// blur leaves the denoised scenes m, averaged as S² is, in u and blurred.
 func (p *patches) blur(k *core, l *local, m *engine.Tensor) error {
 	k.filter(k.u, m, l.smooth)
 	k.s.Download(p.blurred, k.u)
