@@ -50,7 +50,7 @@ func Markdown(c card.Card) string {
 			}
 		}
 		if len(e.Rough) > 0 {
-			b.WriteString("\nBesides, by how rough the denoised scene is there (mean square of what blurring by 1.7 px takes away, over the mean square), at scales coarser and finer than 0.2 cycles per pixel:\n\n| roughness | faint, coarse | faint, fine | bright, coarse | bright, fine |\n|---|---|---|---|---|\n")
+			fmt.Fprintf(&b, "\nBesides, by how rough the denoised scene is there (mean square of what blurring by 1.7 px takes away, over the mean square), at scales coarser and finer than 0.2 cycles per pixel:\n\n| roughness | faint, coarse | faint, fine | bright, coarse | bright, fine |\n|---|---|---|---|---|\n")
 			for i, v := range e.Rough {
 				fmt.Fprintf(&b, "| %.2g | %.2f | %.2f | %.2f | %.2f |\n", v, e.Coarse[0][i], e.Fine[0][i], e.Coarse[1][i], e.Fine[1][i])
 			}
