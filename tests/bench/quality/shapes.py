@@ -81,8 +81,8 @@ def main():
     inner = slice(m, n - m)
     g = [shear(t[inner, inner]) for t in truth]
     least = 1.1774 * np.array([bound(t, psf) for t in truth])
-    s, noisy = np.sqrt((truth ** 2).sum((1, 2))), len(truth)
-    print(f"{noisy} stamps of {n}^2, margin {m}; median |g| {np.median(np.hypot(*np.array(g).T)):.3f}; S/N of the truth before the PSF {np.median(s):.0f}")
+    s = np.sqrt((truth ** 2).sum((1, 2)))
+    print(f"{len(truth)} stamps of {n}^2, margin {m}; median |g| {np.median(np.hypot(*np.array(g).T)):.3f}; S/N of the truth before the PSF {np.median(s):.0f}")
     print(f"{'method':26s} {'|dg|':>7s} {'quartiles':>15s}")
     for name, xs in methods.items():
         e = [np.hypot(*(shear(np.asarray(x)[inner, inner]) - t)) for x, t in zip(xs, g)]
