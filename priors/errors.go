@@ -144,13 +144,7 @@ func (e *Errors) ScalesAt(kinds [3]float64, rough float64) (coarse, fine float64
 	i, f := place(e.Rough, rough, math.Log)
 	coarse, fine = kinds[0], kinds[0]
 	for light, w := range kinds[1:] {
-		at := func(v []float64) float64 {
-			if f == 0 {
-				return v[i]
-			}
-			return v[i] + f*(v[i+1]-v[i])
-		}
-		coarse, fine = coarse+w*at(e.Coarse[light]), fine+w*at(e.Fine[light])
+		coarse, fine = coarse+w*along(e.Coarse[light], i, f), fine+w*along(e.Fine[light], i, f)
 	}
 	return coarse, fine
 }
@@ -163,13 +157,17 @@ func mixed(at []float64, tables [3][]float64, kinds [3]float64, x float64) float
 	i, f := place(at, x, func(v float64) float64 { return v })
 	var sum float64
 	for kind, w := range kinds {
-		v := tables[kind][i]
-		if f > 0 {
-			v += f * (tables[kind][i+1] - v)
-		}
-		sum += w * v
+		sum += w * along(tables[kind], i, f)
 	}
 	return sum
+}
+
+// along is v at f of the way from entry i to the next.
+func along(v []float64, i int, f float64) float64 {
+	if f == 0 {
+		return v[i]
+	}
+	return v[i] + f*(v[i+1]-v[i])
 }
 
 // PowerAt is by what the power of errors at k cycles per pixel is to be multiplied at places of a kind: 0 sky,

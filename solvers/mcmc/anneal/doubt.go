@@ -10,7 +10,7 @@ import (
 // brightness, in all its pixels together, and nothing that it sees tells which; λ of single pixels average out over a source. So a
 // walk has a factor on its variances in light, e^{doubtSpread n} with n ~ N(0, 1) alike over a source, and keeps it at all its
 // levels (docs/adr/0030). Galaxies differ most in what is finer than the PSF: one is as smooth as a disk, another has a cusp. The
-// variance at fine scales has a second such factor (docs/adr/0031).
+// variance at fine scales has a second such factor (docs/adr/0031, 0032).
 type doubt struct {
 	wide, wider *engine.Tensor // (modes) filters of the fields of light and of fine
 	scale       []float64      // (modes) of a plane, the share of a mode that is fine

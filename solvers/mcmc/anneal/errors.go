@@ -148,20 +148,23 @@ func factorsOf(bins *[binCount][3]float64) []float64 {
 	out := make([]float64, binCount)
 	for b := range out {
 		out[b] = 1
-		for off := range binCount {
-			found := false
-			for _, at := range [2]int{b + off, b - off} {
-				if at >= 0 && at < binCount && bins[at][0] >= binLeast && bins[at][1] > 0 {
-					out[b], found = math.Min(factorMost, bins[at][1]/bins[at][2]), true
-					break
-				}
-			}
-			if found {
-				break
-			}
+		if at := nearest(b, binCount, func(i int) bool { return bins[i][0] >= binLeast && bins[i][1] > 0 }); at >= 0 {
+			out[b] = math.Min(factorMost, bins[at][1]/bins[at][2])
 		}
 	}
 	return out
+}
+
+// nearest is the entry of n nearest to b that is good, the later of two; −1: none is.
+func nearest(b, n int, good func(i int) bool) int {
+	for off := range n {
+		for _, at := range [2]int{b + off, b - off} {
+			if at >= 0 && at < n && good(at) {
+				return at
+			}
+		}
+	}
+	return -1
 }
 
 // tailRounds are those of expectation and maximisation, on a histogram of the decimal logarithm of squares.

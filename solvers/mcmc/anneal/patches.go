@@ -151,8 +151,10 @@ func (p *patches) believe(k *core, l *local, m *engine.Tensor) error {
 		if err := p.blur(k, l, m); err != nil {
 			return err
 		}
-		if err := p.rough.measure(k, p, m); err != nil {
-			return err
+		if len(p.errors.Rough) > 0 {
+			if err := p.rough.measure(k, p.chi2, m); err != nil {
+				return err
+			}
 		}
 	}
 	if err := p.variances(k, l); err != nil {

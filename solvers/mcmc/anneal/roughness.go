@@ -48,16 +48,8 @@ func (r *rings) fine() []float64 {
 	return out
 }
 
-// measure finds ρ of denoised scenes m; u holds them blurred.
-func (r *roughness) measure(k *core, p *patches, m *engine.Tensor) error {
-	if len(p.errors.Rough) == 0 {
-		return nil
-	}
-	return r.find(k, p.chi2, m)
-}
-
-// find is measure, with work space.
-func (r *roughness) find(k *core, work []float32, m *engine.Tensor) error {
+// measure finds ρ of denoised scenes m, (n, domain); u holds them blurred, and work, of as many pixels, is written over.
+func (r *roughness) measure(k *core, work []float32, m *engine.Tensor) error {
 	s := k.s
 	s.Sub(k.t, m, k.u)
 	s.Mul(k.t, k.t, k.t)
@@ -85,11 +77,10 @@ type errorScales struct {
 	filters         [2]*engine.Tensor // coarse, fine
 	count           [kinds - 1][]float64
 	found, believed [2][kinds - 1][]float64
-	work            []float32
 }
 
 func (k *Bridge) newErrorScales() (*errorScales, error) {
-	e := &errorScales{rough: k.local.patches.rough, work: make([]float32, k.x.Len())}
+	e := &errorScales{rough: k.local.patches.rough}
 	var err error
 	for scale := range e.filters {
 		e.filters[scale] = k.alloc(&err, engine.Shape{k.dom[0], k.dom[1], k.dom[2]/2 + 1})
@@ -124,10 +115,11 @@ func (k *Bridge) countScales(ctx context.Context, to *errorScales, scene []float
 	if err != nil {
 		return err
 	}
-	if err := k.local.patches.blur(k.core, k.local, k.m); err != nil {
+	p := k.local.patches
+	if err := p.blur(k.core, k.local, k.m); err != nil {
 		return err
 	}
-	if err := to.rough.find(k.core, to.work, k.m); err != nil {
+	if err := to.rough.measure(k.core, p.chi2, k.m); err != nil {
 		return err
 	}
 	n, errors, filtered := k.dom.Len(), make([]float32, len(all)), make([]float32, len(all))
@@ -177,11 +169,9 @@ func (e *errorScales) fill(t *priors.Errors) {
 		for scale, out := range [2]*[]float64{&t.Coarse[light], &t.Fine[light]} {
 			found, believed := e.found[scale][light], e.believed[scale][light]
 			for i := range errorRough {
-				ratio, least := 1.0, len(errorRough)
-				for b, n := range count {
-					if off := max(b-i, i-b); off < least && n >= scalesLeast && found[b] > 0 && believed[b] > 0 {
-						ratio, least = found[b]/believed[b], off
-					}
+				ratio := 1.0
+				if at := nearest(i, len(errorRough), func(b int) bool { return count[b] >= scalesLeast && found[b] > 0 && believed[b] > 0 }); at >= 0 {
+					ratio = found[at] / believed[at]
 				}
 				*out = append(*out, ratio)
 			}

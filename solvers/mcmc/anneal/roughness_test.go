@@ -36,7 +36,7 @@ func TestRoughness_OfBroadAndSharp_TellsThemApart(t *testing.T) {
 	if err := p.blur(k, l, k.m); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.rough.measure(k, p, k.m); err != nil {
+	if err := p.rough.measure(k, p.chi2, k.m); err != nil {
 		t.Fatal(err)
 	}
 	centre := n/2*n + n/2

@@ -5,7 +5,7 @@
     go run ./tests/bench/quality pairs.fits estimates.fits
     python3 tests/bench/quality/shapes.py pairs.fits estimates.fits [margin]
 
-Needs numpy, scipy, astropy, scikit-image. The shear of an image is that of its Fourier power in polar shapelets (Li+2018, MNRAS
+Needs scipy and what table.py does. The shear of an image is that of its Fourier power in polar shapelets (Li+2018, MNRAS
 481, 4445) with a scale of 4 modes of the stamp, which is what fpfs 2.0.3 takes for an image without a PSF: the estimator of Li &
 Alexander (2023, MNRAS 522, L31). The table has medians of |g - g_truth|. "bound": of Cramér and Rao, were the galaxy's profile
 known but for its flux, place, size and shear, 1.18 (median of Rayleigh's distribution) times sigma of g; noise 1.
@@ -13,12 +13,12 @@ known but for its flux, place, size and shear, 1.18 (median of Rayleigh's distri
 import sys
 
 import numpy as np
-from astropy.io import fits
 from scipy.ndimage import affine_transform, spline_filter
-from skimage.restoration import richardson_lucy
+from table import inner, read, rl, transfer
 
 
 def shear(im):
+    """g1, g2 of an image."""
     n = im.shape[0]
     power = np.abs(np.fft.fft2(im)) ** 2
     k = np.fft.fftfreq(n) * n
@@ -32,17 +32,8 @@ def shear(im):
     return np.array([g.real, g.imag])
 
 
-def transfer(psf, n):
-    k = np.zeros((n, n))
-    h, w = psf.shape
-    for y in range(h):
-        for x in range(w):
-            k[(y - h // 2) % n, (x - w // 2) % n] += psf[y, x]
-    return np.fft.fft2(k)
-
-
 def bound(truth, psf, wide=16, step=0.05):
-    """Standard deviation of g, both components together."""
+    """Standard deviation of a component of g: the root of the mean of both variances; noise 1."""
     t = np.pad(truth, wide)
     n = t.shape[0]
     yy, xx = np.mgrid[:n, :n]
@@ -63,29 +54,19 @@ def bound(truth, psf, wide=16, step=0.05):
     return np.sqrt((cov[3, 3] + cov[4, 4]) / 2)
 
 
-def rl(data, psf, its):
-    low = max(0.0, -data.min()) + 1e-3
-    return richardson_lucy(data + low, psf, num_iter=its, clip=False, filter_epsilon=1e-6) - low
-
-
 def main():
-    pairs, estimates = fits.open(sys.argv[1]), fits.open(sys.argv[2])
+    truth, data, psf, methods = read(*sys.argv[1:3])
     m = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    truth, data, psf = (pairs[n].data.astype(float) for n in ("TRUTH", "DATA", "PSF"))
-    methods = {"learned, mean": pairs["MEAN"].data.astype(float)}
-    for h in estimates:
-        methods[{"RL": "Richardson-Lucy, best"}.get(h.name, h.name.lower())] = h.data.astype(float)
     methods["sk richardson_lucy, 50"] = [rl(d, psf, 50) for d in data]
     methods["data as they are"] = data
     n = truth.shape[1]
-    inner = slice(m, n - m)
-    g = [shear(t[inner, inner]) for t in truth]
+    g = [shear(inner(t, m)) for t in truth]
     least = 1.1774 * np.array([bound(t, psf) for t in truth])
     s = np.sqrt((truth ** 2).sum((1, 2)))
     print(f"{len(truth)} stamps of {n}^2, margin {m}; median |g| {np.median(np.hypot(*np.array(g).T)):.3f}; S/N of the truth before the PSF {np.median(s):.0f}")
     print(f"{'method':26s} {'|dg|':>7s} {'quartiles':>15s}")
     for name, xs in methods.items():
-        e = [np.hypot(*(shear(np.asarray(x)[inner, inner]) - t)) for x, t in zip(xs, g)]
+        e = [np.hypot(*(shear(inner(x, m)) - t)) for x, t in zip(xs, g)]
         print(f"{name:26s} {np.median(e):7.4f} {np.percentile(e, 25):7.4f} {np.percentile(e, 75):7.4f}")
     print(f"{'bound':26s} {np.median(least):7.4f} {np.percentile(least, 25):7.4f} {np.percentile(least, 75):7.4f}")
 

@@ -33,11 +33,15 @@ def moments(im, y, x, half=12):
         return None
 
 
-def rl_best(data, psf, truth, m):
+def rl(data, psf, its):
     low = max(0.0, -data.min()) + 1e-3  # lifted above zero, as Limpid lifts it
+    return richardson_lucy(data + low, psf, num_iter=its, clip=False, filter_epsilon=1e-6) - low
+
+
+def rl_best(data, psf, truth, m):
     best, err, done = None, np.inf, 0
     for its in (2, 5, 10, 15, 20, 30, 50, 80, 120):
-        x = richardson_lucy(data + low, psf, num_iter=its, clip=False, filter_epsilon=1e-6) - low
+        x = rl(data, psf, its)
         e = ((inner(x, m) - inner(truth, m)) ** 2).sum()
         if e < err:
             best, err = x, e
@@ -54,26 +58,36 @@ def wiener_best(data, psf, truth, m):
     return best
 
 
-def oracle_wiener(data, psf, power):
-    """The Wiener filter with the mean power spectrum of the truths, noise 1, periodic."""
-    n = data.shape[0]
-    k = np.zeros_like(data)
+def transfer(psf, n):
+    """The transfer function of a PSF on n x n pixels, periodic."""
+    k = np.zeros((n, n))
     h, w = psf.shape
     for y in range(h):
         for x in range(w):
             k[(y - h // 2) % n, (x - w // 2) % n] += psf[y, x]
-    hk = np.fft.fft2(k)
+    return np.fft.fft2(k)
+
+
+def read(pairs, estimates):
+    """Truths, data, PSF, and reconstructions by the name of their method."""
+    pairs, estimates = fits.open(pairs), fits.open(estimates)
+    truth, data, psf, mean = (pairs[n].data.astype(float) for n in ("TRUTH", "DATA", "PSF", "MEAN"))
+    methods = {"learned, mean": mean}
+    for h in estimates:
+        methods[{"rl": "Richardson-Lucy, best"}.get(h.name.lower(), h.name.lower())] = h.data.astype(float)
+    return truth, data, psf, methods
+
+
+def oracle_wiener(data, psf, power):
+    """The Wiener filter with the mean power spectrum of the truths, noise 1, periodic."""
+    hk = transfer(psf, data.shape[0])
     return np.real(np.fft.ifft2(np.fft.fft2(data) * hk.conj() * power / (abs(hk) ** 2 * power + 1)))
 
 
 def main():
-    pairs, estimates = fits.open(sys.argv[1]), fits.open(sys.argv[2])
+    truth, data, psf, methods = read(*sys.argv[1:3])
     m = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    truth, data, psf = (pairs[n].data.astype(float) for n in ("TRUTH", "DATA", "PSF"))
     power = (abs(np.fft.fft2(truth)) ** 2).mean(0) / truth[0].size
-    methods = {"learned, mean": pairs["MEAN"].data.astype(float)}
-    for h in estimates:
-        methods[{"RL": "Richardson-Lucy, best"}.get(h.name, h.name.lower())] = h.data.astype(float)
     rng = np.random.default_rng(1)
     extra = {"sk richardson_lucy, best": [], "sk wiener, best": [], "sk unsupervised_wiener": [], "Wiener, true power": []}
     for d, t in zip(data, truth):
