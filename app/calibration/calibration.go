@@ -418,7 +418,7 @@ func (r *rig) walk(obs *solvers.Observation) (anneal.Config, error) {
 		Op: r.op, Data: obs.Data, Weights: obs.Weights, Prior: r.prior, Stream: r.s, NoPreview: true,
 		Power: spectrum.OnGrid(r.grid.H, r.grid.W), Gain: r.op.Power(r.s),
 		Batch: r.batch(), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
-		Patches: true, Forget: true,
+		Patches: true,
 	}
 	start, end := deconv.LearnedWalk(cfg.Power, obs.Weights)
 	cfg.SigmaMax = start

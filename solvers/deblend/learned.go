@@ -312,7 +312,7 @@ func (c *canvas) draw(ctx context.Context, dev engine.Device, flux [][]float64, 
 	_, end := c.ends()
 	kernel, err := anneal.NewBridge(dev, anneal.Config{
 		Op: c.op, Data: c.data, Weights: c.weight, Prior: c.prior, Power: c.power(), Stream: c.s,
-		SigmaMin: end, Levels: learnedLevels, Moves: -1, Batch: len(flux), Patches: true, NoPreview: true,
+		SigmaMin: end, Levels: learnedLevels, Moves: -1, Batch: len(flux), Patches: true, Keep: true, NoPreview: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("deblend: %w", err)

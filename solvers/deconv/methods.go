@@ -210,7 +210,7 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 func (p *Problem) walk(set Settings, prior LearnedPrior, op operator.Powered, grid operator.Grid, o *solvers.Observation) anneal.Config {
 	cfg := anneal.Config{
 		Op: op, Data: o.Data, Weights: o.Weights, Prior: prior, Gain: op.Power(p.stream),
-		Batch: p.draws, Stream: p.stream, Patches: true, Forget: true,
+		Batch: p.draws, Stream: p.stream, Patches: true,
 	}
 	for _, sp := range p.Spectra {
 		cfg.Power = append(cfg.Power, sp.OnGrid(grid.H, grid.W)...)

@@ -65,7 +65,7 @@ func (p *Problem) score(dev engine.Device) error {
 	cfg := anneal.Config{
 		Op: p.Op, Data: p.Data, Weights: p.Weights, Prior: l.Prior,
 		Power: p.Settings.Spectrum.OnGrid(p.Op.H, p.Op.W), Levels: l.Levels, Moves: l.Moves,
-		SigmaMin: l.Low, MeanAt: []float64{learnedMean}, MeanWalks: learnedWalks, Batch: l.Batch, Probes: 1, Stationary: l.Stationary, Stream: l.Stream,
+		SigmaMin: l.Low, MeanAt: []float64{learnedMean}, MeanWalks: learnedWalks, Batch: l.Batch, Probes: 1, Stationary: l.Stationary, Stream: l.Stream, Keep: true,
 	}
 	if l.Shift > 0 {
 		start, err := p.newNear(dev, l)

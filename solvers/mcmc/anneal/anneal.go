@@ -410,12 +410,12 @@ func (k *core) begin(ctx context.Context, key engine.Key, sigma float64) error {
 	return nil
 }
 
-// transition goes from x at σ towards x0 to σ′: the Brownian bridge's step, or Forget's.
+// transition goes from x at σ towards x0 to σ′: the Brownian bridge's step with Keep, else fresh noise.
 func (k *core) transition(x, x0 *engine.Tensor, sigma, next float64, key engine.Key) {
 	s := k.s
-	keep := (next / sigma) * (next / sigma)
-	if k.cfg.Forget {
-		keep = 0
+	keep := 0.0
+	if k.cfg.Keep {
+		keep = (next / sigma) * (next / sigma)
 	}
 	s.Scale(x, float32(keep), x)
 	s.Axpy(x, float32(1-keep), x0)

@@ -84,16 +84,16 @@ var kernels = []struct {
 		c.Stationary = true
 		return anneal.NewBridge(d, c)
 	}, 0.15, 0.95, 1.08, 1.4, 100, 0.03},
-	{"bridge, patches", func(d engine.Device, c anneal.Config) (made, error) {
-		c.Patches = true
+	{"bridge, patches, keeping", func(d engine.Device, c anneal.Config) (made, error) {
+		c.Patches, c.Keep = true, true
 		return anneal.NewBridge(d, c)
 	}, 0.15, 0.95, 1.08, 1.4, 100, 0.03},
-	{"bridge, patches, forgetting", func(d engine.Device, c anneal.Config) (made, error) {
-		c.Patches, c.Forget = true, true
+	{"bridge, patches, 32 levels", func(d engine.Device, c anneal.Config) (made, error) {
+		c.Patches, c.Levels = true, 32
 		return anneal.NewBridge(d, c)
 	}, 0.15, 0.95, 1.08, 1.4, 100, 0.03},
-	{"bridge, forgetting, 62 levels", func(d engine.Device, c anneal.Config) (made, error) {
-		c.Forget, c.Levels = true, 62
+	{"bridge, keeping", func(d engine.Device, c anneal.Config) (made, error) {
+		c.Keep = true
 		return anneal.NewBridge(d, c)
 	}, 0.15, 0.95, 1.08, 1.4, 100, 0.03},
 	{"moments", func(d engine.Device, c anneal.Config) (made, error) { return anneal.NewMoments(d, c) }, 0.13, 0.95, 1.05, 1.35, 300, 0.03},
@@ -107,22 +107,31 @@ func TestKernels_GaussianPrior_AreCalibrated(t *testing.T) {
 	s := dev.NewStream()
 	for _, pr := range problems {
 		p, cfg := pr.make(t, dev, s, closedform.Gaussian, 0)
+		n := draws
+		if pr.name == "shear" && *long {
+			n = 12 * draws // the mean of the map is not seen: 128 draws leave 3 to 6 % in every σ at once
+		}
 		for _, c := range kernels {
-			if c.calls > 400 && !*long || pr.name == "shear" && strings.Contains(c.name, "patches") {
-				continue // patches are for convolutions
+			switch {
+			case c.calls > 400 && !*long:
+				continue
+			case pr.name == "shear" && strings.Contains(c.name, "patches"):
+				continue // for convolutions
+			case pr.name == "shear" && c.name == "bridge, stationary" && !*long:
+				continue // .95 with 128 draws, .99 with 1536
 			}
 			k, err := c.make(dev, cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, calls, err := p.Draws(context.Background(), k, draws, 4)
+			got, calls, err := p.Draws(context.Background(), k, n, 4)
 			k.Close()
 			if err != nil {
 				t.Fatal(pr.name, c.name, err)
 			}
 			q := p.Posterior.Judge(got)
-			t.Logf("%s, %s: bias %.3f (floor %.3f to %.3f), σ ratio %.3f, v95 %.2f, worst %.1f σ, %.0f calls", pr.name, c.name, q.Bias, 1/math.Sqrt(draws), p.Posterior.Floor(draws), q.Ratio, q.V95, q.Worst, calls)
-			if q.Bias > 1.1*p.Posterior.Floor(draws) || math.Abs(q.Ratio-1) > c.gauss || math.Abs(q.Worst) > 4.5 {
+			t.Logf("%s, %s: bias %.3f (floor %.3f to %.3f), σ ratio %.3f, v95 %.2f, worst %.1f σ, %.0f calls", pr.name, c.name, q.Bias, 1/math.Sqrt(float64(n)), p.Posterior.Floor(n), q.Ratio, q.V95, q.Worst, calls)
+			if q.Bias > 1.1*p.Posterior.Floor(n) || math.Abs(q.Ratio-1) > c.gauss || math.Abs(q.Worst) > 4.5 {
 				t.Errorf("%s, %s: %+v", pr.name, c.name, q)
 			}
 		}
@@ -140,10 +149,9 @@ func TestKernels_MixturePrior_AreNearTheClosedForm(t *testing.T) {
 				switch {
 				case c.calls > 400 && !*long:
 					continue
-				case pr.name == "shear" && c.name != "bridge, forgetting, 62 levels" && c.name != "moments" && c.name != "split Gibbs":
+				case pr.name == "shear" && c.name != "bridge" && c.name != "moments" && c.name != "split Gibbs":
 					// Shear does not see the mean of the map, by which the components differ: with
-					// seed 4 bias, σ ratio and v95 are .23, 1.12, 1.41 for bridge, .16, 1.07, 1.33 when it
-					// forgets, .49, 1.09, 1.71 for annealed HMC and .28, 1.09, 1.54 for Langevin.
+					// seed 4 bias, σ ratio and v95 are .23, 1.12, 1.41 for a bridge that keeps, .49, 1.09, 1.71 for annealed HMC and .28, 1.09, 1.54 for Langevin.
 					continue
 				case pr.name == "blur" && c.name == "annealed HMC":
 					// .21, 1.04, 1.68 with 1895 calls: its likelihood, of noise N + σ², gives the

@@ -16,10 +16,10 @@ import (
 //
 //	m = D(x, σ),  C = σ² S F S ≈ σ² ∂D/∂x,
 //	x0 ~ N(m, C) conditioned on the data, exactly,
-//	x ← x − τ (x − x0) + σ′ √τ ε,  τ = 1 − (σ′/σ)²,
+//	x ← x0 + σ′ ε
 //
-// the last line being the transition of a Brownian bridge from x at σ to x0 at 0 (the
-// reverse process of Song+2021 given its end); or, with Forget, x ← x0 + σ′ ε. Then moves of Hamiltonian Monte Carlo at
+// (Zhang+2024), or, with Keep, x ← x − τ (x − x0) + σ′ √τ ε, τ = 1 − (σ′/σ)², the transition of a Brownian bridge
+// from x at σ to x0 at 0 (the reverse process of Song+2021 given its end). Then moves of Hamiltonian Monte Carlo at
 // σ_min (see mover), preconditioned by the batch's own spread, remove what the Gaussian
 // steps got wrong; the draw is D(x, σ_min) plus noise of the covariance C there.
 //
@@ -269,7 +269,7 @@ func (k *Bridge) finish(ctx context.Context, key engine.Key) error {
 // References are keys of assets/references.bib.
 func (k *Bridge) References() []string {
 	refs := []string{"Song2021", "Efron2011", "PapandreouYuille2010"}
-	if k.cfg.Forget {
+	if !k.cfg.Keep {
 		refs = append(refs, "Zhang2024")
 	}
 	if k.local != nil {

@@ -27,7 +27,7 @@ type Config struct {
 
 	SigmaMax float64 // data unit; default see sigmaRange
 	SigmaMin float64
-	Levels   int     // default 32; of HMC and Langevin by Ratio
+	Levels   int     // default 62, with Keep 32; of HMC and Langevin by Ratio
 	Ratio    float64 // σ of a level over that before; default .97 (HMC, Langevin)
 	Moves    int     // at σ_min; default 10; negative: none
 	Batch    int     // draws at a time; default 8
@@ -40,10 +40,10 @@ type Config struct {
 	// patches, innovation, haze and tailed. A must be a convolution, nearly. It asks for some
 	// three times the Fourier transforms, and no further call of the prior.
 	Patches bool
-	// Forget makes x at the next level x0 with fresh noise, and nothing of x before, where
-	// the bridge's own step keeps (σ′/σ)² of it: exact if the draws of x0 are (Zhang+2024,
+	// Keep takes the bridge's own step, which keeps (σ′/σ)² of x. Else x at the next level is x0
+	// with fresh noise, and nothing of x before: exact if the draws of x0 are (Zhang+2024,
 	// arXiv:2407.01521), and quicker to forget what was wrong with them.
-	Forget    bool
+	Keep      bool
 	White     solvers.White // where noise comes from; nil: Stream.Normal
 	NoPreview bool          // no Gaussian mean to look at before the first draws
 	Stream    engine.Stream // the stream the prior works on; nil: a new one
@@ -60,7 +60,8 @@ type Config struct {
 }
 
 const (
-	defaultLevels = 32
+	defaultLevels = 62
+	keepingLevels = 32
 	defaultMoves  = 10
 	defaultRatio  = 0.97
 	defaultBatch  = 8
@@ -73,6 +74,9 @@ func (c Config) withDefaults() (Config, error) {
 		if *v == 0 {
 			*v = d
 		}
+	}
+	if c.Keep {
+		def(&c.Levels, keepingLevels)
 	}
 	def(&c.Levels, defaultLevels)
 	def(&c.Moves, defaultMoves)

@@ -156,7 +156,7 @@ func TestBridge_WithMeasuredErrors_SameBitsAndTheData(t *testing.T) {
 		defer dev.Close()
 		s := dev.NewStream()
 		_, cfg := maskedBlur(t, dev, s, closedform.Four, 2)
-		cfg.Prior, cfg.Patches, cfg.Forget, cfg.NoPreview, cfg.Levels, cfg.Moves = judged{cfg.Prior, table}, true, true, true, 8, -1
+		cfg.Prior, cfg.Patches, cfg.NoPreview, cfg.Levels, cfg.Moves = judged{cfg.Prior, table}, true, true, 8, -1
 		k, err := anneal.NewBridge(dev, cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -247,7 +247,7 @@ func TestBridge_DataFarFromThePrior_DoesNotRunAway(t *testing.T) {
 	}
 	k, err := anneal.NewBridge(dev, anneal.Config{
 		Op: op, Data: data, Weights: weights, Prior: judged{lost{prior, 60}, table}, Power: spectrum.OnGrid(grid, grid), Gain: op.Power(s), Batch: draws, Stream: s,
-		Patches: true, Forget: true, SigmaMin: 2, Levels: 14, Moves: -1, NoPreview: true,
+		Patches: true, SigmaMin: 2, Levels: 14, Moves: -1, NoPreview: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,14 +25,18 @@ type Gibbs struct {
 	round int
 }
 
-// Of Gibbs: the first ρ as a share of σ_max, and steps of each reverse diffusion.
+// Of Gibbs: the first ρ as a share of σ_max, steps of each reverse diffusion, and rounds.
 const (
 	GibbsTop       = 8.0
 	GibbsDiffusion = 40
+	gibbsLevels    = 32
 )
 
-// NewGibbs allocates the kernel. Levels defaults to 32 rounds.
+// NewGibbs allocates the kernel. Levels are its rounds, by default 32.
 func NewGibbs(dev engine.Device, cfg Config) (*Gibbs, error) {
+	if cfg.Levels == 0 {
+		cfg.Levels = gibbsLevels
+	}
 	c, err := newCore(dev, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("anneal: split Gibbs: %w", err)

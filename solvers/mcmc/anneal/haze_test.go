@@ -59,7 +59,7 @@ func TestBridge_LightThatThePriorDoesNotSee_IsInTheDraws(t *testing.T) {
 		}
 		k, err := anneal.NewBridge(dev, anneal.Config{
 			Op: op, Data: data, Weights: weights, Prior: dark{}, Power: power, Gain: op.Power(s), Batch: n, Stream: s,
-			Patches: true, Forget: true, SigmaMax: 1, SigmaMin: 0.05, Levels: 8, Moves: -1, NoPreview: true,
+			Patches: true, SigmaMax: 1, SigmaMin: 0.05, Levels: 8, Moves: -1, NoPreview: true,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func TestBridge_Judge_TheSceneIsOneOfTheDraws(t *testing.T) {
 		}
 		b, err := anneal.NewBridge(dev, anneal.Config{
 			Op: op, Data: data, Weights: weights, Prior: p, Power: spectrum.OnGrid(n, n), Gain: op.Power(s), Stream: s,
-			Batch: batch, Levels: 8, Moves: -1, Patches: true, Forget: true, NoPreview: true,
+			Batch: batch, Levels: 8, Moves: -1, Patches: true, NoPreview: true,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -31,7 +31,7 @@ const MomentIterations = 5
 
 // NewMoments allocates the kernel.
 func NewMoments(dev engine.Device, cfg Config) (*Moments, error) {
-	cfg.NoPreview = true
+	cfg.NoPreview, cfg.Keep = true, true
 	if len(cfg.Columns) > 0 {
 		return nil, fmt.Errorf("anneal: moment matching cannot have columns beside the scene: Bridge, HMC, Langevin and Gibbs can")
 	}
