@@ -236,12 +236,10 @@ const (
 
 // learnedTop is where a walk begins, in units of the scene's rms: draws of the Gaussian
 // posterior, which have the data's light already, under noise of that.
-const learnedTop = 20
+const learnedTop = 12
 
 // LearnedWalk is the noise levels that a walk with a learned prior begins and ends at. The
-// end is twice the data's noise, or a fourth of the scene's rms where that is less. Below, the
-// network is too sure of faint light: with ends of 1 and 2 times the noise, 90 % intervals
-// of pixels of .3 to 3 σ held 80 and 86 % (20 fields, docs/adr/0022).
+// end is the data's noise, or a fourth of the scene's rms where that is less (docs/adr/0033).
 func LearnedWalk(power []float64, weights solvers.Image) (start, end float64) {
 	var mean, top float64
 	for _, p := range power {
@@ -251,7 +249,7 @@ func LearnedWalk(power []float64, weights solvers.Image) (start, end float64) {
 		top = math.Max(top, float64(w))
 	}
 	rms := math.Sqrt(mean)
-	return learnedTop * rms, math.Min(2/math.Sqrt(top), 0.25*rms)
+	return learnedTop * rms, math.Min(1/math.Sqrt(top), 0.25*rms)
 }
 
 // starletScales keeps the coarsest scale within a fourth of the grid.

@@ -10,7 +10,7 @@ import (
 // brightness, in all its pixels together, and nothing that it sees tells which; λ of single pixels average out over a source. So a
 // walk has a factor on its variances in light, e^{doubtSpread n} with n ~ N(0, 1) alike over a source, and keeps it at all its
 // levels (docs/adr/0030). Galaxies differ most in what is finer than the PSF: one is as smooth as a disk, another has a cusp. The
-// variance at fine scales has a second such factor (docs/adr/0031, 0032).
+// variance at fine scales has a second such factor (docs/adr/0031 to 0033).
 type doubt struct {
 	wide, wider *engine.Tensor // (modes) filters of the fields of light and of fine
 	scale       []float64      // (modes) of a plane, the share of a mode that is fine
@@ -18,7 +18,7 @@ type doubt struct {
 }
 
 const (
-	doubtSpread = 0.75 // of ln of the factor on light
+	doubtSpread = 0.95 // of ln of the factor on light
 	doubtWidth  = 8.0  // px, σ of the Gaussian that it is alike over
 	fineSpread  = 0.6  // of ln of the factor on what is fine
 	fineWidth   = 24.0 // px

@@ -193,7 +193,7 @@ func (p *patches) blur(k *core, l *local, m *engine.Tensor) error {
 	return k.s.Err()
 }
 
-// mostSpread is the most that a pixel's standard deviation may be widened to, times the scene's rms: at the first two levels of a walk from 20 rms
+// mostSpread is the most that a pixel's standard deviation may be widened to, times the scene's rms: at the first level of a walk from 12 rms
 // that is less than σ. Widened without end, a draw can be so far from all scenes that the denoiser leaves it as it is, the next level's
 // residuals are larger still, and the walk runs away (docs/adr/0031).
 const mostSpread = 10
