@@ -410,11 +410,11 @@ func (k *core) begin(ctx context.Context, key engine.Key, sigma float64) error {
 	return nil
 }
 
-// transition goes from x at σ towards x0 to σ′: the Brownian bridge's step with Keep, else fresh noise.
-func (k *core) transition(x, x0 *engine.Tensor, sigma, next float64, key engine.Key) {
+// transition goes from x at σ towards x0 to σ′: the Brownian bridge's step, which keeps (σ′/σ)² of x, or fresh noise.
+func (k *core) transition(x, x0 *engine.Tensor, sigma, next float64, keeps bool, key engine.Key) {
 	s := k.s
 	keep := 0.0
-	if k.cfg.Keep {
+	if keeps {
 		keep = (next / sigma) * (next / sigma)
 	}
 	s.Scale(x, float32(keep), x)

@@ -202,7 +202,7 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 	if !last {
 		next = k.sigmas[k.level+1]
 	}
-	k.transition(k.x, k.sc, sigma, next, key.Fold(5))
+	k.transition(k.x, k.sc, sigma, next, k.cfg.Keep, key.Fold(5))
 	if last {
 		k.s.Copy(k.m, k.x)
 	}

@@ -110,7 +110,7 @@ func (k *Gibbs) diffuse(ctx context.Context, rho float64, key engine.Key) error 
 		if err := k.denoise(ctx, k.m, k.x, sigma); err != nil {
 			return err
 		}
-		k.transition(k.x, k.m, sigma, next, key.Fold(uint64(i)))
+		k.transition(k.x, k.m, sigma, next, true, key.Fold(uint64(i)))
 	}
 	return nil
 }
