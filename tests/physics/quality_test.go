@@ -248,7 +248,7 @@ func TestDeconvolution_ScoreExamples_BetterThanEveryEstimate(t *testing.T) {
 	}
 	t.Logf("NMSE, mean: %v; flux %+.1f ± %.1f %%", means, 100*flux, 100*math.Sqrt(chance))
 	// The goal for flux is 2 %, about what the noise of five galaxies leaves open: one's sums to −8 % of its flux.
-	if means[deconv.Learned] > 0.02 || math.Abs(flux) > 2.5*math.Sqrt(chance) {
+	if means[deconv.Learned] > 0.02 || math.Abs(flux) > math.Min(0.04, 2.5*math.Sqrt(chance)) {
 		t.Errorf("learned: NMSE %.4f, flux off by %.1f %%", means[deconv.Learned], 100*flux)
 	}
 	for m, e := range means {
