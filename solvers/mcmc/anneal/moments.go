@@ -77,7 +77,7 @@ func (k *Moments) Step(ctx context.Context, key engine.Key, st *solvers.State) (
 	if k.level+1 < len(k.sigmas) {
 		next = k.sigmas[k.level+1]
 	}
-	k.transition(k.x, k.m, sigma, next, true, key.Fold(5))
+	k.transition(k.x, k.m, sigma, next, k.cfg.Keep, key.Fold(5))
 	k.level++
 	if k.level == k.StepsPerBatch() {
 		st.Kind, k.level = solvers.Draw, 0
