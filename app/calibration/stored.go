@@ -77,7 +77,7 @@ func (r *Report) Covers(snr float64) bool { return snr >= r.LowSNR/2 && snr <= 2
 
 // Sentence says what a calibration found.
 func (r *Report) Sentence() string {
-	return fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s): 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes; χ²/pixel of samples %.2f",
+	return fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s), where 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes (χ²/pixel of samples %.2f)",
 		r.Pairs, r.LowSNR, r.HighSNR, r.PSF, 100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.Chi2)
 }
 

@@ -48,6 +48,11 @@ func printResult(e *Env, res *session.Result, run *session.Run, written []string
 	if finer := res.FinerSentence(); finer != "" {
 		fmt.Fprintf(e.Out, "%s.\n", finer)
 	}
+	for _, f := range res.Findings { // warnings stand above
+		if f.Code == session.CodeCalibration && f.Severity == limpid.Info {
+			fmt.Fprintf(e.Out, "%s.\n", f.What)
+		}
+	}
 	fmt.Fprintf(e.Out, "%.1f s on %s\n", run.Status().Elapsed.Seconds(), res.Device)
 	for _, w := range written {
 		fmt.Fprintln(e.Out, "wrote", w)

@@ -71,7 +71,7 @@ func (w *work) findFaint() error {
 		return fmt.Errorf("session: %w", err)
 	}
 	if w.faint == nil {
-		none("no simulations of them were made with this prior", "limpid-cli calibrate --learn makes them")
+		none("no simulations of them were made with this prior", "make them: limpid-cli calibrate --learn")
 		return nil
 	}
 	w.findings = append(w.findings, limpid.Finding{

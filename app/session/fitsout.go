@@ -212,8 +212,12 @@ func (r *Result) History() []string {
 	case len(r.Stars) > 0:
 		add("stars: %d beside the scene, in POINTS, and as that Gaussian in MEAN, STD and SAMPLES", len(r.Stars))
 	}
+	spell := strings.NewReplacer("±", "+-", "χ²", "chi2", "σ", "sigma")
 	for _, line := range r.BesideLines() {
-		add("%s", strings.ReplaceAll(line, "±", "+-"))
+		add("%s", spell.Replace(line))
+	}
+	if text := r.CalibrationSentence(); text != "" {
+		add("error bars: %s", spell.Replace(text))
 	}
 	add("PSF: %s", r.describePSF())
 	add("noise: %s", r.describeNoise())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"limpid"
 	"limpid/app/calibration"
@@ -45,11 +46,18 @@ func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.Le
 	}, entry, nil
 }
 
+// CodeCalibration marks the finding that says how often error bars like a result's held the
+// truth of simulations.
+const CodeCalibration = "calibration"
+
+// codeUnlike marks the finding that an image is not of the kind that a prior was trained on.
+const codeUnlike = "prior.unlike"
+
 // calibrated says what is known of the error bars that a learned prior gives data like
-// these: of the stored calibration whose signal to noise is nearest; m is how they are sampled and
-// shown.
-func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method) limpid.Finding {
-	f := limpid.Finding{Severity: limpid.Warning, Code: "prior.calibration", Where: "prior"}
+// these: of the stored calibration whose signal to noise is nearest. m is how they are sampled and
+// shown, unlike what was found where the data were compared with the training's.
+func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlike []limpid.Finding) limpid.Finding {
+	f := limpid.Finding{Severity: limpid.Warning, Code: CodeCalibration, Where: "error bars"}
 	all, err := calibration.Stored(e)
 	near := calibration.Nearest(all, peakSNR(o))
 	switch {
@@ -57,16 +65,16 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method) limpi
 		f.What, f.Advice = "its stored calibration cannot be read: "+plain(err.Error()), "remove the file, and calibrate it again"
 	case near == nil:
 		f.What = fmt.Sprintf("the error bars of the prior %s were never calibrated", e.Name)
-		f.Advice = "limpid-cli calibrate --prior NAME --psf PSF measures them on simulations, and keeps the result with weights of your own"
+		f.Advice = "measure them on simulations: limpid-cli calibrate --prior NAME --psf PSF, which keeps the result with weights of your own"
 	case !near.Covers(peakSNR(o)):
 		f.What = fmt.Sprintf("this image has a peak of %.0f σ, for which error bars were not calibrated; %s", peakSNR(o), near.Sentence())
-		f.Advice = "limpid-cli calibrate --snr LO,HI measures them"
+		f.Advice = "measure them: limpid-cli calibrate --snr LO,HI"
 	case !near.Right():
 		f.What = near.Sentence()
 		f.Advice = "where this is not 90 % do not rely on single intervals: compare with the Gaussian prior"
 	default:
 		f.Severity, f.What = limpid.Info, near.Sentence()
-		f.Advice = "limpid-cli calibrate measures them for your own PSF"
+		f.Advice = "measure them for your own PSF: limpid-cli calibrate --psf FILE"
 	}
 	switch {
 	case near != nil && m.Budget == deconv.Publication:
@@ -78,8 +86,15 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method) limpi
 	if near != nil && m.Resolution > 0 {
 		f.What += "; that was without a target resolution"
 	}
+	if near != nil && m.Recalibrate && near.FaintPairs == 0 {
+		f.What += "; that was without faint pixels recalibrated"
+	}
 	if near != nil && (o.Colour != nil || o.Exposures != nil) {
 		f.What += "; that was of independent noise on one image's own pixels"
+	}
+	if near != nil && slices.ContainsFunc(unlike, func(u limpid.Finding) bool { return u.Code == codeUnlike }) {
+		f.Severity, f.Advice = limpid.Warning, "compare with the Gaussian prior, or train a prior on such images"
+		f.What += "; this image is unlike those fields"
 	}
 	return f
 }
@@ -151,7 +166,7 @@ func unlike(dev engine.Device, load func(engine.Device, engine.Stream) (deconv.L
 		if !ok || f == nil {
 			continue
 		}
-		f.Code, f.Where = "prior.unlike", "prior"
+		f.Code, f.Where = codeUnlike, "prior"
 		if d.C > 1 {
 			f.Where = "prior, band " + o.Bands[b]
 		}

@@ -3,9 +3,12 @@ package session
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
+	"limpid"
 	"limpid/app/recipe"
+	"limpid/app/training"
 	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/priors/sims"
@@ -52,5 +55,64 @@ func TestUnlike_NoiseSaidTooSmall_IsFoundInItsBand(t *testing.T) {
 	}
 	if got := unlike(dev, load, known.Card, o); len(got) != 0 {
 		t.Errorf("all masked: %+v", got)
+	}
+}
+
+// What is said of error bars follows the stored calibration, and says where the run is
+// another than those that were calibrated.
+func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
+	find := func(name string) training.Entry {
+		e, err := training.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	data := func(peak float32) *solvers.Observation {
+		o := &solvers.Observation{Data: solvers.NewImage(1, 4, 4), Weights: solvers.NewImage(1, 4, 4)}
+		for i := range o.Weights.Pix {
+			o.Weights.Pix[i] = 4 // σ ½
+		}
+		o.Data.Pix[5] = peak / 2
+		return o
+	}
+	coloured := data(50)
+	coloured.Colour = make([]solvers.Correlation, 1)
+	unlike := []limpid.Finding{{Code: codeUnlike}}
+	const held = "90 % intervals held"
+	for _, c := range []struct {
+		name   string
+		prior  string
+		o      *solvers.Observation
+		m      recipe.Method
+		unlike []limpid.Finding
+		level  limpid.Severity
+		words  []string
+	}{
+		{"as calibrated", recipe.PriorGalaxies, data(50), recipe.Method{}, nil, limpid.Info, []string{held, "200 simulated fields"}},
+		{"too bright", recipe.PriorGalaxies, data(4000), recipe.Method{}, nil, limpid.Warning, []string{"peak of 4000 σ, for which error bars were not calibrated", held}},
+		{"never", "galaxies-small", data(50), recipe.Method{}, nil, limpid.Warning, []string{"galaxies-small were never calibrated"}},
+		{"quick", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, nil, limpid.Info, []string{held, "standard budget"}},
+		{"publication", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Publication}, nil, limpid.Warning, []string{held, "bright pixels hold less"}},
+		{"resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3}, nil, limpid.Info, []string{held, "without a target resolution"}},
+		{"faint pixels", recipe.PriorGalaxies, data(50), recipe.Method{Recalibrate: true}, nil, limpid.Info, []string{held, "without faint pixels recalibrated"}},
+		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, nil, limpid.Info, []string{held, "independent noise"}},
+		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
+	} {
+		f := calibrated(find(c.prior), c.o, c.m, c.unlike)
+		if f.Severity != c.level || f.Code != CodeCalibration || f.Advice == "" {
+			t.Errorf("%s: %+v, want %s", c.name, f, c.level)
+		}
+		for _, w := range c.words {
+			if !strings.Contains(f.What, w) {
+				t.Errorf("%s: %q does not say %q", c.name, f.What, w)
+			}
+		}
+		if r := (&Result{Findings: []limpid.Finding{{Code: "fit.chi2"}, f}}); r.CalibrationSentence() != f.What {
+			t.Errorf("%s: the result says %q", c.name, r.CalibrationSentence())
+		}
+	}
+	if s := (&Result{}).CalibrationSentence(); s != "" {
+		t.Errorf("without a learned prior: %q", s)
 	}
 }

@@ -143,6 +143,7 @@ const (
 	rhatHigh    = 1.05
 	fluxOffHigh = 0.02
 	reachHigh   = 8 // σ, of a single pixel of the residual
+	drawsFew    = 8 // error bars from fewer are uncertain by more than a quarter
 )
 
 // fitFindings says what is doubtful about the fit.
@@ -168,6 +169,10 @@ func (r *Result) fitFindings() []limpid.Finding {
 			add("fit.flux", r.Bands[c], fmt.Sprintf("the model holds %.1f %% of the data's flux", 100*f.FluxModel/f.FluxData),
 				"look at the residual; a wrong sky level does this")
 		}
+	}
+	if r.Complete && r.Draws > 1 && r.Draws < drawsFew {
+		add("chains.few", "samples", fmt.Sprintf("the error bars come from %d samples and are themselves uncertain by %.0f %%", r.Draws, 100/math.Sqrt(2*float64(r.Draws-1))),
+			"draw more samples: error bars from 64 are within a tenth")
 	}
 	if r.Draws >= 16 && r.Convergence.RHat > rhatHigh {
 		add("chains.rhat", "samples", fmt.Sprintf("the chains disagree: R-hat %.2f", r.Convergence.RHat), "draw more samples")
@@ -224,6 +229,17 @@ func (r *Result) FinerSentence() string {
 		what = "method"
 	}
 	return fmt.Sprintf("%.2g %% of the structure brighter than 3 σ is finer than the data show and comes from the %s", 100*r.Finer, what)
+}
+
+// CalibrationSentence says how often error bars like the result's held the truth of
+// simulations; "" for a method whose error bars no simulation was asked about.
+func (r *Result) CalibrationSentence() string {
+	for _, f := range r.Findings {
+		if f.Code == CodeCalibration {
+			return f.What
+		}
+	}
+	return ""
 }
 
 func capital(s string) string { return string(s[0]-'a'+'A') + s[1:] }

@@ -358,6 +358,36 @@ func TestOutput_KeepsWCSAndSaysHowItWasMade(t *testing.T) {
 	}
 }
 
+// A result of a learned prior says how often error bars like its own held the truth: once,
+// also in the file, and as a warning where that was never measured.
+func TestLearnedPrior_SaysHowItsErrorBarsAreCalibrated(t *testing.T) {
+	dir := t.TempDir()
+	in, out := image(t, dir, "in.fits", nil), filepath.Join(dir, "out.fits")
+	args := []string{"deconvolve", in, "--psf", "gaussian:2px", "--budget", "quick", "--samples", "2", "--cutout", "8:32,12:36", "--quiet", "-o", out}
+	code, said, errOut := limpid(t, append(args, "--prior", "galaxies")...)
+	if code != 0 {
+		t.Fatal(errOut)
+	}
+	if n := strings.Count(said, "90 % intervals held"); n != 1 {
+		t.Errorf("said %d times how often intervals held:\n%s", n, said)
+	}
+	f, err := fitsio.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if history := strings.Join(f.HDUs[0].Header.History(), " "); !strings.Contains(history, "error bars: calibrated on ") || strings.Contains(history, "?") {
+		t.Errorf("HISTORY: %s", history)
+	}
+	code, said, errOut = limpid(t, append(args, "--prior", "galaxies-small")...)
+	if code != 0 {
+		t.Fatal(errOut)
+	}
+	if n := strings.Count(said, "never calibrated"); n != 1 || !strings.Contains(said, "warning: the error bars of the prior galaxies-small were never calibrated") {
+		t.Errorf("said %d times that a prior was never calibrated:\n%s", n, said)
+	}
+}
+
 func TestJSON_IsOneObjectAlsoForErrors(t *testing.T) {
 	dir := t.TempDir()
 	good := image(t, dir, "good.fits", nil)

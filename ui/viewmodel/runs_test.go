@@ -81,6 +81,37 @@ func TestRun_Gaussian_ShowsMeanStdSamplesResidual(t *testing.T) {
 	}
 }
 
+// How right error bars are known to be stands with the result, not in a step that nobody opens.
+func TestRun_LearnedPrior_ItsCalibrationStandsWithTheResult(t *testing.T) {
+	b := newBench(t)
+	b.open(writeImage(t, "a.fits", 1, 24, 24))
+	for id, v := range map[form.ID]string{form.Method: "learned", form.Budget: "quick", form.Samples: "1"} {
+		b.Set(id, v)
+	}
+	b.Run()
+	e := b.Active()
+	b.until("the run to end", func() bool { return b.Active() == nil })
+	if e.Result == nil {
+		t.Fatalf("ended with %v", e.Problem)
+	}
+	about := func(list []Finding) (n int) {
+		for _, f := range list {
+			if strings.Contains(f.What, "90 % intervals held") {
+				n++
+			}
+		}
+		return n
+	}
+	if n := about(e.Findings()); n != 1 {
+		t.Errorf("%d sentences about calibration with the result: %+v", n, e.Findings())
+	}
+	for step, list := range b.placedFindings(b.File()) {
+		if about(list) > 0 {
+			t.Errorf("the step %s says it again", step)
+		}
+	}
+}
+
 func TestRun_Cancelled_KeepsWhatIsThere(t *testing.T) {
 	b := newBench(t)
 	b.open(writeImage(t, "a.fits", 1, 96, 96))

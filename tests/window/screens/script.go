@@ -104,6 +104,7 @@ func scenes() []scene {
 		}},
 		{args: galaxy, shots: one("43-calibration", (*stage).calibration)},
 		{shots: one("44-unlike", (*stage).unlike)},
+		{shots: one("45-learned", (*stage).learned)},
 	}
 }
 
@@ -290,10 +291,23 @@ func (s *stage) calibration() error {
 // unlike runs a learned prior on an image of squares, which it was not trained on.
 func (s *stage) unlike() error {
 	path := filepath.Join(s.data, "squares.fits")
-	recipe := filepath.Join(s.data, "squares.recipe.json")
-	text := `{"version":1,"task":"deconvolve","input":{"file":"squares.fits"},"psf":{"kind":"gaussian","fwhm":2.5},
-"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"},"mask":{},"method":{"kind":"learned"},"prior":{"kind":"galaxies"},"draw":{"samples":2,"seed":1}}`
-	return do(func() error { return xwin.WriteSquares(path, 64) }, func() error { return os.WriteFile(recipe, []byte(text), 0o644) },
+	return do(func() error { return xwin.WriteSquares(path, 64) }, func() error {
+		return s.runLearned(path, `"psf":{"kind":"gaussian","fwhm":2.5},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"}`, 2)
+	})
+}
+
+// learned runs the sample galaxy with the learned prior.
+func (s *stage) learned() error {
+	return s.runLearned(s.gal, `"psf":{"kind":"file","hdu":2},"noise":{"kind":"weights","hdu":1},"sky":{"kind":"auto"}`, 8)
+}
+
+// runLearned drops the recipe of a learned prior for an image, and runs it; model is its PSF,
+// noise and sky.
+func (s *stage) runLearned(image, model string, samples int) error {
+	recipe := filepath.Join(s.data, "learned.recipe.json")
+	text := fmt.Sprintf(`{"version":1,"task":"deconvolve","input":{"file":%q},%s,"mask":{},"method":{"kind":"learned"},"prior":{"kind":"galaxies"},"draw":{"samples":%d,"seed":1}}`,
+		image, model, samples)
+	return do(func() error { return os.WriteFile(recipe, []byte(text), 0o644) },
 		func() error { return s.Drop(s.d.W/2, s.d.H/2, recipe) }, s.measured, s.key("ctrl+r"), s.finished)
 }
 

@@ -193,7 +193,7 @@ func StepOf(f limpid.Finding) (Step, bool) {
 		return StepNoise, true
 	case "prior", "method":
 		return StepPrior, true
-	case "fit", "chains":
+	case "fit", "chains", "calibration", "faint":
 		return "", false
 	}
 	return StepData, true

@@ -264,8 +264,10 @@ func TestStepOf_Findings_StandWhereTheyMatter(t *testing.T) {
 			t.Errorf("%s stands at %q, expected %q", code, got, want)
 		}
 	}
-	if _, ok := StepOf(limpid.Finding{Code: "fit.chi2"}); ok {
-		t.Error("a bad fit is about the result, not one step")
+	for _, code := range []string{"fit.chi2", "chains.rhat", "calibration", "faint.mapped"} {
+		if step, ok := StepOf(limpid.Finding{Code: code}); ok {
+			t.Errorf("%s is about the result and stands at the step %s", code, step)
+		}
 	}
 }
 

@@ -278,6 +278,8 @@ func TestT_SentencesWithPlacesAndRecipeLines_AreGerman(t *testing.T) {
 		"The sky looks subtracted already (level -0.108, σ 1.94).": "Der Himmel scheint schon abgezogen (Wert -0.108, σ 1.94).",
 		"posterior, learned prior: galaxies, publication":          "Posterior, gelernter Prior: Galaxien, Veröffentlichung",
 		"e⁻/data unit": "e⁻/Dateneinheit",
+		"Calibrated on 200 simulated fields (peak S/N 5 to 300, PSF of HSC, FWHM 4.5 px), where 90 % intervals held 95 % of the pixels, 87 % of the brightest 1 % and 94 % of the fluxes (χ²/pixel of samples 1.01); that was without faint pixels recalibrated; this image is unlike those fields.": "Kalibriert an 200 simulierten Feldern (Spitzen-S/N 5 bis 300, PSF of HSC, FWHM 4.5 px), wo 90-%-Intervalle 95 % der Pixel, 87 % der hellsten 1 % und 94 % der Flüsse enthielten (χ²/Pixel der Ziehungen 1.01); das galt ohne neu kalibrierte schwache Pixel; dieses Bild gleicht jenen Feldern nicht.",
+		"The error bars come from 2 samples and are themselves uncertain by 71 %.": "Die Fehlerbalken stammen aus 2 Ziehungen und sind selbst auf 71 % unsicher.",
 	} {
 		if got := T(text); got != want {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
