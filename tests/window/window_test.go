@@ -197,3 +197,18 @@ func TestWindow_NoDisplay_SaysSoAndNamesTheCommandLine(t *testing.T) {
 		t.Errorf("without a display: %v: %s", err, out)
 	}
 }
+
+// A display that cannot be opened, as after a broken connection, is said; there is no panic.
+func TestWindow_DisplayThatIsNotThere_IsSaid(t *testing.T) {
+	needWindow(t)
+	cmd := exec.Command(build(t))
+	cmd.Env = append(os.Environ(), "DISPLAY=:9177", "WAYLAND_DISPLAY=", "HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
+		t.Errorf("ended with %v, expected exit 2", err)
+	}
+	if text := string(out); strings.Contains(text, "panic") || !strings.Contains(text, `DISPLAY is ":9177"`) || !strings.Contains(text, "limpid-cli") {
+		t.Errorf("said %s", text)
+	}
+}

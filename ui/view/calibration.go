@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"fyne.io/fyne/v2"
@@ -23,14 +24,13 @@ func (w *Window) calibrationDialog(path string, r *learned.Report) {
 	ranks, bright := widget.NewChart("This test has no ranks"), widget.NewChart("No pixels")
 	verdict := control.NewText("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	show := func(i int) {
-		x, counts, expect := r.Ranks(i)
-		d := widget.ChartData{XLabel: "rank of the truth among its samples", YLabel: "pairs"}
+		x, counts, expect, spread := r.Ranks(i)
+		d := widget.ChartData{XLabel: r.RankLabel(i), YLabel: "pairs"}
 		if len(x) > 0 {
-			line := make([]float64, len(x))
-			for k := range line {
-				line[k] = expect
+			d.Series = []widget.Series{
+				{X: x, Y: counts, Bars: true},
+				{Name: "expected ± 2 σ", X: x, Y: level(expect, len(x)), Std: level(spread, len(x)), Colour: theme.ColorNameWarning},
 			}
-			d.Series = []widget.Series{{X: x, Y: counts, Bars: true}, {Name: "expected", X: x, Y: line, Colour: theme.ColorNameWarning}}
 		}
 		ranks.SetData(d)
 		verdict.SetText(fmt.Sprintf("%s: p = %.3g; small p: the ranks are not flat, the error bars do not hold", r.Tests[i].Name, r.Tests[i].P))
@@ -49,12 +49,8 @@ func (w *Window) calibrationDialog(path string, r *learned.Report) {
 		show(0)
 	}
 	x, y := r.Brightness()
-	line := make([]float64, len(x))
-	for k := range line {
-		line[k] = 0.9
-	}
 	bright.SetData(widget.ChartData{XLabel: "true brightness (σ of a data pixel)", YLabel: "share held by 90 %", LogX: true, Series: []widget.Series{
-		{Name: "measured", X: x, Y: y, Points: true}, {Name: "wanted", X: x, Y: line, Colour: theme.ColorNameWarning},
+		{Name: "measured", X: x, Y: y, Points: true}, {Name: "wanted", X: x, Y: level(0.9, len(x)), Colour: theme.ColorNameWarning},
 	}})
 	about := control.NewText(fmt.Sprintf("Prior %s, sampler %s, %s, images of %d²", r.Prior, r.Sampler, r.PSF, r.Side), theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	ok := control.NewButton("Close", "", nil, nil)
@@ -65,3 +61,6 @@ func (w *Window) calibrationDialog(path string, r *learned.Report) {
 	ok.OnTapped = d.close
 	w.win.Canvas().Focus(ok)
 }
+
+// level is a line at v over n places.
+func level(v float64, n int) []float64 { return slices.Repeat([]float64{v}, n) }

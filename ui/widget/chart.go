@@ -214,9 +214,12 @@ func (c *Chart) draw() {
 	w, h := p.Size()
 	ink, soft := c.colour(theme.ColorNameForeground), c.colour(theme.ColorNamePlaceHolder)
 	var xs, ys [][]float64
-	bars := false
+	bars, points := 0, false
 	for _, s := range c.data.Series {
-		xs, ys, bars = append(xs, s.X), append(ys, s.Y), bars || s.Bars
+		xs, ys, points = append(xs, s.X), append(ys, s.Y), points || s.Points
+		if s.Bars {
+			bars = max(bars, len(s.X))
+		}
 		if s.Std != nil && !s.Bars {
 			lo, hi := make([]float64, len(s.Y)), make([]float64, len(s.Y))
 			for i := range s.Y {
@@ -229,16 +232,24 @@ func (c *Chart) draw() {
 		xs = append(xs, []float64{m.X})
 	}
 	ax, okx := span(c.data.LogX, false, xs...)
-	ay, oky := span(c.data.LogY, bars, ys...)
+	ay, oky := span(c.data.LogY, bars > 0, ys...)
+	if bars > 0 && !c.data.LogY { // counts: the error of what is expected may reach below
+		ay.lo = 0
+	}
 	if !okx || !oky {
 		c.sayEmpty(w, h, soft)
 		return
 	}
-	if bars {
-		half := (ax.hi - ax.lo) / float64(2*max(2, len(c.data.Series[0].X)))
+	if bars > 0 { // the outer ones have their whole width
+		half := (ax.hi - ax.lo) / float64(2*max(1, bars-1))
 		ax.lo, ax.hi = ax.lo-half, ax.hi+half
 	}
-	ay.hi += 0.05 * (ay.hi - ay.lo)
+	room := 0.05 * (ay.hi - ay.lo)
+	if points { // none on the axes
+		side := 0.03 * (ax.hi - ax.lo)
+		ax.lo, ax.hi, ay.lo = ax.lo-side, ax.hi+side, ay.lo-room
+	}
+	ay.hi += room
 	q := plot{x: ax, y: ay, l: chartLeft, t: chartTop, r: w - chartRight, b: h - chartBottom}
 	c.axes(q, ink, soft)
 	for _, s := range c.data.Series {
@@ -315,18 +326,31 @@ func (c *Chart) axes(q plot, ink, soft color.RGBA) {
 	}
 }
 
+// legend names the curves: above the plot where there is room beside the axis' name and no
+// mark has its name there, else inside.
 func (c *Chart) legend(q plot, soft color.RGBA) {
 	p := &c.pen
-	x := q.r
+	const size, dash, gap = 10, 20, 14
+	wide := 0.0
+	for _, s := range c.data.Series {
+		if s.Name != "" {
+			wide += p.Width(tr.T(s.Name), size) + dash + gap
+		}
+	}
+	x, y := q.r, q.t-4
+	if len(c.data.Marks) > 0 || 4+p.Width(c.data.YLabel, 11)+wide > q.r {
+		y = q.t + 12
+	}
 	for i := len(c.data.Series) - 1; i >= 0; i-- {
 		s := c.data.Series[i]
 		if s.Name == "" {
 			continue
 		}
-		x -= p.Width(s.Name, 10)
-		p.TextLeft(s.Name, x, q.t+12, 10, soft)
-		p.Stroke(x-20, q.t+8, x-6, q.t+8, 2.4, c.seriesColour(s))
-		x -= 34
+		name := tr.T(s.Name)
+		x -= p.Width(name, size)
+		p.TextLeft(name, x, y, size, soft)
+		p.Stroke(x-dash, y-4, x-6, y-4, 2.4, c.seriesColour(s))
+		x -= dash + gap
 	}
 }
 
@@ -356,7 +380,7 @@ func (c *Chart) series(q plot, s Series) {
 		}
 		if s.Std != nil && i < len(s.Std) {
 			if a, b := q.py(s.Y[i]-s.Std[i]), q.py(s.Y[i]+s.Std[i]); good(a) && good(b) {
-				p.Stroke(x, a, x, b, 1.4, faint)
+				p.Stroke(x, min(a, q.b), x, b, 1.4, faint)
 			}
 		}
 		if s.Points {

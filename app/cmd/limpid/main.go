@@ -88,7 +88,10 @@ func run(o options) {
 		Session: ses, Store: st, Theme: widget.Mode(o.theme), Scale: float32(o.scale), Frame: frameLog(o.frames), Recovery: recovery(),
 	})
 	m := w.Model()
-	withoutDepth()
+	if err := withoutDepth(); err != nil {
+		fmt.Fprintf(os.Stderr, "limpid: %v\n  → DISPLAY is %q and WAYLAND_DISPLAY %q: is it there, and may you use it? limpid-cli does the same without a window\n", err, os.Getenv("DISPLAY"), os.Getenv("WAYLAND_DISPLAY"))
+		os.Exit(session.ExitUsage)
+	}
 	w.Show()
 	space, _ := view.SpaceByName(o.space)
 	w.SetSpace(space)

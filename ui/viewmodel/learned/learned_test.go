@@ -1,13 +1,17 @@
 package learned
 
 import (
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"limpid/app/session"
 	"limpid/engine/cpu"
+	"limpid/ui/viewmodel"
 )
 
 func newBench(t *testing.T) (*Model, func(what string, cond func() bool)) {
@@ -80,13 +84,23 @@ func TestIsReport_OfACalibration_NotOfARecipe(t *testing.T) {
 		}
 		return path
 	}
-	good := write("c.json", `{"pairs": 10, "draws": 9, "coverage_90": 0.8, "coverage_by_brightness": [{"from":0,"to":0.1,"pixels":5,"coverage_90":0.9},{"from":0.1,"to":0.3,"pixels":0,"coverage_90":0}], "tests": [{"name":"flux","p":0.2,"counts":[1,2,3,4]}]}`)
+	good := write("c.json", `{"pairs": 10, "draws": 9, "coverage_90": 0.8, "coverage_by_brightness": [{"from":0,"to":0.1,"pixels":5,"coverage_90":0.9},{"from":0.1,"to":0.3,"pixels":0,"coverage_90":0}], "tests": [{"name":"flux","p":0.2,"counts":[1,2,3,4]},{"name":"TARP, about the mean","p":0.2,"counts":[1,2,3,4]}]}`)
 	r, ok := IsReport(good)
 	if !ok {
 		t.Fatal("not taken for a report")
 	}
-	if x, counts, expect := r.Ranks(0); len(x) != 4 || counts[3] != 4 || expect != 2.5 {
-		t.Errorf("ranks %v %v, expect %g", x, counts, expect)
+	// 10 pairs over four classes: 2.5 in each, binomial with a variance of 10 ¼ ¾
+	if x, counts, expect, spread := r.Ranks(0); !slices.Equal(x, []float64{0.125, 0.375, 0.625, 0.875}) || counts[3] != 4 || expect != 2.5 || math.Abs(spread*spread/4-1.875) > 1e-12 {
+		t.Errorf("ranks %v %v, expect %g ± %g", x, counts, expect, spread)
+	}
+	if a, b := r.RankLabel(0), r.RankLabel(1); a == b || !strings.Contains(b, "reference") {
+		t.Errorf("the ranks of flux are called %q, of TARP %q", a, b)
+	}
+	if n := len(r.Numbers()); n != 6 {
+		t.Errorf("%d numbers of a report without the coverage to a tenth of the noise", n)
+	}
+	if r.Fine = 0.9; !slices.ContainsFunc(r.Numbers(), func(x viewmodel.Row) bool { return x.Value == "90.0 %" }) {
+		t.Errorf("numbers %+v", r.Numbers())
 	}
 	if x, y := r.Brightness(); len(x) != 1 || y[0] != 0.9 {
 		t.Errorf("brightness %v %v", x, y)

@@ -3,8 +3,11 @@ package learned
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"limpid/ui/viewmodel"
 )
@@ -21,6 +24,7 @@ type Report struct {
 	Chi2       float64 `json:"chi2_per_pixel_of_draws"`
 	Acceptance float64 `json:"acceptance"`
 	Coverage   float64 `json:"coverage_90"`
+	Fine       float64 `json:"coverage_90_fine"` // 0: of a report from before it was measured
 	Bright     float64 `json:"coverage_90_bright"`
 	ZRMS       float64 `json:"z_rms"`
 	FluxCover  float64 `json:"flux_coverage_90"`
@@ -56,7 +60,7 @@ func IsReport(path string) (*Report, bool) {
 
 // Numbers are its results in rows.
 func (r *Report) Numbers() []viewmodel.Row {
-	return []viewmodel.Row{
+	rows := []viewmodel.Row{
 		{Label: "Pairs of truth and data", Value: fmt.Sprintf("%d, %d draws each", r.Pairs, r.Draws)},
 		{Label: "90 % intervals hold", Value: fmt.Sprintf("%.1f %% of pixels", 100*r.Coverage)},
 		{Label: "of the brightest 1 %", Value: fmt.Sprintf("%.1f %%", 100*r.Bright)},
@@ -64,6 +68,10 @@ func (r *Report) Numbers() []viewmodel.Row {
 		{Label: "rms of z (expect 1)", Value: fmt.Sprintf("%.3f", r.ZRMS)},
 		{Label: "χ²/pixel of draws (expect 1)", Value: fmt.Sprintf("%.3f", r.Chi2)},
 	}
+	if r.Fine > 0 {
+		rows = slices.Insert(rows, 2, viewmodel.Row{Label: "the same to a tenth of the noise", Value: fmt.Sprintf("%.1f %%", 100*r.Fine)})
+	}
+	return rows
 }
 
 // Brightness gives the coverage of 90 % intervals by the true brightness, in σ of a data
@@ -82,12 +90,22 @@ func (r *Report) Brightness() (x, y []float64) {
 	return x, y
 }
 
-// Ranks is the rank histogram of test i, flat if error bars hold, and what each bin
-// should have.
-func (r *Report) Ranks(i int) (x, counts []float64, expect float64) {
+// Ranks is the histogram of test i in equal classes, flat if error bars hold: the middles of
+// the classes as shares of the draws, how many pairs are in each, how many should be, and two
+// standard deviations of that number.
+func (r *Report) Ranks(i int) (x, counts []float64, expect, spread float64) {
+	classes := float64(len(r.Tests[i].Counts))
 	for k, n := range r.Tests[i].Counts {
-		x, counts = append(x, float64(k)), append(counts, float64(n))
-		expect += float64(n) / float64(len(r.Tests[i].Counts))
+		x, counts = append(x, (float64(k)+0.5)/classes), append(counts, float64(n))
+		expect += float64(n) / classes
 	}
-	return x, counts, expect
+	return x, counts, expect, 2 * math.Sqrt(expect*(1-1/classes))
+}
+
+// RankLabel says what the classes of test i are of.
+func (r *Report) RankLabel(i int) string {
+	if strings.HasPrefix(r.Tests[i].Name, "TARP") {
+		return "share of samples nearer to the reference than the truth"
+	}
+	return "share of samples below the truth"
 }
