@@ -23,7 +23,6 @@ import (
 	"limpid/solvers/calibrate"
 	"limpid/solvers/deconv"
 	"limpid/solvers/mcmc/anneal"
-	"limpid/solvers/observe"
 	"limpid/solvers/operator"
 )
 
@@ -32,41 +31,6 @@ func Samplers() []string { return []string{"bridge", "moments", "hmc", "langevin
 
 // ErrInvalid marks options that cannot be used.
 var ErrInvalid = errors.New("calibration: invalid options")
-
-// Options of a calibration.
-type Options struct {
-	Prior   string // a learned prior that ships, or a weights file
-	Sampler string // one of Samplers; default bridge
-	PSF     solvers.Image
-	About   string  // of the PSF, for the report
-	Side    int     // of the images; default 64
-	Pairs   int     // truths; default 200
-	Draws   int     // per truth; default 20
-	LowSNR  float64 // peak of the blurred scene over the noise, log-uniform; default 5
-	HighSNR float64 // default 300
-	Masked  float64 // share of the rows that are lost; default 0
-	Levels  int     // default as deconv's
-	Moves   int
-	// SigmaMin ends the walk, in σ of a data pixel; 0: the sampler's own.
-	SigmaMin float64
-	Seed     uint64
-	Single   bool // one galaxy in the middle, not a field
-	// Pixel is the pixel's side in arcsec that the simulator is told; 0: its own range.
-	Pixel float64
-	// Margin is how many pixels at the image's border do not count: what shines there from
-	// beyond it is not seen. Negative: default, the PSF's FWHM.
-	Margin int
-	// TotalSNR takes S/N as √Σ(blurred scene)² over the noise, instead of the peak.
-	TotalSNR bool
-	// Recalibrate maps draws of faint pixels: see calibrate.Faint.
-	Recalibrate bool
-	// Learn counts the pairs in a table of faint pixels, from draws as they are.
-	Learn bool
-	// Keep is given every pair.
-	Keep func(Kept)
-	// Truths says where truths come from; default Simulator.
-	Truths Truths
-}
 
 // Kept is what one pair was: the truth, its data and the mean of the draws, n² pixels each,
 // in units of the noise.
@@ -83,56 +47,6 @@ const (
 	// steps: then only the sampler can be wrong (Talts+2018).
 	OfPrior Truths = "prior"
 )
-
-func (o Options) withDefaults() (Options, error) {
-	def := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	def(&o.Side, 64)
-	def(&o.Pairs, 200)
-	def(&o.Draws, 20)
-	def(&o.Levels, deconv.LearnedLevels)
-	def(&o.Moves, deconv.LearnedMoves)
-	if o.Sampler == "" {
-		o.Sampler = Samplers()[0]
-	}
-	if o.LowSNR == 0 {
-		o.LowSNR = 5
-	}
-	if o.HighSNR == 0 {
-		o.HighSNR = 300
-	}
-	if o.Truths == "" {
-		o.Truths = Simulator
-	}
-	switch {
-	case o.Truths != Simulator && o.Truths != OfPrior:
-		return o, fmt.Errorf("%w: truths from %q: %q or %q", ErrInvalid, o.Truths, Simulator, OfPrior)
-	case o.Truths == OfPrior && o.Single:
-		return o, fmt.Errorf("%w: the prior cannot be told to draw one galaxy in the middle", ErrInvalid)
-	case o.Side < 16 || o.Side > 1024:
-		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
-	case o.Draws < 8 || o.Draws > 10000:
-		return o, fmt.Errorf("%w: %d draws: at least 8", ErrInvalid, o.Draws)
-	case o.Pairs < calibrate.LeastPairs:
-		return o, fmt.Errorf("%w: %d pairs: at least %d, 200 for a verdict", ErrInvalid, o.Pairs, calibrate.LeastPairs)
-	case !(o.LowSNR > 0) || o.HighSNR < o.LowSNR:
-		return o, fmt.Errorf("%w: S/N from %g to %g", ErrInvalid, o.LowSNR, o.HighSNR)
-	case !(o.Masked >= 0 && o.Masked < 0.9):
-		return o, fmt.Errorf("%w: %g of the image masked", ErrInvalid, o.Masked)
-	case o.PSF.Empty():
-		return o, fmt.Errorf("%w: no PSF", ErrInvalid)
-	}
-	if o.Margin < 0 {
-		o.Margin = int(math.Ceil(observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W)))
-	}
-	if o.Side-2*o.Margin < 8 {
-		return o, fmt.Errorf("%w: a margin of %d of %d pixels leaves too few", ErrInvalid, o.Margin, o.Side)
-	}
-	return o, nil
-}
 
 // Status is how far a calibration is.
 type Status struct {
@@ -420,6 +334,7 @@ func (r *rig) walk(obs *solvers.Observation) (anneal.Config, error) {
 		Batch: r.batch(), Levels: r.o.Levels, Moves: r.o.Moves, SigmaMin: r.o.SigmaMin,
 		Patches: true,
 	}
+	_, cfg.Probes = r.o.Budget.Walk()
 	start, end := deconv.LearnedWalk(cfg.Power, obs.Weights)
 	cfg.SigmaMax = start
 	if cfg.SigmaMin == 0 {

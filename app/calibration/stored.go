@@ -7,17 +7,19 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"limpid/app/file"
 	"limpid/app/training"
 	"limpid/assets"
 	"limpid/solvers/calibrate"
+	"limpid/solvers/deconv"
 )
 
 // Stored are the calibrations that are kept of a prior's weights: with those that ship,
 // and in a file beside a user's. Reports of other weights of the same name are left out, and
-// those that no observation can be compared with: of single galaxies, of total S/N.
+// those that no result can be compared with: of single galaxies, of total S/N, of a walk of their own.
 func Stored(e training.Entry) ([]Report, error) {
 	text, err := stored(e)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -31,7 +33,7 @@ func Stored(e training.Entry) ([]Report, error) {
 		return nil, fmt.Errorf("calibration: of the prior %q: %w", e.Name, err)
 	}
 	for _, r := range all {
-		if r.Steps == e.Card.Steps && r.Pairs > 0 && !r.Single && !r.Total {
+		if r.Steps == e.Card.Steps && r.Pairs > 0 && !r.Single && !r.Total && !r.Own && r.Sampler == Samplers()[0] {
 			out = append(out, r)
 		}
 	}
@@ -51,8 +53,15 @@ func StoreOf(e training.Entry) string {
 }
 
 // Nearest is the calibration whose signal to noise is nearest to a peak of snr σ, and of
-// these the one of most pairs; nil where there is none.
-func Nearest(all []Report, snr float64) *Report {
+// these the one of most pairs: of those with a budget, or of the standard one's where it
+// has none, or of any; nil where there is none at all.
+func Nearest(all []Report, snr float64, b deconv.Budget) *Report {
+	for _, b := range []deconv.Budget{b, deconv.Standard} {
+		if of := slices.DeleteFunc(slices.Clone(all), func(r Report) bool { return r.Budget != b }); len(of) > 0 {
+			all = of
+			break
+		}
+	}
 	var best *Report
 	far := func(r *Report) float64 {
 		switch {
@@ -104,7 +113,7 @@ func Store(e training.Entry, r *Report) (path string, err error) {
 		return "", err
 	}
 	same := func(a Report) bool {
-		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Sampler == r.Sampler && a.Masked == r.Masked && a.Truths == r.Truths
+		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Truths == r.Truths
 	}
 	var keep []Report
 	for _, a := range all {

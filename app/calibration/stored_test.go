@@ -10,6 +10,7 @@ import (
 	"limpid/app/calibration"
 	"limpid/app/training"
 	"limpid/priors/card"
+	"limpid/solvers/deconv"
 )
 
 func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
@@ -17,9 +18,9 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 	if all, err := calibration.Stored(e); err != nil || all != nil {
 		t.Fatalf("nothing stored: %v, %v", all, err)
 	}
-	faint := &calibration.Report{Steps: 40, PSF: "a", LowSNR: 5, HighSNR: 30, Pairs: 100, Coverage: 0.9, Bright: 0.85, FluxCover: 0.88}
-	bright := &calibration.Report{Steps: 40, PSF: "a", LowSNR: 30, HighSNR: 300, Pairs: 50, Coverage: 0.7}
-	others := &calibration.Report{Steps: 39, PSF: "b", LowSNR: 5, HighSNR: 300, Pairs: 500}
+	faint := &calibration.Report{Sampler: "bridge", Steps: 40, PSF: "a", LowSNR: 5, HighSNR: 30, Pairs: 100, Coverage: 0.9, Bright: 0.85, FluxCover: 0.88}
+	bright := &calibration.Report{Sampler: "bridge", Steps: 40, PSF: "a", LowSNR: 30, HighSNR: 300, Pairs: 50, Coverage: 0.7}
+	others := &calibration.Report{Sampler: "bridge", Steps: 39, PSF: "b", LowSNR: 5, HighSNR: 300, Pairs: 500}
 	for _, r := range []*calibration.Report{others, faint, bright, faint} {
 		if _, err := calibration.Store(e, r); err != nil {
 			t.Fatal(err)
@@ -30,20 +31,36 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 		t.Fatalf("%d reports, %v: those of 39 steps are of other weights, and the faint one was stored twice", len(all), err)
 	}
 	for snr, want := range map[float64]float64{10: 5, 100: 30, 1000: 30, 1: 5} {
-		if r := calibration.Nearest(all, snr); r == nil || r.LowSNR != want {
+		if r := calibration.Nearest(all, snr, deconv.Standard); r == nil || r.LowSNR != want {
 			t.Errorf("S/N %g: %+v", snr, r)
 		}
 	}
-	if r := calibration.Nearest(all, 10); !r.Right() || !r.Covers(10) || r.Covers(1000) {
+	if r := calibration.Nearest(all, 10, deconv.Standard); !r.Right() || !r.Covers(10) || r.Covers(1000) {
 		t.Errorf("right %v, covers 10 %v, covers 1000 %v", r.Right(), r.Covers(10), r.Covers(1000))
 	}
-	if calibration.Nearest(all, 100).Right() {
+	if calibration.Nearest(all, 100, deconv.Standard).Right() {
 		t.Error("intervals that hold 70 % are not right")
 	}
-	if s := calibration.Nearest(all, 10).Sentence(); !strings.Contains(s, "90 % of the pixels") || !strings.Contains(s, "100 simulated fields") {
+	if s := calibration.Nearest(all, 10, deconv.Standard).Sentence(); !strings.Contains(s, "90 % of the pixels") || !strings.Contains(s, "100 simulated fields") {
 		t.Error(s)
 	}
-	if calibration.Nearest(nil, 10) != nil {
+	quick, own, hmc := *faint, *bright, *bright
+	quick.Budget, quick.Pairs, own.Own, own.PSF, hmc.Sampler, hmc.PSF = deconv.Quick, 60, true, "own", "hmc", "hmc"
+	for _, r := range []*calibration.Report{&quick, &own, &hmc} {
+		if _, err := calibration.Store(e, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err = calibration.Stored(e); err != nil || len(all) != 3 {
+		t.Fatalf("%d reports, %v: those of walks that no result has do not count", len(all), err)
+	}
+	for budget, pairs := range map[deconv.Budget]int{deconv.Quick: 60, deconv.Standard: 50, deconv.Publication: 50} {
+		// at S/N 100 the bright one is the nearest, but for a budget with a calibration of its own
+		if r := calibration.Nearest(all, 100, budget); r == nil || r.Pairs != pairs {
+			t.Errorf("budget %s: %+v", budget.Name(), r)
+		}
+	}
+	if calibration.Nearest(nil, 10, deconv.Standard) != nil {
 		t.Error("the nearest of none")
 	}
 	if err := os.WriteFile(calibration.StoreOf(e), []byte("{"), 0o644); err != nil {
@@ -66,6 +83,11 @@ func TestStored_ShippedPrior_HasACalibration(t *testing.T) {
 	all, err := calibration.Stored(e)
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%d calibrations, %v", len(all), err)
+	}
+	for _, b := range deconv.Budgets() {
+		if r := calibration.Nearest(all, 50, b); r.Budget != b || !r.Right() {
+			t.Errorf("budget %s: %s; right: %v", b.Name(), r.Sentence(), r.Right())
+		}
 	}
 	for _, r := range all {
 		if r.Pairs < 200 || !(r.Coverage > 0.5 && r.Coverage <= 1) || len(r.Rows) == 0 {

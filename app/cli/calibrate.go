@@ -33,7 +33,9 @@ const calibrateHelp = `
                         prior: scenes drawn from the prior, only the sampler is judged
   --single              one galaxy in the middle instead of a field
   --pixel ARCSEC        of the simulated scenes (default: .03 to .3, a scene each)
-  --levels N, --moves N of the sampler (default: its own; --moves -1: none)
+  --budget B            the walk that deconvolve --budget B has: quick, standard (default),
+                        publication
+  --levels N, --moves N of the sampler (default: the budget's; --moves -1: none)
   --sigma-min S         where its walk ends, in sigma of a pixel (default: its own)
   --seed N              (default 1)
   --recalibrate         faint pixels are mapped as deconvolve --recalibrate does
@@ -67,13 +69,14 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.Float64Var(&o.Pixel, "pixel", 0, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")
 	f.BoolVar(&o.Recalibrate, "recalibrate", false, "")
-	learn := f.String("learn", "", "")
+	learn, budget := f.String("learn", "", ""), f.String("budget", "", "")
 	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
 	out, device := f.String("o", "", ""), f.String("device", "", "")
 	quiet, keep := f.Bool("quiet", false, ""), f.String("keep", "", "")
 	if err := f.parse(args, 0, "no operand"); err != nil {
 		return err
 	}
+	o.Budget = budgetOf(*budget)
 	if *snr != "" {
 		if n, err := fmt.Sscanf(strings.ReplaceAll(*snr, ",", " "), "%g %g", &o.LowSNR, &o.HighSNR); n != 2 || err != nil {
 			return usageError{fmt.Sprintf("--snr %q: two numbers, as 5,300", *snr)}
@@ -123,7 +126,7 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		}
 		fmt.Fprintf(e.Out, "faint pixels of %d pairs in %s\n", rep.Faint.Pairs, *learn)
 	}
-	if entry, ferr := training.Find(o.Prior); err == nil && ferr == nil && !o.Learn && !o.Recalibrate && rep.Expected() == calibration.Level && entry.Path != "" {
+	if entry, ferr := training.Find(o.Prior); err == nil && ferr == nil && !o.Learn && !o.Recalibrate && rep.Expected() == calibration.Level && !rep.Own && entry.Path != "" {
 		path, serr := calibration.Store(entry, rep)
 		if serr != nil {
 			return fmt.Errorf("%w: %w", session.ErrOutput, serr)

@@ -109,6 +109,14 @@ func (o *outputFlags) register(f *flagSet) {
 // resumes registers --resume, for commands that run a deconvolution.
 func (o *outputFlags) resumes(f *flagSet) { f.StringVar(&o.resume, "resume", "", "") }
 
+// budgetOf is the budget of a name; what is not one is found with the rest of a recipe.
+func budgetOf(name string) deconv.Budget {
+	if name == deconv.Standard.Name() {
+		return deconv.Standard
+	}
+	return deconv.Budget(name)
+}
+
 func deconvolve(ctx context.Context, e *Env, args []string) error {
 	f := newFlags(e, "deconvolve")
 	var o outputFlags
@@ -140,9 +148,7 @@ func deconvolve(ctx context.Context, e *Env, args []string) error {
 	r.Input.Plane, r.Input.Scale = plane.v, *scale
 	psfs := strings.Split(*psf, ";")
 	r.Method = recipe.Method{Kind: deconv.Method(*method), Iterations: *iterations, Damping: *damping, StopAtNoise: *stop, Strength: *strength, Resolution: *resolution, Tile: *tile, Recalibrate: *recalibrate}
-	if *budget != "standard" {
-		r.Method.Budget = deconv.Budget(*budget)
-	}
+	r.Method.Budget = budgetOf(*budget)
 	choosePrior(&r, *prior)
 	r.Draw.Samples, r.Draw.Seed, r.Device = *samples, *seed, o.device
 	if *spectrum != "fit" {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"limpid/solvers/deconv"
@@ -275,7 +276,7 @@ func (r Recipe) Validate() error {
 		return bad("strength %g must be 0 or positive", r.Method.Strength)
 	case r.Method.Kind == deconv.RichardsonLucy && r.Method.Strength >= 0.125:
 		return bad("strength %g: total variation in Richardson–Lucy must stay below 1/8, as .002", r.Method.Strength)
-	case r.Method.Budget != deconv.Standard && r.Method.Budget != deconv.Quick && r.Method.Budget != deconv.Publication:
+	case !slices.Contains(deconv.Budgets(), r.Method.Budget):
 		return bad("budget %q is not one of quick, standard, publication", r.Method.Budget)
 	case r.Method.Resolution != 0 && !(r.Method.Resolution >= MinResolution && r.Method.Resolution <= MaxResolution):
 		return bad("a target resolution of %g px: a FWHM from %g to %g px, or 0 for none", r.Method.Resolution, MinResolution, MaxResolution)

@@ -59,7 +59,7 @@ const codeUnlike = "prior.unlike"
 func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlike []limpid.Finding) limpid.Finding {
 	f := limpid.Finding{Severity: limpid.Warning, Code: CodeCalibration, Where: "error bars"}
 	all, err := calibration.Stored(e)
-	near := calibration.Nearest(all, peakSNR(o))
+	near := calibration.Nearest(all, peakSNR(o), m.Budget)
 	switch {
 	case err != nil:
 		f.What, f.Advice = "its stored calibration cannot be read: "+plain(err.Error()), "remove the file, and calibrate it again"
@@ -76,12 +76,9 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlik
 		f.Severity, f.What = limpid.Info, near.Sentence()
 		f.Advice = "measure them for your own PSF: limpid-cli calibrate --psf FILE"
 	}
-	switch {
-	case near != nil && m.Budget == deconv.Publication:
+	if near != nil && near.Budget != m.Budget {
 		f.Severity = limpid.Warning
-		f.What += "; that was with the standard budget; with twice the levels the mean is nearer to the truth, and intervals of bright pixels hold less"
-	case near != nil && m.Budget == deconv.Quick:
-		f.What += "; that was with the standard budget"
+		f.What += fmt.Sprintf("; that was with the %s budget", near.Budget.Name())
 	}
 	if near != nil && m.Resolution > 0 {
 		f.What += "; that was without a target resolution"

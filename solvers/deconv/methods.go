@@ -69,14 +69,36 @@ func (m Method) About() (a About, ok bool) {
 // Budget says how long sampling may take.
 type Budget string
 
-// Quick is for a look, with fewer levels. Publication has twice those of Standard: the mean is nearer to
-// the truth, and since the prior decides more, error bars in bright light are smaller than
-// calibrated ones (docs/adr/0027).
+// Quick is for a look, with fewer levels; Publication has twice those of Standard. Error bars of
+// all three are calibrated (docs/adr/0034).
 const (
 	Quick       Budget = "quick"
 	Standard    Budget = ""
 	Publication Budget = "publication"
 )
+
+// Name is what a user calls it.
+func (b Budget) Name() string {
+	if b == Standard {
+		return "standard"
+	}
+	return string(b)
+}
+
+// Budgets lists them.
+func Budgets() []Budget { return []Budget{Quick, Standard, Publication} }
+
+// Walk is how many levels of noise a walk with a learned prior has, and how many draws its
+// local covariance is measured on (0: as many as the sampler likes).
+func (b Budget) Walk() (levels, probes int) {
+	switch b {
+	case Quick:
+		return 14, 2
+	case Publication:
+		return 2 * learnedLevels, 0
+	}
+	return learnedLevels, 0
+}
 
 // LearnedPrior is a prior that is a network.
 type LearnedPrior interface {
@@ -216,21 +238,16 @@ func (p *Problem) walk(set Settings, prior LearnedPrior, op operator.Powered, gr
 		cfg.Power = append(cfg.Power, sp.OnGrid(grid.H, grid.W)...)
 	}
 	cfg.SigmaMax, cfg.SigmaMin = LearnedWalk(cfg.Power, p.effective())
-	cfg.Levels, cfg.Moves = LearnedLevels, LearnedMoves
-	switch set.Budget {
-	case Quick:
-		cfg.Levels, cfg.Probes = 14, 2
-	case Publication:
-		cfg.Levels = 2 * LearnedLevels
-	}
+	cfg.Moves = LearnedMoves
+	cfg.Levels, cfg.Probes = set.Budget.Walk()
 	return cfg
 }
 
-// LearnedLevels and LearnedMoves are those of a learned prior. Moves at the end, which mend what closed-form
+// learnedLevels and LearnedMoves are those of a learned prior. Moves at the end, which mend what closed-form
 // priors leave, do not help: on single galaxies of S/N 200 draws that began at the truth
 // were, after 800 leapfrogs, a fifth to a half as wide as those of the walk.
 const (
-	LearnedLevels = 18
+	learnedLevels = 18
 	LearnedMoves  = -1
 )
 

@@ -1,0 +1,107 @@
+package calibration
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"limpid/solvers"
+	"limpid/solvers/calibrate"
+	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
+)
+
+// Options of a calibration.
+type Options struct {
+	Prior   string // a learned prior that ships, or a weights file
+	Sampler string // one of Samplers; default bridge
+	PSF     solvers.Image
+	About   string  // of the PSF, for the report
+	Side    int     // of the images; default 64
+	Pairs   int     // truths; default 200
+	Draws   int     // per truth; default 20
+	LowSNR  float64 // peak of the blurred scene over the noise, log-uniform; default 5
+	HighSNR float64 // default 300
+	Masked  float64 // share of the rows that are lost; default 0
+	Budget  deconv.Budget
+	Levels  int // default those of the budget
+	Moves   int
+	// SigmaMin ends the walk, in σ of a data pixel; 0: the sampler's own.
+	SigmaMin float64
+	Seed     uint64
+	Single   bool // one galaxy in the middle, not a field
+	// Pixel is the pixel's side in arcsec that the simulator is told; 0: its own range.
+	Pixel float64
+	// Margin is how many pixels at the image's border do not count: what shines there from
+	// beyond it is not seen. Negative: default, the PSF's FWHM.
+	Margin int
+	// TotalSNR takes S/N as √Σ(blurred scene)² over the noise, instead of the peak.
+	TotalSNR bool
+	// Recalibrate maps draws of faint pixels: see calibrate.Faint.
+	Recalibrate bool
+	// Learn counts the pairs in a table of faint pixels, from draws as they are.
+	Learn bool
+	// Keep is given every pair.
+	Keep func(Kept)
+	// Truths says where truths come from; default Simulator.
+	Truths Truths
+}
+
+func (o Options) withDefaults() (Options, error) {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.Side, 64)
+	def(&o.Pairs, 200)
+	def(&o.Draws, 20)
+	levels, _ := o.Budget.Walk()
+	def(&o.Levels, levels)
+	def(&o.Moves, deconv.LearnedMoves)
+	if o.Sampler == "" {
+		o.Sampler = Samplers()[0]
+	}
+	if o.LowSNR == 0 {
+		o.LowSNR = 5
+	}
+	if o.HighSNR == 0 {
+		o.HighSNR = 300
+	}
+	if o.Truths == "" {
+		o.Truths = Simulator
+	}
+	switch {
+	case o.Truths != Simulator && o.Truths != OfPrior:
+		return o, fmt.Errorf("%w: truths from %q: %q or %q", ErrInvalid, o.Truths, Simulator, OfPrior)
+	case o.Truths == OfPrior && o.Single:
+		return o, fmt.Errorf("%w: the prior cannot be told to draw one galaxy in the middle", ErrInvalid)
+	case !slices.Contains(deconv.Budgets(), o.Budget):
+		return o, fmt.Errorf("%w: budget %q is not one of quick, standard, publication", ErrInvalid, o.Budget)
+	case o.Side < 16 || o.Side > 1024:
+		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
+	case o.Draws < 8 || o.Draws > 10000:
+		return o, fmt.Errorf("%w: %d draws: at least 8", ErrInvalid, o.Draws)
+	case o.Pairs < calibrate.LeastPairs:
+		return o, fmt.Errorf("%w: %d pairs: at least %d, 200 for a verdict", ErrInvalid, o.Pairs, calibrate.LeastPairs)
+	case !(o.LowSNR > 0) || o.HighSNR < o.LowSNR:
+		return o, fmt.Errorf("%w: S/N from %g to %g", ErrInvalid, o.LowSNR, o.HighSNR)
+	case !(o.Masked >= 0 && o.Masked < 0.9):
+		return o, fmt.Errorf("%w: %g of the image masked", ErrInvalid, o.Masked)
+	case o.PSF.Empty():
+		return o, fmt.Errorf("%w: no PSF", ErrInvalid)
+	}
+	if o.Margin < 0 {
+		o.Margin = int(math.Ceil(observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W)))
+	}
+	if o.Side-2*o.Margin < 8 {
+		return o, fmt.Errorf("%w: a margin of %d of %d pixels leaves too few", ErrInvalid, o.Margin, o.Side)
+	}
+	return o, nil
+}
+
+// own says whether the walk is another than results have.
+func (o Options) own() bool {
+	levels, _ := o.Budget.Walk()
+	return o.Sampler != Samplers()[0] || o.Levels != levels || o.Moves != deconv.LearnedMoves || o.SigmaMin != 0
+}
