@@ -449,7 +449,7 @@ func (b *builder) learned() {
 		{string(deconv.Standard), "standard"},
 		{string(deconv.Quick), "quick look"},
 		{string(deconv.Publication), "publication"},
-	}, Help: "a quick look takes two thirds of the time, publication, with finer steps, twice as long; all three were calibrated"})
+	}, Help: "a quick look takes three quarters of the time, publication, with finer steps, twice as long; all three were calibrated"})
 	b.add(Field{ID: FaintLight, Label: "Faint light", Kind: Toggle, Help: "each pixel fainter than the noise gets the errors that simulations say it has, and next to no negative light; errors of sums over many pixels of the samples become too small"})
 }
 
