@@ -9,37 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"limpid/app/calibration"
 	"limpid/ui/viewmodel"
 )
 
 // Report is the verdict of a calibration as limpid-cli calibrate writes it: whether
 // error bars hold, by simulation.
-type Report struct {
-	Prior      string  `json:"prior"`
-	Sampler    string  `json:"sampler"`
-	PSF        string  `json:"psf"`
-	Side       int     `json:"side"`
-	Draws      int     `json:"draws"`
-	Pairs      int     `json:"pairs"`
-	Chi2       float64 `json:"chi2_per_pixel_of_draws"`
-	Acceptance float64 `json:"acceptance"`
-	Coverage   float64 `json:"coverage_90"`
-	Fine       float64 `json:"coverage_90_fine"` // 0: of a report from before it was measured
-	Bright     float64 `json:"coverage_90_bright"`
-	ZRMS       float64 `json:"z_rms"`
-	FluxCover  float64 `json:"flux_coverage_90"`
-	Rows       []struct {
-		From     float64 `json:"from"`
-		To       float64 `json:"to"`
-		Pixels   int     `json:"pixels"`
-		Coverage float64 `json:"coverage_90"`
-	} `json:"coverage_by_brightness"`
-	Tests []struct {
-		Name   string  `json:"name"`
-		P      float64 `json:"p"`
-		Counts []int   `json:"counts"`
-	} `json:"tests"`
-}
+type Report struct{ calibration.Report }
 
 // IsReport says whether a file is a report of a calibration, and reads it.
 func IsReport(path string) (*Report, bool) {
@@ -68,7 +44,7 @@ func (r *Report) Numbers() []viewmodel.Row {
 		{Label: "rms of z (expect 1)", Value: fmt.Sprintf("%.3f", r.ZRMS)},
 		{Label: "χ²/pixel of draws (expect 1)", Value: fmt.Sprintf("%.3f", r.Chi2)},
 	}
-	if r.Fine > 0 {
+	if r.Fine > 0 { // 0: from before it was measured
 		rows = slices.Insert(rows, 2, viewmodel.Row{Label: "the same to a tenth of the noise", Value: fmt.Sprintf("%.1f %%", 100*r.Fine)})
 	}
 	return rows
