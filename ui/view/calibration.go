@@ -50,7 +50,7 @@ func (w *Window) calibrationDialog(path string, r *learned.Report) {
 	}
 	x, y := r.Brightness()
 	bright.SetData(widget.ChartData{XLabel: "true brightness (σ of a data pixel)", YLabel: "share held by 90 %", LogX: true, Series: []widget.Series{
-		{Name: "measured", X: x, Y: y, Points: true}, {Name: "wanted", X: x, Y: level(0.9, len(x)), Colour: theme.ColorNameWarning},
+		{Name: "measured", X: x, Y: y, Points: true}, {Name: "wanted", X: x, Y: level(r.Expected(), len(x)), Colour: theme.ColorNameWarning},
 	}})
 	about := control.NewText(fmt.Sprintf("Prior %s, sampler %s, budget %s, %s, images of %d²", r.Prior, r.Sampler, r.Budget.Name(), r.PSF, r.Side), theme.SizeNameCaptionText, theme.ColorNamePlaceHolder)
 	ok := control.NewButton("Close", "", nil, nil)

@@ -96,6 +96,9 @@ func TestIsReport_OfACalibration_NotOfARecipe(t *testing.T) {
 	if a, b := r.RankLabel(0), r.RankLabel(1); a == b || !strings.Contains(b, "reference") {
 		t.Errorf("the ranks of flux are called %q, of TARP %q", a, b)
 	}
+	if v := r.Numbers()[1].Value; !strings.HasSuffix(v, "80.0 % expected") { // from the least to the greatest of 9
+		t.Errorf("9 draws: %q", v)
+	}
 	if n := len(r.Numbers()); n != 6 {
 		t.Errorf("%d numbers of a report without the coverage to a tenth of the noise", n)
 	}

@@ -44,6 +44,9 @@ func (r *Report) Numbers() []viewmodel.Row {
 		{Label: "rms of z (expect 1)", Value: fmt.Sprintf("%.3f", r.ZRMS)},
 		{Label: "χ²/pixel of draws (expect 1)", Value: fmt.Sprintf("%.3f", r.Chi2)},
 	}
+	if e := r.Expected(); e < calibration.Level { // so few draws do not reach far enough
+		rows[1].Value += fmt.Sprintf("; with so few draws %.1f %% expected", 100*e)
+	}
 	if r.Fine > 0 { // 0: from before it was measured
 		rows = slices.Insert(rows, 2, viewmodel.Row{Label: "the same to a tenth of the noise", Value: fmt.Sprintf("%.1f %%", 100*r.Fine)})
 	}
