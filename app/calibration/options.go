@@ -78,6 +78,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: the prior cannot be told to draw one galaxy in the middle", ErrInvalid)
 	case !slices.Contains(deconv.Budgets(), o.Budget):
 		return o, fmt.Errorf("%w: budget %q is not one of quick, standard, publication", ErrInvalid, o.Budget)
+	case o.Learn && (o.Budget != deconv.Standard || o.own()):
+		return o, fmt.Errorf("%w: a table of faint pixels is measured with the standard budget's walk", ErrInvalid)
 	case o.Side < 16 || o.Side > 1024:
 		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
 	case o.Draws < 8 || o.Draws > 10000:

@@ -10,6 +10,7 @@ import (
 	"limpid/app/calibration"
 	"limpid/app/training"
 	"limpid/priors/card"
+	"limpid/solvers"
 	"limpid/solvers/deconv"
 )
 
@@ -92,6 +93,18 @@ func TestStored_ShippedPrior_HasACalibration(t *testing.T) {
 	for _, r := range all {
 		if r.Pairs < 200 || !(r.Coverage > 0.5 && r.Coverage <= 1) || len(r.Rows) == 0 {
 			t.Errorf("%d pairs, coverage %g, %d rows", r.Pairs, r.Coverage, len(r.Rows))
+		}
+	}
+}
+
+// A table of faint pixels is used with the standard walk, and is measured with no other.
+func TestRun_LearnWithAnotherWalk_IsRefused(t *testing.T) {
+	psf := solvers.NewImage(1, 3, 3)
+	psf.Pix[4] = 1
+	for _, o := range []calibration.Options{{Budget: deconv.Quick}, {Levels: 5}, {Budget: "long"}} {
+		o.Prior, o.PSF, o.Pairs, o.Learn = "galaxies", psf, 20, true
+		if _, err := calibration.Run(t.Context(), nil, o, nil); !errors.Is(err, calibration.ErrInvalid) || !strings.Contains(err.Error(), "budget") {
+			t.Errorf("%+v: %v", o, err)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlik
 	near := calibration.Nearest(all, peakSNR(o), m.Budget)
 	switch {
 	case err != nil:
-		f.What, f.Advice = "its stored calibration cannot be read: "+plain(err.Error()), "remove the file, and calibrate it again"
+		f.What, f.Advice = fmt.Sprintf("the stored calibration of the prior %s cannot be read: %s", e.Name, plain(err.Error())), "remove the file, and calibrate it again"
 	case near == nil:
 		f.What = fmt.Sprintf("the error bars of the prior %s were never calibrated", e.Name)
 		f.Advice = "measure them on simulations: limpid-cli calibrate --prior NAME --psf PSF, which keeps the result with weights of your own"

@@ -143,7 +143,7 @@ const (
 	rhatHigh    = 1.05
 	fluxOffHigh = 0.02
 	reachHigh   = 8 // σ, of a single pixel of the residual
-	drawsFew    = 8 // error bars from fewer are uncertain by more than a quarter
+	drawsFew    = 8 // n normal draws know their deviation to 1/√(2(n−1)): fewer, to a quarter at best
 )
 
 // fitFindings says what is doubtful about the fit.

@@ -14,12 +14,14 @@ import (
 	"testing"
 
 	"limpid/assets"
+	"limpid/tests/tree"
 	"limpid/tests/window/xwin"
 )
 
 // build makes the window's binary.
 func build(t *testing.T) string {
 	t.Helper()
+	must(t, tree.Read("../.."))
 	path := filepath.Join(t.TempDir(), "limpid")
 	cmd := exec.Command("go", "build", "-tags", "gles", "-o", path, "limpid/app/cmd/limpid")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -26,8 +26,12 @@ func newApp() fyne.App {
 // shown. Where no display could be opened Fyne has only written so down, and GLFW panics.
 func withoutDepth() (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the display cannot be opened: %v", p)
+		switch p := recover().(type) {
+		case nil:
+		case *glfw.Error:
+			err = fmt.Errorf("the display cannot be opened: %w", p)
+		default:
+			panic(p)
 		}
 	}()
 	glfw.WindowHint(glfw.DepthBits, 0)
