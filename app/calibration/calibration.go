@@ -71,6 +71,10 @@ type rig struct {
 	out    *Report
 	truthX *engine.Tensor
 	modelY *engine.Tensor
+	colour *smoothed // nil: pixels' noise is independent
+	// at a target resolution: of truths and of draws; nil without
+	smoothTruth, smoothDraw *deconv.Smoother
+	load                    func(engine.Device, engine.Stream) (deconv.LearnedPrior, error)
 }
 
 // Run calibrates; status is told of every pair. A cancelled run gives the report of the
@@ -113,12 +117,22 @@ func (r *rig) open() error {
 	if entry.Card.Kind != card.Score {
 		return fmt.Errorf("%w: the prior %q is of the kind %q; images are calibrated", ErrInvalid, r.o.Prior, entry.Card.Kind)
 	}
-	f, done, err := entry.Open()
-	if err != nil {
-		return fmt.Errorf("calibration: %w", err)
+	read := func(dev engine.Device, s engine.Stream) (*score.Prior, error) {
+		f, done, err := entry.Open()
+		if err != nil {
+			return nil, fmt.Errorf("calibration: %w", err)
+		}
+		defer done()
+		return score.From(dev, s, f)
 	}
-	defer done()
-	if r.prior, err = score.From(r.dev, r.s, f); err != nil {
+	r.load = func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
+		p, err := read(dev, s)
+		if err != nil { // a nil *Prior must not become an interface that is not nil
+			return nil, err
+		}
+		return p, nil
+	}
+	if r.prior, err = read(r.dev, r.s); err != nil {
 		return err
 	}
 	align := r.prior.Align()
@@ -138,6 +152,17 @@ func (r *rig) open() error {
 	}
 	if r.modelY, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Range()...)); err != nil {
 		return fmt.Errorf("calibration: %w", err)
+	}
+	if r.o.Correlated > 0 {
+		r.colour = newSmoothed(r.o.Correlated)
+	}
+	if fwhm := r.o.Resolution; fwhm > 0 {
+		if r.smoothTruth, err = deconv.NewSmoother(r.dev, r.s, full, fwhm); err != nil {
+			return err
+		}
+		if r.smoothDraw, err = deconv.NewSmoother(r.dev, r.s, r.grid, fwhm); err != nil {
+			return err
+		}
 	}
 	if r.o.Learn {
 		r.learn = calibrate.NewFaint(entry.Name, entry.Card.Steps)
@@ -178,6 +203,8 @@ func (r *rig) close() {
 	}
 	r.truthX.Free()
 	r.modelY.Free()
+	r.smoothTruth.Close()
+	r.smoothDraw.Close()
 }
 
 // pair simulates one truth and its data, and samples the posterior.
@@ -188,14 +215,32 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 		return err
 	}
 	snr, scale, weights := r.observe(data, sims.Rand(key.Fold(2)))
+	if r.smoothTruth != nil {
+		if err := r.smoothTruth.Smooth(scene); err != nil {
+			return err
+		}
+	}
 	truth := r.sky.Crop(scene)
 	for i := range truth {
 		truth[i] *= scale
 	}
 	obs := &solvers.Observation{Data: data, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
-	draws, chi2, err := r.sample(ctx, obs, key.Fold(3))
+	sample := r.sample
+	if r.colour != nil {
+		obs.Colour = []solvers.Correlation{r.colour.colour}
+		sample = r.asResults
+	}
+	draws, chi2, err := sample(ctx, obs, key.Fold(3))
 	if err != nil {
 		return err
+	}
+	for i, scene := range draws {
+		if r.smoothDraw != nil {
+			if err := r.smoothDraw.Smooth(scene); err != nil {
+				return err
+			}
+		}
+		draws[i] = r.grid.Crop(scene)
 	}
 	if r.faint != nil {
 		r.faint.MapDraws(draws, func(i int) float64 { return float64(weights.Pix[i]) }) // the noise is 1 where it was observed
@@ -222,8 +267,17 @@ func (r *rig) observe(image solvers.Image, rng *rand.Rand) (snr float64, scale f
 	snr = r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
 	scale = float32(snr / max(r.signal(image.Pix), 1e-30))
 	weights = solvers.NewImage(1, n, n)
+	var coloured []float32
+	if r.colour != nil {
+		coloured = r.colour.draw(n, n, rng)
+	}
 	for i := range image.Pix {
-		noise := rng.NormFloat64()
+		var noise float64
+		if coloured != nil {
+			noise = float64(coloured[i])
+		} else {
+			noise = rng.NormFloat64()
+		}
 		lost := float64(i/n) < r.o.Masked*float64(n)
 		image.Pix[i] *= scale
 		if !lost {
@@ -343,7 +397,7 @@ func (r *rig) walk(obs *solvers.Observation) (anneal.Config, error) {
 	return cfg, nil
 }
 
-// sample draws from the posterior, over the image.
+// sample draws scenes on the grid from the posterior.
 func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.Key) (draws [][]float32, chi2 float64, err error) {
 	cfg, err := r.walk(obs)
 	if err != nil {
@@ -372,7 +426,7 @@ func (r *rig) sample(ctx context.Context, obs *solvers.Observation, key engine.K
 			r.s.Download(model, r.modelY)
 			r.s.Download(scene, x)
 			chi2 += misfit(obs, model)
-			draws = append(draws, r.grid.Crop(scene))
+			draws = append(draws, scene)
 		}
 		if len(draws) >= r.o.Draws {
 			break

@@ -48,6 +48,9 @@ func Levels(ctx context.Context, dev engine.Device, o Options, levels []int, sta
 	if err != nil {
 		return nil, err
 	}
+	if o.Correlated > 0 || o.Resolution > 0 {
+		return nil, fmt.Errorf("%w: a level is judged on its own pixels, under independent noise", ErrInvalid)
+	}
 	for _, l := range levels {
 		if l < 0 || l >= o.Levels {
 			return nil, fmt.Errorf("%w: level %d of a walk of %d", ErrInvalid, l, o.Levels)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"limpid/app/recipe"
 	"limpid/solvers"
 	"limpid/solvers/calibrate"
 	"limpid/solvers/deconv"
@@ -37,6 +38,10 @@ type Options struct {
 	Margin int
 	// TotalSNR takes S/N as √Σ(blurred scene)² over the noise, instead of the peak.
 	TotalSNR bool
+	// Resolution is the FWHM in pixels of the target PSF that truths and draws are judged at; 0: their own.
+	Resolution float64
+	// Correlated is the σ in pixels of the Gaussian that white noise was smoothed with, as resampling does; 0: not.
+	Correlated float64
 	// Recalibrate maps draws of faint pixels: see calibrate.Faint.
 	Recalibrate bool
 	// Learn counts the pairs in a table of faint pixels, from draws as they are.
@@ -80,6 +85,14 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: budget %q is not one of quick, standard, publication", ErrInvalid, o.Budget)
 	case o.Learn && (o.Budget != deconv.Standard || o.own()):
 		return o, fmt.Errorf("%w: a table of faint pixels is measured with the standard budget's walk", ErrInvalid)
+	case o.Resolution != 0 && !(o.Resolution >= recipe.MinResolution && o.Resolution <= recipe.MaxResolution):
+		return o, fmt.Errorf("%w: a target resolution of %g px: a FWHM from %g to %g px, or 0 for none", ErrInvalid, o.Resolution, recipe.MinResolution, recipe.MaxResolution)
+	case !(o.Correlated >= 0 && o.Correlated <= mostCorrelated):
+		return o, fmt.Errorf("%w: noise smoothed over %g px: 0 to %d", ErrInvalid, o.Correlated, mostCorrelated)
+	case o.Correlated > 0 && o.own():
+		return o, fmt.Errorf("%w: with correlated noise the walk is that of a budget", ErrInvalid)
+	case (o.Correlated > 0 || o.Resolution > 0) && (o.Learn || o.Recalibrate):
+		return o, fmt.Errorf("%w: faint pixels are mapped where noise is independent, and not at a target resolution", ErrInvalid)
 	case o.Side < 16 || o.Side > 1024:
 		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
 	case o.Draws < 8 || o.Draws > 10000:
@@ -101,6 +114,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+// mostCorrelated is the most that noise is smoothed over, px.
+const mostCorrelated = 2
 
 // own says whether the walk is another than results have.
 func (o Options) own() bool {

@@ -10,6 +10,7 @@ import (
 	"limpid/app/training"
 	"limpid/solvers/calibrate"
 	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
 )
 
 // Report is the verdict of a calibration, as it is stored.
@@ -19,20 +20,25 @@ type Report struct {
 	Sampler string `json:"sampler"`
 	// Budget is that of results of the same walk; Own: no result has it, as it has levels, moves
 	// or an end of its own.
-	Budget  deconv.Budget `json:"budget,omitempty"`
-	Own     bool          `json:"own_walk,omitempty"`
-	PSF     string        `json:"psf"`
-	Side    int           `json:"side"`
-	Draws   int           `json:"draws"`
-	Total   bool          `json:"total_snr,omitempty"` // S/N is of the whole image, not its peak
-	LowSNR  float64       `json:"low_snr"`
-	HighSNR float64       `json:"high_snr"`
-	Pixel   float64       `json:"pixel_arcsec,omitempty"`
-	Single  bool          `json:"single,omitempty"` // galaxies, one in the middle of each image
-	Masked  float64       `json:"masked,omitempty"`
-	Margin  int           `json:"margin"` // pixels at the border that do not count
-	Truths  Truths        `json:"truths"`
-	Seed    uint64        `json:"seed"`
+	Budget deconv.Budget `json:"budget,omitempty"`
+	Own    bool          `json:"own_walk,omitempty"`
+	PSF    string        `json:"psf"`
+	FWHM   float64       `json:"psf_fwhm_px,omitempty"` // 0: from before it was kept
+	// Resolution is the FWHM in pixels of the target PSF that truths and draws were judged at; Correlated the σ of the
+	// Gaussian that their noise was smoothed with.
+	Resolution float64 `json:"resolution_px,omitempty"`
+	Correlated float64 `json:"correlated_px,omitempty"`
+	Side       int     `json:"side"`
+	Draws      int     `json:"draws"`
+	Total      bool    `json:"total_snr,omitempty"` // S/N is of the whole image, not its peak
+	LowSNR     float64 `json:"low_snr"`
+	HighSNR    float64 `json:"high_snr"`
+	Pixel      float64 `json:"pixel_arcsec,omitempty"`
+	Single     bool    `json:"single,omitempty"` // galaxies, one in the middle of each image
+	Masked     float64 `json:"masked,omitempty"`
+	Margin     int     `json:"margin"` // pixels at the border that do not count
+	Truths     Truths  `json:"truths"`
+	Seed       uint64  `json:"seed"`
 	// FaintPairs is on how many pairs the table that mapped faint pixels was measured; 0: they
 	// are as sampled. Faint is what was measured for such a table now.
 	FaintPairs int              `json:"faint_pairs,omitempty"`
@@ -87,7 +93,7 @@ var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
 
 func newReport(o Options, e training.Entry) *Report {
 	r := &Report{
-		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, Budget: o.Budget, Own: o.own(), PSF: o.About, Side: o.Side, Draws: o.Draws,
+		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, Budget: o.Budget, Own: o.own(), PSF: o.About, FWHM: observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W), Resolution: o.Resolution, Correlated: o.Correlated, Side: o.Side, Draws: o.Draws,
 		Total: o.TotalSNR, Pixel: o.Pixel, Single: o.Single, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
 	for i, lo := range edges {
@@ -228,6 +234,21 @@ func (r *Report) single() string {
 	return ""
 }
 
+// seenHow says what was other than one image's independent pixels, on the scene's own.
+func (r *Report) seenHow() string {
+	var s string
+	if r.Resolution > 0 {
+		s += fmt.Sprintf(", at a target resolution of %g px", r.Resolution)
+	}
+	if r.Correlated > 0 {
+		s += fmt.Sprintf(", noise correlated over %g px", r.Correlated)
+	}
+	if r.Masked > 0 {
+		s += fmt.Sprintf(", %g %% masked", 100*r.Masked)
+	}
+	return s
+}
+
 func (r *Report) ownWalk() string {
 	if r.Own {
 		return ", a walk of its own"
@@ -246,8 +267,8 @@ func (r *Report) snrOf() string {
 func (r *Report) Table() string {
 	var b strings.Builder
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
-	p("prior %s (%d steps), sampler %s, budget %s, PSF %s, %d² pixels less %d at the border, truths of the %s%s, %s S/N %g to %g, %d pairs of %d draws, %d scenes with their light at the border passed over, seed %d",
-		r.Prior, r.Steps, r.Sampler, r.Budget.Name()+r.ownWalk(), r.PSF, r.Side, r.Margin, r.Truths, r.single(), r.snrOf(), r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Passed, r.Seed)
+	p("prior %s (%d steps), sampler %s, budget %s, PSF %s, %d² pixels less %d at the border, truths of the %s%s%s, %s S/N %g to %g, %d pairs of %d draws, %d scenes with their light at the border passed over, seed %d",
+		r.Prior, r.Steps, r.Sampler, r.Budget.Name()+r.ownWalk(), r.PSF, r.Side, r.Margin, r.Truths, r.single(), r.seenHow(), r.snrOf(), r.LowSNR, r.HighSNR, r.Pairs, r.Draws, r.Passed, r.Seed)
 	if r.FaintPairs > 0 {
 		p("faint pixels as %d other pairs say that they are", r.FaintPairs)
 	}

@@ -1,13 +1,13 @@
 package calibration
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"os"
-	"slices"
 	"strings"
 
 	"limpid/app/file"
@@ -52,42 +52,86 @@ func StoreOf(e training.Entry) string {
 	return strings.TrimSuffix(e.Path, ".safetensors") + ".calibrations.json"
 }
 
-// Nearest is the calibration whose signal to noise is nearest to a peak of snr σ, and of
-// these the one of most pairs: of those with a budget, or of the standard one's where it
-// has none, or of any; nil where there is none at all.
-func Nearest(all []Report, snr float64, b deconv.Budget) *Report {
-	for _, b := range []deconv.Budget{b, deconv.Standard} {
-		if of := slices.DeleteFunc(slices.Clone(all), func(r Report) bool { return r.Budget != b }); len(of) > 0 {
-			all = of
-			break
-		}
+// Like is what a result is like: what a calibration is looked for by.
+type Like struct {
+	SNR        float64 // of the peak
+	FWHM       float64 // of the PSF, px; 0: unknown
+	Budget     deconv.Budget
+	Resolution float64 // FWHM of the target PSF, px; 0: none
+	Correlated bool
+}
+
+// Apart says in what a calibration is of another kind than a result.
+type Apart struct{ SNR, PSF, Budget, Resolution, Correlated bool }
+
+// How far from what was calibrated a result may be: factors of the PSF's width, where the error bars that were measured
+// stay as they are from one width to the next (docs/adr/0035), and of S/N.
+const (
+	widthsApart = 1.7
+	peaksApart  = 2
+)
+
+// Apart is in what results like l are of another kind than those that were calibrated.
+func (r *Report) Apart(l Like) Apart {
+	return Apart{
+		SNR:        l.SNR < r.LowSNR/peaksApart || l.SNR > peaksApart*r.HighSNR,
+		PSF:        r.width(l) > math.Log(widthsApart),
+		Budget:     r.Budget != l.Budget,
+		Resolution: (r.Resolution > 0) != (l.Resolution > 0) || l.Resolution < r.Resolution/widthsApart,
+		Correlated: (r.Correlated > 0) != l.Correlated,
 	}
-	var best *Report
-	far := func(r *Report) float64 {
-		switch {
-		case snr < r.LowSNR:
-			return math.Log(r.LowSNR / math.Max(snr, 1e-3))
-		case snr > r.HighSNR:
-			return math.Log(snr / r.HighSNR)
-		}
+}
+
+// width is how far apart the PSFs' widths are, in ln; 0 where one is not known.
+func (r *Report) width(l Like) float64 {
+	if r.FWHM == 0 || l.FWHM == 0 {
 		return 0
 	}
+	return math.Abs(math.Log(l.FWHM / r.FWHM))
+}
+
+func (a Apart) count() (n int) {
+	for _, b := range []bool{a.SNR, a.PSF, a.Budget, a.Resolution, a.Correlated} {
+		if b {
+			n++
+		}
+	}
+	return n
+}
+
+// Nearest is the calibration that is the most like a result: apart in the fewest, and of those of the nearest PSF and S/N,
+// with the most of the image seen, of the most pairs; nil where there is none at all.
+func Nearest(all []Report, l Like) *Report {
+	far := func(r *Report) float64 {
+		snr := math.Max(l.SNR, 1e-3)
+		return r.width(l) + math.Max(0, math.Max(math.Log(r.LowSNR/snr), math.Log(snr/r.HighSNR))) + r.Masked
+	}
+	order := func(a, b *Report) int {
+		return cmp.Or(cmp.Compare(a.Apart(l).count(), b.Apart(l).count()), cmp.Compare(far(a), far(b)), cmp.Compare(b.Pairs, a.Pairs))
+	}
+	var best *Report
 	for i := range all {
-		r := &all[i]
-		if best == nil || far(r) < far(best) || far(r) == far(best) && r.Pairs > best.Pairs {
-			best = r
+		if best == nil || order(&all[i], best) < 0 {
+			best = &all[i]
 		}
 	}
 	return best
 }
 
-// Covers says whether data of a peak of snr σ are like those of the calibration.
-func (r *Report) Covers(snr float64) bool { return snr >= r.LowSNR/2 && snr <= 2*r.HighSNR }
-
 // Sentence says what a calibration found.
 func (r *Report) Sentence() string {
-	return fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s), where 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes (χ²/pixel of samples %.2f)",
+	s := fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s), where 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes (χ²/pixel of samples %.2f)",
 		r.Pairs, r.LowSNR, r.HighSNR, r.PSF, 100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.Chi2)
+	if r.Resolution > 0 {
+		s += fmt.Sprintf("; truths and samples were compared at a target resolution of %g px", r.Resolution)
+	}
+	if r.Correlated > 0 {
+		s += fmt.Sprintf("; their noise was correlated as if smoothed with σ %g px", r.Correlated)
+	}
+	if r.Masked > 0 {
+		s += fmt.Sprintf("; %g %% of them was masked", 100*r.Masked)
+	}
+	return s
 }
 
 // Right says whether intervals hold about what they say: .85 to .98 of all pixels (empty sky is held by nearly all), at
@@ -113,7 +157,7 @@ func Store(e training.Entry, r *Report) (path string, err error) {
 		return "", err
 	}
 	same := func(a Report) bool {
-		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Truths == r.Truths
+		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Resolution == r.Resolution && a.Correlated == r.Correlated && a.Truths == r.Truths
 	}
 	var keep []Report
 	for _, a := range all {

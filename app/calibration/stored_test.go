@@ -32,17 +32,17 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 		t.Fatalf("%d reports, %v: those of 39 steps are of other weights, and the faint one was stored twice", len(all), err)
 	}
 	for snr, want := range map[float64]float64{10: 5, 100: 30, 1000: 30, 1: 5} {
-		if r := calibration.Nearest(all, snr, deconv.Standard); r == nil || r.LowSNR != want {
+		if r := calibration.Nearest(all, calibration.Like{SNR: snr}); r == nil || r.LowSNR != want {
 			t.Errorf("S/N %g: %+v", snr, r)
 		}
 	}
-	if r := calibration.Nearest(all, 10, deconv.Standard); !r.Right() || !r.Covers(10) || r.Covers(1000) {
-		t.Errorf("right %v, covers 10 %v, covers 1000 %v", r.Right(), r.Covers(10), r.Covers(1000))
+	if r := nearest(all, 10); !r.Right() || r.Apart(calibration.Like{SNR: 10}).SNR || !r.Apart(calibration.Like{SNR: 1000}).SNR {
+		t.Errorf("right %v, %+v, %+v", r.Right(), r.Apart(calibration.Like{SNR: 10}), r.Apart(calibration.Like{SNR: 1000}))
 	}
-	if calibration.Nearest(all, 100, deconv.Standard).Right() {
+	if nearest(all, 100).Right() {
 		t.Error("intervals that hold 70 % are not right")
 	}
-	if s := calibration.Nearest(all, 10, deconv.Standard).Sentence(); !strings.Contains(s, "90 % of the pixels") || !strings.Contains(s, "100 simulated fields") {
+	if s := nearest(all, 10).Sentence(); !strings.Contains(s, "90 % of the pixels") || !strings.Contains(s, "100 simulated fields") {
 		t.Error(s)
 	}
 	quick, own, hmc := *faint, *bright, *bright
@@ -55,13 +55,13 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 	if all, err = calibration.Stored(e); err != nil || len(all) != 3 {
 		t.Fatalf("%d reports, %v: those of walks that no result has do not count", len(all), err)
 	}
-	for budget, pairs := range map[deconv.Budget]int{deconv.Quick: 60, deconv.Standard: 50, deconv.Publication: 50} {
-		// at S/N 100 the bright one is the nearest, but for a budget with a calibration of its own
-		if r := calibration.Nearest(all, 100, budget); r == nil || r.Pairs != pairs {
+	for budget, pairs := range map[deconv.Budget]int{deconv.Quick: 60, deconv.Standard: 100, deconv.Publication: 100} {
+		// but for a budget without a calibration of its own, those of the standard one are as near
+		if r := calibration.Nearest(all, calibration.Like{SNR: 20, Budget: budget}); r == nil || r.Pairs != pairs {
 			t.Errorf("budget %s: %+v", budget.Name(), r)
 		}
 	}
-	if calibration.Nearest(nil, 10, deconv.Standard) != nil {
+	if nearest(nil, 10) != nil {
 		t.Error("the nearest of none")
 	}
 	if err := os.WriteFile(calibration.StoreOf(e), []byte("{"), 0o644); err != nil {
@@ -72,6 +72,52 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 	}
 	if _, err := calibration.Store(training.Entry{Name: "galaxies"}, faint); !errors.Is(err, calibration.ErrInvalid) {
 		t.Errorf("a prior that ships: %v", err)
+	}
+}
+
+func nearest(all []calibration.Report, snr float64) *calibration.Report {
+	return calibration.Nearest(all, calibration.Like{SNR: snr})
+}
+
+// The nearest is what is apart in the fewest, and what it is apart in is told.
+func TestNearest_WhatAResultIs_IsAskedFor(t *testing.T) {
+	base := calibration.Report{LowSNR: 5, HighSNR: 300, Pairs: 200, FWHM: 4.5, PSF: "base"}
+	of := func(name string, change func(*calibration.Report)) calibration.Report {
+		r := base
+		r.PSF = name
+		change(&r)
+		return r
+	}
+	all := []calibration.Report{
+		base,
+		of("quick", func(r *calibration.Report) { r.Budget = deconv.Quick }),
+		of("narrow", func(r *calibration.Report) { r.FWHM = 2 }),
+		of("wide", func(r *calibration.Report) { r.FWHM = 8 }),
+		of("resolution", func(r *calibration.Report) { r.Resolution = 2.5 }),
+		of("correlated", func(r *calibration.Report) { r.Correlated = 0.7 }),
+		of("masked", func(r *calibration.Report) { r.Masked = 0.1 }),
+	}
+	for _, c := range []struct {
+		like  calibration.Like
+		want  string
+		apart calibration.Apart
+	}{
+		{calibration.Like{SNR: 50, FWHM: 4}, "base", calibration.Apart{}},
+		{calibration.Like{SNR: 50}, "base", calibration.Apart{}},
+		{calibration.Like{SNR: 50, FWHM: 2.5}, "narrow", calibration.Apart{}},
+		{calibration.Like{SNR: 50, FWHM: 1}, "narrow", calibration.Apart{PSF: true}},
+		{calibration.Like{SNR: 50, FWHM: 30}, "wide", calibration.Apart{PSF: true}},
+		{calibration.Like{SNR: 50, FWHM: 4, Budget: deconv.Quick}, "quick", calibration.Apart{}},
+		{calibration.Like{SNR: 50, FWHM: 2, Budget: deconv.Quick}, "narrow", calibration.Apart{Budget: true}},
+		{calibration.Like{SNR: 50, FWHM: 4, Resolution: 3}, "resolution", calibration.Apart{}},
+		{calibration.Like{SNR: 50, FWHM: 4, Resolution: 1}, "base", calibration.Apart{Resolution: true}},
+		{calibration.Like{SNR: 50, FWHM: 4, Correlated: true}, "correlated", calibration.Apart{}},
+		{calibration.Like{SNR: 5000, FWHM: 4}, "base", calibration.Apart{SNR: true}},
+	} {
+		r := calibration.Nearest(all, c.like)
+		if r.PSF != c.want || r.Apart(c.like) != c.apart {
+			t.Errorf("%+v: %s, %+v; want %s, %+v", c.like, r.PSF, r.Apart(c.like), c.want, c.apart)
+		}
 	}
 }
 
@@ -86,7 +132,7 @@ func TestStored_ShippedPrior_HasACalibration(t *testing.T) {
 		t.Fatalf("%d calibrations, %v", len(all), err)
 	}
 	for _, b := range deconv.Budgets() {
-		if r := calibration.Nearest(all, 50, b); r.Budget != b || !r.Right() {
+		if r := calibration.Nearest(all, calibration.Like{SNR: 50, FWHM: 4.5, Budget: b}); r.Budget != b || !r.Right() {
 			t.Errorf("budget %s: %s; right: %v", b.Name(), r.Sentence(), r.Right())
 		}
 	}

@@ -29,6 +29,9 @@ const calibrateHelp = `
   --snr LO,HI           peak of the blurred scene over the noise (default 5,300)
   --total-snr           S/N is the root of the scene's sum of squares over the noise instead
   --masked SHARE        of the rows that are lost (default 0)
+  --resolution PX       FWHM of the target PSF that truths and draws are judged at (default: none)
+  --correlated PX       noise is smoothed with a Gaussian of that sigma, as resampling does, and
+                        its correlation is known (default: independent pixels)
   --truths T            simulator (default): prior and sampler are judged together;
                         prior: scenes drawn from the prior, only the sampler is judged
   --single              one galaxy in the middle instead of a field
@@ -63,6 +66,8 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.Float64Var(&o.SigmaMin, "sigma-min", 0, "")
 	f.IntVar(&o.Margin, "margin", -1, "")
 	f.Float64Var(&o.Masked, "masked", 0, "")
+	f.Float64Var(&o.Resolution, "resolution", 0, "")
+	f.Float64Var(&o.Correlated, "correlated", 0, "")
 	f.StringVar((*string)(&o.Truths), "truths", "", "")
 	f.BoolVar(&o.Single, "single", false, "")
 	f.BoolVar(&o.TotalSNR, "total-snr", false, "")

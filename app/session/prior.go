@@ -16,6 +16,7 @@ import (
 	"limpid/priors/score"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
 )
 
 // learnedPrior says how to load the recipe's learned prior, after reading its card, so
@@ -59,15 +60,20 @@ const codeUnlike = "prior.unlike"
 func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlike []limpid.Finding) limpid.Finding {
 	f := limpid.Finding{Severity: limpid.Warning, Code: CodeCalibration, Where: "error bars"}
 	all, err := calibration.Stored(e)
-	near := calibration.Nearest(all, peakSNR(o), m.Budget)
+	like := calibration.Like{SNR: peakSNR(o), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil}
+	near := calibration.Nearest(all, like)
+	var apart calibration.Apart
+	if near != nil {
+		apart = near.Apart(like)
+	}
 	switch {
 	case err != nil:
 		f.What, f.Advice = fmt.Sprintf("the stored calibration of the prior %s cannot be read: %s", e.Name, plain(err.Error())), "remove the file, and calibrate it again"
 	case near == nil:
 		f.What = fmt.Sprintf("the error bars of the prior %s were never calibrated", e.Name)
 		f.Advice = "measure them on simulations: limpid-cli calibrate --prior NAME --psf PSF, which keeps the result with weights of your own"
-	case !near.Covers(peakSNR(o)):
-		f.What = fmt.Sprintf("this image has a peak of %.0f σ, for which error bars were not calibrated; %s", peakSNR(o), near.Sentence())
+	case apart.SNR:
+		f.What = fmt.Sprintf("this image has a peak of %.0f σ, for which error bars were not calibrated; %s", like.SNR, near.Sentence())
 		f.Advice = "measure them: limpid-cli calibrate --snr LO,HI"
 	case !near.Right():
 		f.What = near.Sentence()
@@ -76,22 +82,42 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlik
 		f.Severity, f.What = limpid.Info, near.Sentence()
 		f.Advice = "measure them for your own PSF: limpid-cli calibrate --psf FILE"
 	}
-	if near != nil && near.Budget != m.Budget {
-		f.Severity = limpid.Warning
-		f.What += fmt.Sprintf("; that was with the %s budget", near.Budget.Name())
+	if near == nil {
+		return f
 	}
-	if near != nil && m.Resolution > 0 {
-		f.What += "; that was without a target resolution"
+	add := func(s limpid.Severity, format string, a ...any) {
+		if s == limpid.Warning {
+			f.Severity = s
+		}
+		f.What += "; " + fmt.Sprintf(format, a...)
 	}
-	if near != nil && m.Recalibrate && near.FaintPairs == 0 {
-		f.What += "; that was without faint pixels recalibrated"
+	if apart.PSF {
+		add(limpid.Warning, "that was with a PSF of FWHM %.2g px, this one has %.2g px", near.FWHM, like.FWHM)
+		f.Advice = "measure them for your own PSF: limpid-cli calibrate --psf FILE"
 	}
-	if near != nil && (o.Colour != nil || o.Exposures != nil) {
-		f.What += "; that was of independent noise on one image's own pixels"
+	if apart.Budget {
+		add(limpid.Warning, "that was with the %s budget", near.Budget.Name())
 	}
-	if near != nil && slices.ContainsFunc(unlike, func(u limpid.Finding) bool { return u.Code == codeUnlike }) {
-		f.Severity, f.Advice = limpid.Warning, "compare with the Gaussian prior, or train a prior on such images"
-		f.What += "; this image is unlike those fields"
+	switch {
+	case apart.Resolution && near.Resolution == 0:
+		add(limpid.Warning, "that was without a target resolution")
+	case apart.Resolution:
+		add(limpid.Warning, "that was at another target resolution")
+	}
+	switch {
+	case o.Exposures != nil:
+		add(limpid.Warning, "that was of one image, not of several exposures")
+	case apart.Correlated && near.Correlated == 0:
+		add(limpid.Warning, "that was of noise that is independent from pixel to pixel")
+	case apart.Correlated:
+		add(limpid.Warning, "that was of correlated noise")
+	}
+	if m.Recalibrate && near.FaintPairs == 0 {
+		add(limpid.Info, "that was without faint pixels recalibrated")
+	}
+	if slices.ContainsFunc(unlike, func(u limpid.Finding) bool { return u.Code == codeUnlike }) {
+		f.Advice = "compare with the Gaussian prior, or train a prior on such images"
+		add(limpid.Warning, "this image is unlike those fields")
 	}
 	return f
 }
@@ -107,6 +133,15 @@ func finer(e training.Entry, arcsec float64) limpid.Finding {
 		f.What = fmt.Sprintf("the scene's pixels are %.3g arcsec; %s learned from %s", arcsec, e.Name, e.Card.Scenes)
 	}
 	return f
+}
+
+// psfWidth is the FWHM of the PSF in the pixels of the scene, the widest where there are several; 0 where there is none.
+func psfWidth(o *solvers.Observation) (widest float64) {
+	p := o.PSF
+	for c := range p.C {
+		widest = math.Max(widest, observe.FWHM(p.Plane(c), p.H, p.W))
+	}
+	return widest
 }
 
 // peakSNR is the largest value over its noise.

@@ -38,7 +38,8 @@ type Problem struct {
 	misfit misfit
 	beside *beside // nil: the scene is all there is
 
-	smoother  smoother
+	smoother  *Smoother // nil: nothing was asked for at a resolution
+	smoothed  []float32 // of tiles: the scene that is being made
 	whitening *operator.Whitening
 	closers   []func()
 }
@@ -347,7 +348,7 @@ func fluxOf(g operator.Grid, scene []float32, c int) (sum float64) {
 // Close frees the problem's tensors.
 func (p *Problem) Close() {
 	p.misfit.close()
-	p.smoother.close()
+	p.smoother.Close()
 	if p.Kernel != nil {
 		p.Kernel.Close()
 	}

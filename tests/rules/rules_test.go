@@ -69,7 +69,7 @@ var rules = []rule{
 	{"app/file", nil},
 	{"app/recipe", []string{"solvers", "priors"}},
 	{"app/session", []string{"app/recipe", "app/calibration", "app/training", "app/figure", "assets", "fitsio", "solvers", "priors", "engine", "app/file"}},
-	{"app/calibration", []string{"app/training", "assets", "priors", "solvers", "engine", "app/file"}},
+	{"app/calibration", []string{"app/recipe", "app/training", "assets", "priors", "solvers", "engine", "app/file"}},
 	{"app/training", []string{"assets", "fitsio", "solvers", "priors", "engine"}},
 	{"app/batch", []string{"app/session", "app/recipe", "engine"}},
 	{"app/cli", []string{"app/calibration", "app/batch", "app/session", "app/training", "app/recipe", "app/figure", "assets", "fitsio", "solvers", "priors", "engine"}},
