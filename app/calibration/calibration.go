@@ -174,7 +174,11 @@ func (r *rig) open() error {
 			return fmt.Errorf("%w: no table of faint pixels was measured with the prior %q: calibrate --learn does", ErrInvalid, r.o.Prior)
 		}
 	}
-	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: functionals(r.o.Side - 2*r.o.Margin), Precision: precision})
+	of := functionals(r.o.Side - 2*r.o.Margin)
+	if r.o.Single {
+		of = append(of, shapes(r.o.Side-2*r.o.Margin)...)
+	}
+	r.suite = calibrate.NewSuite(calibrate.Options{Functionals: of, Precision: precision})
 	r.out = newReport(r.o, entry)
 	r.out.Faint = r.learn
 	if r.faint != nil {

@@ -56,6 +56,7 @@ type Report struct {
 	FluxBias   float64   `json:"flux_bias_median"`           // (mean − truth)/truth
 	FluxCover  float64   `json:"flux_coverage_90"`           // of the total flux
 	Negative   float64   `json:"negative_flux_median"`       // of draws, over the flux
+	Shapes     *Shapes   `json:"shapes,omitempty"`           // of single galaxies
 	Rows       []Row     `json:"coverage_by_brightness"`
 	Tests      []Test    `json:"tests"`
 	TARP       []float64 `json:"tarp_shares,omitempty"`
@@ -96,6 +97,9 @@ func newReport(o Options, e training.Entry) *Report {
 		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, Budget: o.Budget, Own: o.own(), PSF: o.About, FWHM: observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W), Resolution: o.Resolution, Correlated: o.Correlated, Side: o.Side, Draws: o.Draws,
 		Total: o.TotalSNR, Pixel: o.Pixel, Single: o.Single, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
+	if o.Single {
+		r.Shapes = &Shapes{}
+	}
 	for i, lo := range edges {
 		hi := math.MaxFloat32
 		if i+1 < len(edges) {
@@ -126,6 +130,12 @@ func row(v float64) int {
 	return 0
 }
 
+// interval is where the middle 90 % of values lie, which are put in order.
+func interval(values []float64) (lo, hi float64) {
+	slices.Sort(values)
+	return calibrate.Quantile(values, (1-Level)/2), calibrate.Quantile(values, (1+Level)/2)
+}
+
 // add takes one pair in.
 func (r *Report) add(truth []float32, draws [][]float32, chi2, _ float64) {
 	r.Pairs++
@@ -145,11 +155,10 @@ func (r *Report) add(truth []float32, draws [][]float32, chi2, _ float64) {
 		for _, v := range values {
 			m2 += (v - mean) * (v - mean) / (l - 1)
 		}
-		slices.Sort(values)
 		tv := float64(t)
 		w := &r.Rows[row(tv)]
 		w.Pixels++
-		lo, hi := calibrate.Quantile(values, 0.05), calibrate.Quantile(values, 0.95)
+		lo, hi := interval(values)
 		if tv >= lo && tv <= hi {
 			w.in++
 		}
@@ -162,9 +171,11 @@ func (r *Report) add(truth []float32, draws [][]float32, chi2, _ float64) {
 	}
 	r.nmse = append(r.nmse, err/norm)
 	r.flux = append(r.flux, meanFlux/flux-1)
-	slices.Sort(fluxes)
-	if flux >= calibrate.Quantile(fluxes, 0.05) && flux <= calibrate.Quantile(fluxes, 0.95) {
+	if lo, hi := interval(fluxes); flux >= lo && flux <= hi {
 		r.inFlux++
+	}
+	if r.Shapes != nil {
+		r.Shapes.add(truth, draws, r.Side-2*r.Margin)
 	}
 	slices.Sort(neg)
 	r.negative = append(r.negative, neg[len(neg)/2]/flux)
@@ -178,6 +189,9 @@ func (r *Report) finish(s *calibrate.Suite) error {
 	n := float64(r.Pairs)
 	r.Chi2, r.Acceptance, r.FluxCover = r.Chi2/n, r.Acceptance/n, r.inFlux/n
 	r.NMSE, r.FluxBias, r.Negative = median(r.nmse), median(r.flux), median(r.negative)
+	if r.Shapes != nil {
+		r.Shapes.finish()
+	}
 	var z2, pixels float64
 	for i := range r.Rows {
 		w := &r.Rows[i]
@@ -279,6 +293,10 @@ func (r *Report) Table() string {
 	}
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",
 		r.Chi2, r.Acceptance, r.NMSE, 100*r.FluxBias, 100*r.Negative)
+	if g := r.Shapes; g != nil {
+		p("shears: median error of the mean image %.4f (median |g| %.3f); the draws' mean is off by %.4f a component, rms, where they say %.4f; 90 %% intervals hold %.1f %%",
+			g.Error, g.Truth, g.Square, g.Scatter, 100*g.Held)
+	}
 	p("%-24s %9s %9s %7s %9s", "true brightness, σ", "pixels", "held", "z rms", "conformal")
 	for i, w := range r.Rows {
 		to := fmt.Sprintf("%g", w.To)

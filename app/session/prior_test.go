@@ -14,6 +14,7 @@ import (
 	"limpid/priors/sims"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
+	"limpid/solvers/observe"
 )
 
 // A field like the training's raises nothing; the same field with its noise said to be
@@ -78,6 +79,12 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 	}
 	coloured := data(50)
 	coloured.Colour = make([]solvers.Correlation, 1)
+	exposed, wide := data(50), data(50)
+	exposed.Exposures = make([]solvers.Exposure, 2)
+	var err error
+	if wide.PSF, err = observe.AnalyticPSF(observe.PSFGaussian, 30, 0, 201); err != nil {
+		t.Fatal(err)
+	}
 	unlike := []limpid.Finding{{Code: codeUnlike}}
 	const held = "90 % intervals held"
 	for _, c := range []struct {
@@ -95,9 +102,11 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"quick", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, nil, limpid.Info, []string{held}},
 		{"publication", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Publication}, nil, limpid.Info, []string{held}},
 		{"another budget", recipe.PriorGalaxies, data(50), recipe.Method{Budget: "long"}, nil, limpid.Warning, []string{held, "that was with the"}},
-		{"resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3}, nil, limpid.Info, []string{held, "without a target resolution"}},
+		{"resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3}, nil, limpid.Warning, []string{held, "without a target resolution"}},
 		{"faint pixels", recipe.PriorGalaxies, data(50), recipe.Method{Recalibrate: true}, nil, limpid.Info, []string{held, "without faint pixels recalibrated"}},
-		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, nil, limpid.Info, []string{held, "independent noise"}},
+		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
+		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, nil, limpid.Warning, []string{held, "not of several exposures"}},
+		{"wide PSF", recipe.PriorGalaxies, wide, recipe.Method{}, nil, limpid.Warning, []string{held, "this one has 30 px"}},
 		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
 	} {
 		f := calibrated(find(c.prior), c.o, c.m, c.unlike)
