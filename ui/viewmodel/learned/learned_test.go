@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"limpid/app/calibration"
 	"limpid/app/session"
 	"limpid/engine/cpu"
 	"limpid/ui/viewmodel"
@@ -104,6 +105,13 @@ func TestIsReport_OfACalibration_NotOfARecipe(t *testing.T) {
 	}
 	if r.Fine = 0.9; !slices.ContainsFunc(r.Numbers(), func(x viewmodel.Row) bool { return x.Value == "90.0 %" }) {
 		t.Errorf("numbers %+v", r.Numbers())
+	}
+	r.Shapes, r.Resolution, r.Correlated, r.Masked = &calibration.Shapes{Square: 0.03, Scatter: 0.028, Held: 0.88}, 3, 0.7, 0.1
+	rows := r.Numbers()
+	for i, want := range []string{"0.0300, samples say 0.0280; 90 % intervals hold 88.0 %", "FWHM 3 px", "correlated, as if smoothed with σ 0.7 px", "10 %"} {
+		if got := rows[len(rows)-4+i]; got.Value != want || got.Label == "" {
+			t.Errorf("%+v, want %q", got, want)
+		}
 	}
 	if x, y := r.Brightness(); len(x) != 1 || y[0] != 0.9 {
 		t.Errorf("brightness %v %v", x, y)

@@ -50,6 +50,21 @@ func (r *Report) Numbers() []viewmodel.Row {
 	if r.Fine > 0 { // 0: from before it was measured
 		rows = slices.Insert(rows, 2, viewmodel.Row{Label: "the same to a tenth of the noise", Value: fmt.Sprintf("%.1f %%", 100*r.Fine)})
 	}
+	if g := r.Shapes; g != nil {
+		rows = append(rows, viewmodel.Row{
+			Label: "Shears g, rms error",
+			Value: fmt.Sprintf("%.4f, samples say %.4f; 90 %% intervals hold %.1f %%", g.Square, g.Scatter, 100*g.Held),
+		})
+	}
+	if r.Resolution > 0 {
+		rows = append(rows, viewmodel.Row{Label: "Target resolution", Value: fmt.Sprintf("FWHM %g px", r.Resolution)})
+	}
+	if r.Correlated > 0 {
+		rows = append(rows, viewmodel.Row{Label: "Noise", Value: fmt.Sprintf("correlated, as if smoothed with σ %g px", r.Correlated)})
+	}
+	if r.Masked > 0 {
+		rows = append(rows, viewmodel.Row{Label: "Masked", Value: fmt.Sprintf("%g %%", 100*r.Masked)})
+	}
 	return rows
 }
 
