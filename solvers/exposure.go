@@ -5,8 +5,9 @@ import "math"
 // Exposure is one of several images of a field, on its detector's pixels, and how they lie on
 // the scene's, which may be finer.
 type Exposure struct {
-	Data    Image // (1, h, w), the sky subtracted
-	Weights Image // (1, h, w) inverse variance; 0: masked, or not on the scene
+	Name    string // for messages
+	Data    Image  // (1, h, w), the sky subtracted
+	Weights Image  // (1, h, w) inverse variance; 0: masked, or not on the scene
 	// PSF is the light that a detector pixel takes of a source by the source's distance, on
 	// the scene's pixels, the detector's own integration in it: (1, ph, pw), sums to 1.
 	PSF Image

@@ -46,13 +46,14 @@ Model
   --noise-spectrum S    of noise that is correlated, as in resampled and stacked images:
                         measure (from empty sky), FILE or FILE[HDU] of noise alone, a
                         text file of k (cycles/px) and P; default white. With gaussian,
-                        learned, wiener, tv; not with stars, a free sky or tiles
+                        learned, wiener, tv; not with tiles
   --sky S               auto, none, constant[:V], mesh[:64]
-  --sky-free            a free pedestal beside that, sampled with the scene
+  --sky-free            a free pedestal beside that, of every exposure its own, sampled with
+                        the scene
   --stars S             point sources sampled with the scene, their flux and place free:
                         x,y[;x,y…] in FITS pixels of the whole image, the first being 1,
                         or a table FILE of columns x and y, or ra and dec
-  --star-error E        1 sigma of their places, px (default .5)
+  --star-error E        1 sigma of their places, px of the image (default .5)
 Inference
   --method M            gaussian (exact posterior, default), learned (posterior of a
                         learned prior); without uncertainty: wiener, starlet, tv

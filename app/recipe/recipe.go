@@ -352,8 +352,6 @@ func (r Recipe) validateField() error {
 		return bad("a PSF that varies comes from a file or from stars, not from %q: --psf-grid ROWSxCOLS:FILE, or ROWSxCOLS", p.Kind)
 	case !r.Method.Kind.Varies():
 		return bad("method %s takes one PSF for all of the image: gaussian, learned, wiener, tv and rl take one that varies", r.Method.Kind)
-	case r.Sky.Free || len(r.Stars.At) > 0:
-		return bad("stars and a free sky take one PSF for all of the image: leave them out, or the PSF's nodes")
 	case r.Method.Tile != 0:
 		return bad("tiles take one PSF for all of the image: leave out the tiles, or the PSF's nodes")
 	}
@@ -376,8 +374,6 @@ func (r Recipe) validateExposures() error {
 		return nil
 	case !r.Method.Kind.Stacks():
 		return bad("method %s takes one image on its own pixels: gaussian, learned, wiener, tv and rl take several, or finer ones", r.Method.Kind)
-	case r.Sky.Free || len(r.Stars.At) > 0:
-		return bad("stars and a free sky take one image on its own pixels: leave them out")
 	case r.Method.Tile != 0:
 		return bad("tiles take one image on its own pixels: leave them out, or work on a cut-out")
 	case r.PSF.Rows > 0:
@@ -413,8 +409,6 @@ func (r Recipe) validateColour() error {
 		return bad("noise: spectrum \"file\" needs a file or an HDU")
 	case !r.Method.Kind.Colours():
 		return bad("method %s takes pixels' noise as independent: gaussian, learned, wiener and tv take its spectrum", r.Method.Kind)
-	case r.Sky.Free || len(r.Stars.At) > 0:
-		return bad("stars and a free sky take pixels' noise as independent: leave them out, or the noise's spectrum")
 	case r.Method.Tile != 0:
 		return bad("tiles take pixels' noise as independent: leave out the tiles, or the noise's spectrum")
 	}

@@ -72,14 +72,17 @@ func TestParseNoiseSpectrum_WhatUsersType(t *testing.T) {
 	if err := r.Validate(); err != nil {
 		t.Error(err)
 	}
+	free := r
+	if free.Sky.Free = true; free.Validate() != nil {
+		t.Errorf("with a free sky: %v", free.Validate())
+	}
 	for name, change := range map[string]func(r *recipe.Recipe){
-		"rl":       func(r *recipe.Recipe) { r.Method.Kind = deconv.RichardsonLucy },
-		"starlet":  func(r *recipe.Recipe) { r.Method.Kind = deconv.Starlet },
-		"free sky": func(r *recipe.Recipe) { r.Sky.Free = true },
-		"tiles":    func(r *recipe.Recipe) { r.Method.Tile = 256 },
-		"no file":  func(r *recipe.Recipe) { r.Noise.Spectrum = observe.SpectrumFile },
-		"unknown":  func(r *recipe.Recipe) { r.Noise.Spectrum = "pink" },
-		"unused":   func(r *recipe.Recipe) { r.Noise.Spectrum, r.Noise.SpectrumFile = "", "blank.fits" },
+		"rl":      func(r *recipe.Recipe) { r.Method.Kind = deconv.RichardsonLucy },
+		"starlet": func(r *recipe.Recipe) { r.Method.Kind = deconv.Starlet },
+		"tiles":   func(r *recipe.Recipe) { r.Method.Tile = 256 },
+		"no file": func(r *recipe.Recipe) { r.Noise.Spectrum = observe.SpectrumFile },
+		"unknown": func(r *recipe.Recipe) { r.Noise.Spectrum = "pink" },
+		"unused":  func(r *recipe.Recipe) { r.Noise.Spectrum, r.Noise.SpectrumFile = "", "blank.fits" },
 	} {
 		bad := r
 		change(&bad)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -10,17 +11,17 @@ import (
 	"limpid/solvers/deconv"
 )
 
-// stars are the recipe's, in pixels from 0 of the cut-out.
-func (o *Observed) stars() []deconv.Star {
+// stars are the recipe's, in pixels of the scene from 0 of the cut-out, and their error.
+func (o *Observed) stars() (out []deconv.Star, sigma float64) {
+	factor := float64(max(1, o.Recipe.Input.Scale))
 	x0, y0 := 1.0, 1.0
 	if c := o.Recipe.Input.Cutout; c != nil {
 		x0, y0 = x0+float64(c[0]), y0+float64(c[2])
 	}
-	var out []deconv.Star
 	for _, at := range o.Recipe.Stars.At {
-		out = append(out, deconv.Star{X: at[0] - x0, Y: at[1] - y0})
+		out = append(out, deconv.Star{X: (at[0]-x0+0.5)*factor - 0.5, Y: (at[1]-y0+0.5)*factor - 0.5})
 	}
-	return out
+	return out, cmp.Or(o.Recipe.Stars.Error, deconv.DefaultStarError) * factor
 }
 
 // ReadStars reads places of stars for a recipe from a catalogue: columns of FITS pixels of
@@ -80,6 +81,13 @@ func (r *Result) findBeside(w *work) error {
 		return err
 	}
 	s := r.Scale
+	r.Skies = r.Bands
+	if list := w.obs.Obs.Exposures; list != nil {
+		r.Skies = nil
+		for _, e := range list {
+			r.Skies = append(r.Skies, e.Name)
+		}
+	}
 	for i := range r.FreeSky {
 		r.FreeSky[i].Level, r.FreeSky[i].Std = r.FreeSky[i].Level/s, r.FreeSky[i].Std/s
 	}
@@ -148,7 +156,7 @@ func (r *Result) BesideLines() []string {
 		return text
 	}
 	for c, s := range r.FreeSky {
-		out = append(out, fmt.Sprintf("free sky of %s: %s%s a pixel", r.Bands[c], with(s.Level, s.Std, "%.4g"), unit))
+		out = append(out, fmt.Sprintf("free sky of %s: %s%s a pixel", r.Skies[c], with(s.Level, s.Std, "%.4g"), unit))
 	}
 	for i, s := range r.Stars {
 		for c := range s.Flux {
@@ -157,7 +165,9 @@ func (r *Result) BesideLines() []string {
 				line += " in " + r.Bands[c]
 			}
 			line += fmt.Sprintf(" at (%s, %s)", with(s.X+1, s.XStd, "%.3f"), with(s.Y+1, s.YStd, "%.3f"))
-			if r.Recipe.Input.Cutout != nil {
+			if r.Recipe.Input.Scale > 1 {
+				line += " of the finer pixels"
+			} else if r.Recipe.Input.Cutout != nil {
 				line += " of the cut-out"
 			}
 			line += fmt.Sprintf("; scene within %.1f px %s", s.Radius, with(s.Around[c], s.AroundStd[c], "%.4g"))

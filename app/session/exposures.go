@@ -108,7 +108,7 @@ func (k *stacking) warn(code, where, what, advice string) {
 // add lays an exposure on the scene. Pixels whose centres are beyond its image are left out.
 func (k *stacking) add(o *Observed, set recipe.PSF) error {
 	d, name := o.Obs.Data, fileName(o.Recipe.Input.File)
-	e := solvers.Exposure{Data: d, Weights: o.Obs.Weights}
+	e := solvers.Exposure{Name: name, Data: d, Weights: o.Obs.Weights}
 	jacobian := [4]float64{1 / k.factor, 0, 0, 1 / k.factor}
 	if o == k.first {
 		for i := range d.Pix {

@@ -162,6 +162,56 @@ func TestRun_Exposures_LearnedPrior(t *testing.T) {
 	}
 }
 
+// Stars are told in pixels of the first exposure and found on the finer ones, by the exact posterior and by the shipped
+// prior; every exposure has a sky of its own.
+func TestRun_Exposures_StarsAndSkies(t *testing.T) {
+	notUnderRace(t)
+	s, _ := newSession(t)
+	for _, m := range []deconv.Method{deconv.Gaussian, deconv.Learned} {
+		r := stacked(t, halfPixels...)
+		first, err := s.Observe(context.Background(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, src := range stackedSources[:2] {
+			x, y, _ := first.WCS.SkyToPixel(src.ra, src.dec)
+			r.Stars.At = append(r.Stars.At, [2]float64{x + 1 + 0.2*float64(i), y + 1 - 0.1})
+		}
+		r.Input.Scale, r.Sky.Free, r.Method.Kind, r.Draw.Samples = 2, true, m, 24
+		if m == deconv.Learned {
+			r.Prior, r.Method.Budget = recipe.Prior{Kind: recipe.PriorGalaxies}, deconv.Quick
+			r.Input.Cutout = &[4]int{4, 28, 20, 44}
+		}
+		res := mustRun(t, s, r)
+		if len(res.Stars) != 2 || len(res.FreeSky) != 4 || len(res.Skies) != 4 || res.Skies[2] != "exposure3.fits" {
+			t.Fatalf("%s: %d stars, free skies of %v", m, len(res.Stars), res.Skies)
+		}
+		for i, src := range stackedSources[:2] {
+			x, y, _ := res.WCS.SkyToPixel(src.ra, src.dec)
+			star := res.Stars[i]
+			t.Logf("%s: flux %.1f ± %.1f of %g, off by (%.3f ± %.3f, %.3f ± %.3f) px of the scene", m, star.Flux[0], star.FluxStd[0], src.flux, star.X-x, star.XStd, star.Y-y, star.YStd)
+			if math.Abs(star.Flux[0]-src.flux) > 4*star.FluxStd[0] || star.FluxStd[0] > 0.1*src.flux {
+				t.Errorf("%s: star %d: flux %.1f ± %.1f of %g", m, i+1, star.Flux[0], star.FluxStd[0], src.flux)
+			}
+			if math.Abs(star.X-x) > 4*star.XStd || math.Abs(star.Y-y) > 4*star.YStd || star.XStd > 0.1 {
+				t.Errorf("%s: star %d: off by (%.3f ± %.3f, %.3f ± %.3f) px of the scene", m, i+1, star.X-x, star.XStd, star.Y-y, star.YStd)
+			}
+		}
+		for i, sky := range res.FreeSky {
+			if math.Abs(sky.Level) > 4*sky.Std {
+				t.Errorf("%s: sky of %s %.3f ± %.3f, there is none", m, res.Skies[i], sky.Level, sky.Std)
+			}
+		}
+		lines := strings.Join(res.BesideLines(), "\n")
+		if !strings.Contains(lines, "free sky of exposure3.fits") || !strings.Contains(lines, "of the finer pixels") {
+			t.Errorf("%s: %s", m, lines)
+		}
+		if chi := res.Fits[0].Chi2Draws; math.Abs(chi-1) > 0.1 {
+			t.Errorf("%s: χ² of samples %.3f", m, chi)
+		}
+	}
+}
+
 // Exposures that cannot be laid on the first, and what does not go with them, are said.
 func TestObserve_Exposures_Bad(t *testing.T) {
 	s, _ := newSession(t)
@@ -196,7 +246,6 @@ func TestObserve_Exposures_Bad(t *testing.T) {
 	}
 	for name, change := range map[string]func(r *recipe.Recipe){
 		"starlets": func(r *recipe.Recipe) { r.Method.Kind = deconv.Starlet },
-		"stars":    func(r *recipe.Recipe) { r.Stars.At = [][2]float64{{3, 3}} },
 		"tiles":    func(r *recipe.Recipe) { r.Method.Tile = 256 },
 		"spectrum": func(r *recipe.Recipe) { r.Noise.Spectrum = observe.SpectrumMeasured },
 		"scale":    func(r *recipe.Recipe) { r.Input.Scale = 9 },

@@ -154,7 +154,7 @@ func (r *Result) provenance(h *fitsio.Header) {
 		h.Set("LPFINER", r.Finer, "share of bright structure that is the prior's")
 	}
 	for c, s := range r.FreeSky {
-		h.Set(fmt.Sprintf("LPSKY%d", c+1), s.Level, "free pedestal of a pixel, "+r.Bands[c])
+		h.Set(fmt.Sprintf("LPSKY%d", c+1), s.Level, "free pedestal of a pixel, "+r.Skies[c])
 		if r.Draws > 1 {
 			h.Set(fmt.Sprintf("LPSKE%d", c+1), s.Std, "its standard deviation")
 		}

@@ -40,7 +40,8 @@ type Result struct {
 	Finer      float64
 
 	Fits        []deconv.Fit     // per band
-	FreeSky     []deconv.SkyFit  // per band; nil: none was free
+	FreeSky     []deconv.SkyFit  // per band, or of every exposure; nil: none was free
+	Skies       []string         // names of those: bands or exposures
 	Stars       []deconv.StarFit // beside the scene; in the residual, and with a resolution in mean and samples
 	FluxStd     []float64        // per band, of the scene's flux; NaN without draws
 	Convergence summary.Convergence

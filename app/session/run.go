@@ -234,10 +234,11 @@ func (r *Run) draws() bool {
 // settings turns the recipe's method and prior into the solver's.
 func (r *Run) settings(ctx context.Context, o *Observed) (deconv.Settings, training.Entry, error) {
 	m, p := r.Recipe.Method, r.Recipe.Prior
+	stars, sigma := o.stars()
 	set := deconv.Settings{
 		Method: m.Kind, Iterations: m.Iterations, Damping: m.Damping, StopAtNoise: m.StopAtNoise,
 		Strength: m.Strength, Budget: m.Budget,
-		FreeSky: r.Recipe.Sky.Free, Stars: o.stars(), StarError: r.Recipe.Stars.Error, Seed: r.Recipe.Draw.Seed,
+		FreeSky: r.Recipe.Sky.Free, Stars: stars, StarError: sigma, Seed: r.Recipe.Draw.Seed,
 	}
 	if m.Kind == deconv.Learned {
 		load, known, err := learnedPrior(p)

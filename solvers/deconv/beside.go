@@ -36,17 +36,19 @@ const (
 
 // beside is P a of y = A x + P a + n: a free sky and stars, whose places are found by
 // Gauss–Newton steps under the Gaussian prior and then are free about those. Columns are, in
-// this order: a constant per band with a free sky; per star its PSF in every band, then the
-// derivatives of its image by x and y.
+// this order: a constant per band, or per exposure, with a free sky; per star its PSF in every
+// band, then the derivatives of its image by x and y. They are of what kernels see.
 type beside struct {
 	set    Settings
 	c      int
+	skies  int         // columns of the free sky
 	at     []Star      // that the columns are linear about
 	flux   [][]float64 // per star and band, that its derivatives are of
 	cols   []solvers.Column
 	center []float64 // prior mean of a
 	n      *solvers.Nuisance
-	data   solvers.Image // the data less P center, 0 where masked
+	plain  *solvers.Nuisance // n, but for noise that is whitened: of the data before that
+	data   solvers.Image     // what kernels see less P center, 0 where masked
 	radius float64
 	rows   [][]float64 // per draw: a, then per star and band the scene's flux around
 }
@@ -84,13 +86,19 @@ func (p *Problem) newBeside(ctx context.Context, set Settings) error {
 	for c := range b.c {
 		b.radius = math.Max(b.radius, observe.FWHM(p.Obs.PSF.Plane(c), p.Obs.PSF.H, p.Obs.PSF.W))
 	}
+	if set.FreeSky {
+		b.skies = b.c * max(1, len(p.Obs.Exposures))
+	}
 	p.beside = b
 	if err := b.guess(p.Obs); err != nil {
 		return err
 	}
+	if err := p.fillBeside(); err != nil {
+		return err
+	}
 	a := append([]float64(nil), b.center...)
 	for range placeRounds {
-		if err := p.fitSpectra(ctx, set, b.without(p.Obs, a)); err != nil {
+		if err := p.fitSpectra(ctx, set, p.without(a)); err != nil {
 			return err
 		}
 		if len(b.at) == 0 {
@@ -101,11 +109,11 @@ func (p *Problem) newBeside(ctx context.Context, set Settings) error {
 			return err
 		}
 		moved := b.move(a)
-		if err := b.fill(p.Obs); err != nil {
+		if err := p.fillBeside(); err != nil {
 			return err
 		}
 		for i := range b.at { // a is now about the new places
-			k := b.skies() + i*(b.c+2) + b.c
+			k := b.skies + i*(b.c+2) + b.c
 			a[k], a[k+1] = 0, 0
 		}
 		if moved < placeFound {
@@ -131,7 +139,8 @@ func (p *Problem) newBeside(ctx context.Context, set Settings) error {
 	return nil
 }
 
-// guess sets fluxes by least squares with a constant about each star, and the columns.
+// guess sets fluxes by least squares with a constant about each star: with several exposures
+// on their mean.
 func (b *beside) guess(o *solvers.Observation) error {
 	for i, s := range b.at {
 		if s.X < -0.5 || s.Y < -0.5 || s.X > float64(o.Data.W)-0.5 || s.Y > float64(o.Data.H)-0.5 {
@@ -139,7 +148,7 @@ func (b *beside) guess(o *solvers.Observation) error {
 		}
 		flux := make([]float64, b.c)
 		for c := range flux {
-			star := starPatches(o, c, s)[0]
+			star := starPatches(o, psfAt(o, s), c, s)[0]
 			var w, ws, wss, wy, wys float64
 			for j, v := range star.Pix {
 				x, y := star.X+j%star.W, star.Y+j/star.W
@@ -159,47 +168,101 @@ func (b *beside) guess(o *solvers.Observation) error {
 		}
 		b.flux = append(b.flux, flux)
 	}
-	return b.fill(o)
+	return nil
 }
 
-// fill makes the columns about the present places and fluxes, their prior, and the data
+// fillBeside makes the columns about the present places and fluxes, their prior, and the data
 // less its mean.
-func (b *beside) fill(o *solvers.Observation) error {
+func (p *Problem) fillBeside() error {
+	b, o := p.beside, p.Obs
 	b.cols, b.center = nil, nil
-	d := o.Data
-	for c := 0; b.set.FreeSky && c < b.c; c++ {
-		one := make([]float64, d.H*d.W)
-		for i := range one {
-			one[i] = 1
-		}
-		sigma := math.Sqrt(skyVariance * medianVariance(o.Weights.Plane(c)))
-		b.add(0, sigma, solvers.Patch{Band: c, W: d.W, Pix: one})
+	if b.skies > 0 {
+		b.addSkies(p.columnWeights(), o.Exposures)
 	}
+	weights := p.columnWeights()
 	for i, s := range b.at {
 		var byX, byY []solvers.Patch
 		for c := range b.c {
-			p := starPatches(o, c, s)
+			parts := starColumns(o, c, s)
 			var seen float64
-			for j, v := range p[0].Pix {
-				seen += v * v * float64(o.Weights.Pix[(c*d.H+p[0].Y+j/p[0].W)*d.W+p[0].X+j%p[0].W])
+			for _, q := range parts[0] {
+				for j, v := range q.Pix {
+					seen += v * v * float64(weights.Pix[(q.Band*weights.H+q.Y+j/q.W)*weights.W+q.X+j%q.W])
+				}
 			}
 			f := b.flux[i][c]
-			b.add(f, fluxFreedom*math.Max(math.Abs(f), 1/math.Sqrt(seen)), p[0])
-			for j := range p[1].Pix {
-				p[1].Pix[j] *= f
-				p[2].Pix[j] *= f
+			if !(seen > 0) {
+				return fmt.Errorf("deconv: star %d at (%.1f, %.1f) lies on masked pixels: %w", i+1, s.X+1, s.Y+1, ErrStar)
 			}
-			byX, byY = append(byX, p[1]), append(byY, p[2])
+			b.add(f, fluxFreedom*math.Max(math.Abs(f), 1/math.Sqrt(seen)), parts[0]...)
+			for _, list := range parts[1:] {
+				for _, q := range list {
+					for j := range q.Pix {
+						q.Pix[j] *= f
+					}
+				}
+			}
+			byX, byY = append(byX, parts[1]...), append(byY, parts[2]...)
 		}
 		b.add(b.set.Stars[i].X-s.X, b.set.StarError, byX...)
 		b.add(b.set.Stars[i].Y-s.Y, b.set.StarError, byY...)
 	}
 	var err error
-	if b.n, err = solvers.NewNuisance(b.cols, o.Weights); err != nil {
+	if b.plain, err = solvers.NewNuisance(b.cols, weights); err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
-	b.data = b.without(o, b.center).Data
+	b.n = b.plain
+	if p.white != nil {
+		b.cols = p.white.columns(b.cols)
+		if b.n, err = solvers.NewNuisance(b.cols, p.kernelWeights()); err != nil {
+			return fmt.Errorf("deconv: %w", err)
+		}
+	}
+	b.data = p.plainData().Clone()
+	b.n.Add(b.data.Pix, -1, b.center)
+	for i, w := range p.kernelWeights().Pix {
+		if w == 0 {
+			b.data.Pix[i] = 0
+		}
+	}
 	return nil
+}
+
+// columnWeights are those of the data that columns are of before noise is whitened.
+func (p *Problem) columnWeights() solvers.Image {
+	if p.many != nil {
+		return p.many.weights
+	}
+	return p.Obs.Weights
+}
+
+// addSkies adds the columns of the free sky: of every band, or of every exposure.
+func (b *beside) addSkies(weights solvers.Image, list []solvers.Exposure) {
+	constant := func(band, from, n, w int) {
+		one := make([]float64, n)
+		for i := range one {
+			one[i] = 1
+		}
+		plane := weights.Plane(band)[from : from+n]
+		q := solvers.Patch{Band: band, W: w, Pix: one}
+		if list != nil {
+			q.X = from
+		}
+		b.add(0, math.Sqrt(skyVariance*medianVariance(plane)), q)
+	}
+	if list == nil {
+		for c := range b.c {
+			constant(c, 0, weights.H*weights.W, weights.W)
+		}
+		return
+	}
+	seen := make([]int, len(list))
+	solvers.Seen(list, func(_, e, _ int) { seen[e]++ })
+	from := 0
+	for _, n := range seen {
+		constant(0, from, n, n)
+		from += n
+	}
 }
 
 func (b *beside) add(center, sigma float64, patches ...solvers.Patch) {
@@ -219,11 +282,21 @@ func medianVariance(weights []float32) float64 {
 }
 
 // without is the observation less P a.
-func (b *beside) without(o *solvers.Observation, a []float64) *solvers.Observation {
-	out := *o
-	out.Data = o.Data.Clone()
-	b.n.Add(out.Data.Pix, -1, a)
-	for i, w := range o.Weights.Pix {
+func (p *Problem) without(a []float64) *solvers.Observation {
+	b, out := p.beside, *p.Obs
+	if p.many != nil {
+		values := p.many.data.Clone()
+		b.plain.Add(values.Pix, -1, a)
+		out.Exposures = slices.Clone(out.Exposures)
+		for i := range out.Exposures {
+			out.Exposures[i].Data = out.Exposures[i].Data.Clone()
+		}
+		solvers.Seen(out.Exposures, func(at, e, i int) { out.Exposures[e].Data.Pix[i] = values.Pix[at] })
+		return &out
+	}
+	out.Data = out.Data.Clone()
+	b.plain.Add(out.Data.Pix, -1, a)
+	for i, w := range out.Weights.Pix {
 		if w == 0 {
 			out.Data.Pix[i] = 0
 		}
@@ -231,17 +304,9 @@ func (b *beside) without(o *solvers.Observation, a []float64) *solvers.Observati
 	return &out
 }
 
-// skies is the number of columns of the sky.
-func (b *beside) skies() int {
-	if b.set.FreeSky {
-		return b.c
-	}
-	return 0
-}
-
 // star is what of a belongs to star i: fluxes, and the offset from at.
 func (b *beside) star(a []float64, i int) (flux []float64, dx, dy float64) {
-	k := b.skies() + i*(b.c+2)
+	k := b.skies + i*(b.c+2)
 	return a[k : k+b.c], a[k+b.c], a[k+b.c+1]
 }
 
@@ -262,6 +327,9 @@ func (b *beside) move(a []float64) float64 {
 // gaussianAmplitudes is the mean of a under the Gaussian prior.
 func (p *Problem) gaussianAmplitudes(ctx context.Context) ([]float64, error) {
 	b := p.beside
+	if p.conv == nil || p.white != nil {
+		return p.generalAmplitudes(ctx)
+	}
 	k, err := mcmc.NewExact(p.dev, p.conv, mcmc.ExactConfig{
 		Data: b.data, Weights: p.Obs.Weights, Spectra: p.Spectra, Columns: b.cols, Batch: 1, MeanTol: placeTol,
 	})
@@ -275,6 +343,22 @@ func (p *Problem) gaussianAmplitudes(ctx context.Context) ([]float64, error) {
 		}
 	}
 	return b.absolute(k.Amplitudes()), nil
+}
+
+// generalAmplitudes is gaussianAmplitudes where the operator is no convolution.
+func (p *Problem) generalAmplitudes(ctx context.Context) ([]float64, error) {
+	k, free, err := p.latentExact(ctx, 1, placeTol)
+	if err != nil {
+		return nil, fmt.Errorf("deconv: places of stars: %w", err)
+	}
+	defer free()
+	defer k.Close()
+	for _, err := range solvers.Run(ctx, k, nil, solvers.Options{Steps: 1}) {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p.beside.absolute(k.Amplitudes()), nil
 }
 
 // placeTol is the relative residual of solves on the way to the places.

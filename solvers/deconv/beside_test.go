@@ -49,18 +49,10 @@ func (f starField) observe(t testing.TB, dev engine.Device, key engine.Key) *sol
 		s.Download(host, x)
 		prior.Close()
 	}
-	// the star is a point of the band-limited scene
-	point := func(i, n int, at float64) float64 {
-		u := float64(i) - at
-		if d := math.Tan(math.Pi * u / float64(n)); math.Abs(d) > 1e-9 {
-			return math.Sin(math.Pi*u) / (float64(n) * d)
-		}
-		return 1
-	}
+	addPoint(host, op.Grid, f.flux, f.x, f.y)
 	for i := range host {
-		gx, gy := i%op.W, i/op.W
-		host[i] += float32(f.flux * point(gx, op.W, f.x+float64(op.Col)) * point(gy, op.H, f.y+float64(op.Row)))
 		if f.galaxy {
+			gx, gy := i%op.W, i/op.W
 			dx, dy := float64(gx-op.Col)-f.x-0.7, float64(gy-op.Row)-f.y+0.4
 			host[i] += float32(6 * math.Exp(-math.Hypot(dx, 1.5*dy)/4))
 		}
@@ -76,8 +68,29 @@ func (f starField) observe(t testing.TB, dev engine.Device, key engine.Key) *sol
 	return o
 }
 
+// addPoint adds a star at (x, y) of the image to a scene on the grid, a point of the band-limited scene.
+func addPoint(scene []float32, g operator.Grid, flux, x, y float64) {
+	point := func(i, n int, at float64) float64 {
+		u := float64(i) - at
+		if d := math.Tan(math.Pi * u / float64(n)); math.Abs(d) > 1e-9 {
+			return math.Sin(math.Pi*u) / (float64(n) * d)
+		}
+		return 1
+	}
+	for i := range scene {
+		scene[i] += float32(flux * point(i%g.W, g.W, x+float64(g.Col)) * point(i/g.W, g.H, y+float64(g.Row)))
+	}
+}
+
 // found runs a problem and gives what it found beside the scene, and the draws' mean χ².
 func found(t testing.TB, dev engine.Device, o *solvers.Observation, set deconv.Settings, draws int) (deconv.SkyFit, deconv.StarFit, deconv.Fit) {
+	t.Helper()
+	skies, star, fit := foundAll(t, dev, o, set, draws)
+	return skies[0], star, fit
+}
+
+// foundAll is found, with every sky.
+func foundAll(t testing.TB, dev engine.Device, o *solvers.Observation, set deconv.Settings, draws int) ([]deconv.SkyFit, deconv.StarFit, deconv.Fit) {
 	t.Helper()
 	p, err := deconv.New(context.Background(), dev, o, set)
 	if err != nil {
@@ -93,7 +106,7 @@ func found(t testing.TB, dev engine.Device, o *solvers.Observation, set deconv.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	return skies[0], stars[0], fits[0]
+	return skies, stars[0], fits[0]
 }
 
 // Intervals of 90 % of a star's flux and place and of the sky hold the truth in 90 % of

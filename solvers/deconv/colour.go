@@ -70,6 +70,49 @@ func (p *Problem) whiten(batch int) error {
 	return nil
 }
 
+// columns are what whitening makes of columns beside the scene.
+func (w *whitened) columns(list []solvers.Column) []solvers.Column {
+	d := w.data
+	image, seen := make([]float32, len(d.Pix)), make([]float32, len(d.Pix))
+	var out []solvers.Column
+	for _, c := range list {
+		clear(image)
+		for _, q := range c.Patches {
+			for i, v := range q.Pix {
+				image[(q.Band*d.H+q.Y+i/q.W)*d.W+q.X+i%q.W] += float32(v)
+			}
+		}
+		w.w.Apply(seen, image)
+		white := solvers.Column{Sigma: c.Sigma}
+		for b := range d.C {
+			if q := boundingPatch(seen[b*d.H*d.W:(b+1)*d.H*d.W], d.W); len(q.Pix) > 0 {
+				q.Band = b
+				white.Patches = append(white.Patches, q)
+			}
+		}
+		out = append(out, white)
+	}
+	return out
+}
+
+// boundingPatch is what of a plane of rows of w pixels is not 0.
+func boundingPatch(plane []float32, w int) solvers.Patch {
+	x0, x1, y0, y1 := w, 0, len(plane)/w, 0
+	for i, v := range plane {
+		if v != 0 {
+			x0, x1 = min(x0, i%w), max(x1, i%w+1)
+			y0, y1 = min(y0, i/w), max(y1, i/w+1)
+		}
+	}
+	q := solvers.Patch{X: x0, Y: y0, W: x1 - x0}
+	for y := y0; y < y1; y++ {
+		for _, v := range plane[y*w+x0 : y*w+x1] {
+			q.Pix = append(q.Pix, float64(v))
+		}
+	}
+	return q
+}
+
 // whiteFar is how far the power of whitened noise may be from 1, rms over modes, before it
 // is said: at .14 weights of signals were off by up to 5 %.
 const whiteFar = 0.1

@@ -271,7 +271,6 @@ func TestColour_OtherMethods(t *testing.T) {
 	for _, set := range []deconv.Settings{
 		{Method: deconv.RichardsonLucy},
 		{Method: deconv.Starlet},
-		{Method: deconv.Gaussian, FreeSky: true},
 		{Method: deconv.Gaussian, Tile: 128},
 	} {
 		p, err := deconv.New(context.Background(), dev, o, set)
@@ -279,7 +278,7 @@ func TestColour_OtherMethods(t *testing.T) {
 			p.Close()
 		}
 		if !errors.Is(err, deconv.ErrColour) {
-			t.Errorf("%s, free sky %v, tile %d: %v", set.Method, set.FreeSky, set.Tile, err)
+			t.Errorf("%s, tile %d: %v", set.Method, set.Tile, err)
 		}
 	}
 }

@@ -109,14 +109,14 @@ func (p *Problem) closeOperator() {
 
 // whole makes the kernel on one grid.
 func (p *Problem) whole(ctx context.Context, set Settings) error {
-	if p.Obs.Field.Nodes != nil && (!set.Method.Varies() || set.columnsOf(p.Obs.Data.C) > 0) {
-		return fmt.Errorf("%w: %s, stars and a free sky take one", ErrOperator, Starlet)
+	if p.Obs.Field.Nodes != nil && !set.Method.Varies() {
+		return fmt.Errorf("%w: %s takes one", ErrOperator, Starlet)
 	}
-	if p.Obs.Exposures != nil && (p.Obs.Colour != nil || p.Obs.Field.Nodes != nil || !set.Method.Stacks() || set.columnsOf(p.Obs.Data.C) > 0) {
-		return fmt.Errorf("%w: one PSF each, independent pixels, no stars or free sky, and another method than %s", ErrExposures, Starlet)
+	if p.Obs.Exposures != nil && (p.Obs.Colour != nil || p.Obs.Field.Nodes != nil || !set.Method.Stacks()) {
+		return fmt.Errorf("%w: one PSF each, independent pixels, and another method than %s", ErrExposures, Starlet)
 	}
-	if p.Obs.Colour != nil && (!set.Method.Colours() || set.columnsOf(p.Obs.Data.C) > 0) {
-		return fmt.Errorf("%w: gaussian, learned, wiener and tv know it, without stars and a free sky", ErrColour)
+	if p.Obs.Colour != nil && !set.Method.Colours() {
+		return fmt.Errorf("%w: gaussian, learned, wiener and tv know it", ErrColour)
 	}
 	if set.Method != Learned { // whose grid is another
 		if err := p.convolve(operator.NewGrid(p.Obs.Data.C, p.Obs.Data.H, p.Obs.Data.W, p.Obs.PSF.H, p.Obs.PSF.W), 1); err != nil {
@@ -266,6 +266,19 @@ type Fit struct {
 	Reach     float64 `json:"max_residual"` // largest |y − A x| √w
 }
 
+// kernelModel is what kernels see of a scene (C, H, W) on the device.
+func (p *Problem) kernelModel(x *engine.Tensor) ([]float32, error) {
+	y, err := p.dev.Alloc(p.kernelOp().Range())
+	if err != nil {
+		return nil, fmt.Errorf("deconv: model: %w", err)
+	}
+	defer y.Free()
+	p.kernelOp().Forward(p.stream, y, x)
+	out := make([]float32, y.Len())
+	p.stream.Download(out, y)
+	return out, p.stream.Err()
+}
+
 // model is A x of a scene on the grid.
 func (p *Problem) model(scene []float32) (solvers.Image, error) {
 	d, r := p.Op.Domain(), p.Op.Range()
@@ -294,7 +307,7 @@ func (p *Problem) Residual(scene []float32) (solvers.Image, []Fit, error) {
 		return out, nil, err
 	}
 	if p.beside != nil {
-		p.beside.n.Add(out.Pix, 1, p.beside.given(out.Pix, -1))
+		p.beside.plain.Add(out.Pix, 1, p.besideOf(out.Pix, -1))
 	}
 	if p.many != nil {
 		image, fit := p.many.residual(p, out.Pix, scene)

@@ -16,10 +16,10 @@ type StarFit struct {
 	Around, AroundStd, Rho []float64
 }
 
-// SkyFit is the free pedestal of a band, beside the sky that was subtracted.
+// SkyFit is the free pedestal of a band, or of one of several exposures, beside the sky that was subtracted.
 type SkyFit struct{ Level, Std float64 }
 
-// given is a for a scene that gives the model A x of the image: its mean, or for draw ≥ 0
+// given is a for a scene whose A x, as kernels see it, is the model: its mean, or for draw ≥ 0
 // the one that belongs to that draw.
 func (b *beside) given(model []float32, draw int) []float64 {
 	wr := make([]float32, len(model))
@@ -34,6 +34,16 @@ func (b *beside) given(model []float32, draw int) []float64 {
 }
 
 func (b *beside) weights() []float32 { return b.n.Weights() }
+
+// besideOf is a for a scene that gives the model A x of the data, before noise is whitened.
+func (p *Problem) besideOf(model []float32, draw int) []float64 {
+	if p.white != nil {
+		seen := make([]float32, len(model))
+		p.white.w.Apply(seen, model)
+		model = seen
+	}
+	return p.beside.given(model, draw)
+}
 
 // amplitudeKey sets the numbers of amplitudes apart from those of steps.
 const amplitudeKey = 1 << 62
@@ -97,17 +107,17 @@ func (p *Problem) Found(scene []float32) ([]SkyFit, []StarFit, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	a := b.given(model.Pix, -1)
+	a := p.besideOf(model.Pix, -1)
 	around := p.around(scene, a)
 	std := func(i int) float64 { return math.Sqrt(b.covariance(i, i)) }
 	var skies []SkyFit
-	for c := range b.skies() {
+	for c := range b.skies {
 		skies = append(skies, SkyFit{Level: a[c], Std: std(c)})
 	}
 	var stars []StarFit
 	for i, s := range b.at {
 		flux, dx, dy := b.star(a, i)
-		k := b.skies() + i*(b.c+2)
+		k := b.skies + i*(b.c+2)
 		f := StarFit{
 			X: s.X + dx, Y: s.Y + dy, XStd: std(k + b.c), YStd: std(k + b.c + 1),
 			Flux: append([]float64(nil), flux...), Radius: b.radius,
@@ -153,7 +163,7 @@ func (p *Problem) Show(scene []float32, fwhm float64, draw int) error {
 	if err := p.Smooth(scene, fwhm); err != nil {
 		return err
 	}
-	a, g := b.given(model.Pix, draw), p.Grid
+	a, g := p.besideOf(model.Pix, draw), p.Grid
 	sigma := fwhm / (2 * math.Sqrt(2*math.Ln2))
 	for i, s := range b.at {
 		flux, dx, dy := b.star(a, i)

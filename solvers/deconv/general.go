@@ -33,16 +33,33 @@ func (p *Problem) general(ctx context.Context, set Settings) error {
 	if err := p.convolve(p.Grid, batch); err != nil {
 		return err
 	}
-	prior, err := gaussian.New(p.dev, p.stream, p.Spectra, d, batch)
+	k, free, err := p.latentExact(ctx, batch, 0)
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
-	p.closers = append(p.closers, prior.Close)
-	white := &throughPrior{op: p.kernelOp(), prior: prior}
-	if white.x, err = p.dev.Alloc(append(engine.Shape{batch}, d...)); err != nil {
-		return fmt.Errorf("deconv: %w", err)
+	p.Kernel = k
+	p.closers = append(p.closers, free)
+	p.Findings = append(p.Findings, gaussianFinding(set.Method))
+	return p.misfit.init(p)
+}
+
+// latentExact makes the kernel of general, for batch scenes that the operator takes; tol is of its mean,
+// 0 the kernel's own. Once it is closed, free frees what it was made of.
+func (p *Problem) latentExact(ctx context.Context, batch int, tol float64) (k *mcmc.LatentExact, free func(), err error) {
+	d := p.Op.Domain()
+	prior, err := gaussian.New(p.dev, p.stream, p.Spectra, d, batch)
+	if err != nil {
+		return nil, nil, err
 	}
-	p.closers = append(p.closers, white.x.Free)
+	white := &throughPrior{op: p.kernelOp(), prior: prior}
+	free = func() {
+		prior.Close()
+		white.x.Free()
+	}
+	if white.x, err = p.dev.Alloc(append(engine.Shape{batch}, d...)); err != nil {
+		free()
+		return nil, nil, err
+	}
 	condition, modes := p.kernelOp().Power(p.stream), d[1]*(d[2]/2+1)
 	for c, sp := range p.Spectra {
 		weight := p.meanWeight(c)
@@ -50,18 +67,16 @@ func (p *Problem) general(ctx context.Context, set Settings) error {
 			condition[c*modes+i] = 1 + v*weight*condition[c*modes+i]
 		}
 	}
-	if err := p.stream.Sync(ctx); err != nil {
-		return err
+	if err = p.stream.Sync(ctx); err == nil {
+		k, err = mcmc.NewLatentExact(p.dev, white, prior, mcmc.LatentExactConfig{
+			Data: p.kernelData(), Weights: p.kernelWeights(), Batch: batch, MeanTol: tol, Condition: condition, Columns: p.columns(),
+		})
 	}
-	k, err := mcmc.NewLatentExact(p.dev, white, prior, mcmc.LatentExactConfig{
-		Data: p.kernelData(), Weights: p.kernelWeights(), Batch: batch, Condition: condition,
-	})
 	if err != nil {
-		return fmt.Errorf("deconv: %w", err)
+		free()
+		return nil, nil, err
 	}
-	p.Kernel = k
-	p.Findings = append(p.Findings, gaussianFinding(set.Method))
-	return p.misfit.init(p)
+	return k, free, nil
 }
 
 // throughPrior is A T, x = T z the scene of white noise z.

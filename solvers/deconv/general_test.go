@@ -14,7 +14,7 @@ import (
 	"limpid/solvers/summary"
 )
 
-func moffat(t *testing.T, fwhm float64) solvers.Image {
+func moffat(t testing.TB, fwhm float64) solvers.Image {
 	t.Helper()
 	p, err := observe.AnalyticPSF(observe.PSFMoffat, fwhm, 3, 21)
 	if err != nil {

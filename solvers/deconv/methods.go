@@ -129,7 +129,7 @@ type Settings struct {
 	// Tile is the side in pixels of the tiles that an image is worked in; 0: one grid for
 	// the whole image. For methods that can: see Tiles.
 	Tile int
-	// FreeSky leaves a pedestal free in every band; Stars are point sources beside the
+	// FreeSky leaves a pedestal free in every band, or in every exposure; Stars are point sources beside the
 	// scene, their places known to StarError (0: DefaultStarError): see Method.Beside.
 	FreeSky   bool
 	Stars     []Star
@@ -456,7 +456,7 @@ func (p *Problem) risk(ctx context.Context, strength float64) (float64, error) {
 			}
 			_ = step
 		}
-		if models[i], err = p.modelOf(k); err != nil {
+		if models[i], err = p.kernelModel(k.Estimate().Reshape(p.Op.Domain()...)); err != nil {
 			return 0, err
 		}
 	}
@@ -472,17 +472,4 @@ func (p *Problem) risk(ctx context.Context, strength float64) (float64, error) {
 // probeSign is ±1, the same for every strength so that risks compare.
 func probeSign(i int) float64 {
 	return float64(int(engine.Philox(0x5eed, 7, uint64(i))[0]&1)*2 - 1)
-}
-
-// modelOf is A x of a kernel's present estimate.
-func (p *Problem) modelOf(k *optim.FISTA) ([]float32, error) {
-	y, err := p.dev.Alloc(p.Op.Range())
-	if err != nil {
-		return nil, fmt.Errorf("deconv: %w", err)
-	}
-	defer y.Free()
-	p.kernelOp().Forward(p.stream, y, k.Estimate().Reshape(p.Op.Domain()...))
-	out := make([]float32, y.Len())
-	p.stream.Download(out, y)
-	return out, p.stream.Err()
 }

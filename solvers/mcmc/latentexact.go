@@ -26,6 +26,7 @@ type LatentExact struct {
 	prior  priors.Latent
 	stream engine.Stream
 	cond   *latentConditional
+	beside *latentBeside  // nil: no columns
 	mean   *engine.Tensor // (C, H, W)
 	state  solvers.State
 	drawn  int
@@ -39,6 +40,8 @@ type LatentExactConfig struct {
 	// Condition is 1 + BᵀwB on the modes (C, H, W/2+1), were it diagonal there: solves take
 	// its inverse for a preconditioner. nil: none.
 	Condition []float64
+	// Columns are what is in the data beside the scene, y = A x + P a + n, drawn with it.
+	Columns []solvers.Column
 }
 
 // NewLatentExact allocates the kernel. white is B: it takes z; prior gives x of z.
@@ -57,6 +60,9 @@ func NewLatentExact(dev engine.Device, white solvers.Operator, prior priors.Late
 	var err error
 	if k.cond, err = newLatentConditional(dev, k.stream, white, cfg.Weights, cfg.Batch); err == nil {
 		k.mean, err = dev.Alloc(d)
+	}
+	if err == nil && len(cfg.Columns) > 0 {
+		k.beside, err = newLatentBeside(dev, d, cfg.Columns, cfg.Weights)
 	}
 	if err == nil && cfg.Condition != nil {
 		err = k.cond.setCondition(dev, cfg.Condition, cfg.Batch)
@@ -86,6 +92,11 @@ func (k *LatentExact) Step(ctx context.Context, key engine.Key, st *solvers.Stat
 		if res, err = k.cond.mean(ctx, k.cfg.Data, k.cfg.MeanTol); err != nil {
 			return solvers.Info{}, err
 		}
+		if k.beside != nil {
+			if err := k.beside.solve(ctx, k); err != nil {
+				return solvers.Info{}, err
+			}
+		}
 	} else {
 		st.Kind = solvers.Draw
 		if res, err = k.cond.draw(ctx, n, nil, key.Fold, k.cfg.DrawTol); err != nil {
@@ -94,15 +105,25 @@ func (k *LatentExact) Step(ctx context.Context, key engine.Key, st *solvers.Stat
 	}
 	v := k.cond.view(n)
 	k.prior.FromWhite(s, v.x, v.u)
-	if k.drawn < 0 {
+	switch {
+	case k.drawn < 0:
+		if k.beside != nil {
+			k.beside.take(s, v.x, k.beside.mean)
+		}
 		s.Copy(k.mean, v.x)
-	} else {
+	default:
 		s.Add(v.x, v.x, k.mean)
+		for i := 0; k.beside != nil && i < n; i++ {
+			k.beside.scatter(s, v.x.Slice(i, i+1), key.Fold(uint64(i)))
+		}
 	}
 	st.X, st.Count = v.x, n
 	k.drawn++
 	return solvers.Info{Iterations: res.Iterations, Residual: res.Residual}, s.Sync(ctx)
 }
+
+// Amplitudes is the posterior's mean of a, once the first step has been made.
+func (k *LatentExact) Amplitudes() []float64 { return k.beside.mean }
 
 // References are keys of assets/references.bib.
 func (k *LatentExact) References() []string {
@@ -114,6 +135,7 @@ func (k *LatentExact) Close() {
 	if k.cond != nil {
 		k.cond.close()
 	}
+	k.beside.close()
 	k.mean.Free()
 }
 

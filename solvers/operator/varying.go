@@ -77,23 +77,26 @@ func NewVaryingOn(dev engine.Device, s engine.Stream, psfs []solvers.Image, rows
 	return o, s.Err()
 }
 
-// hat is the bilinear weight of a node; beyond the border nodes it stays constant.
+// Hat is the bilinear weight along one axis, at the place p in pixels from 0, of the node at of
+// n that lie evenly over size pixels; beyond the border nodes it stays constant.
+func Hat(p float64, at, n, size int) float64 {
+	if n == 1 {
+		return 1
+	}
+	p *= float64(n-1) / float64(size-1) // in nodes
+	p = min(max(p, 0), float64(n-1))
+	return max(0, 1-abs(p-float64(at)))
+}
+
+// hat is the weight of a node.
 func (o *Varying) hat(row, col, rows, cols int) solvers.Image {
 	im := solvers.NewImage(o.C, o.H, o.W)
-	along := func(i, at, n, size int) float64 {
-		if n == 1 {
-			return 1
-		}
-		p := float64(i) * float64(n-1) / float64(size-1) // in nodes
-		p = min(max(p, 0), float64(n-1))
-		return max(0, 1-abs(p-float64(at)))
-	}
 	for c := range o.C {
 		plane := im.Plane(c)
 		for y := range o.H {
-			v := along(y-o.Row, row, rows, o.ImgH)
+			v := Hat(float64(y-o.Row), row, rows, o.ImgH)
 			for x := range o.W {
-				plane[y*o.W+x] = float32(v * along(x-o.Col, col, cols, o.ImgW))
+				plane[y*o.W+x] = float32(v * Hat(float64(x-o.Col), col, cols, o.ImgW))
 			}
 		}
 	}

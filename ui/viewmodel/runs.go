@@ -296,8 +296,14 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 	if r.Finer == r.Finer { // not NaN
 		rows = append(rows, Row{"Finer than the data", number(100*r.Finer, "%.2g") + " % of bright structure"})
 	}
-	if band < len(r.FreeSky) {
-		rows = append(rows, Row{"Free sky", withError(r.FreeSky[band].Level, r.FreeSky[band].Std) + " " + r.Unit})
+	for i, s := range r.FreeSky {
+		value := withError(s.Level, s.Std) + " " + r.Unit
+		switch {
+		case len(r.FreeSky) > len(r.Bands): // one of every exposure
+			rows = append(rows, Row{"Free sky of " + r.Skies[i], value})
+		case i == band:
+			rows = append(rows, Row{"Free sky", value})
+		}
 	}
 	for i, s := range r.Stars {
 		rows = append(rows, Row{

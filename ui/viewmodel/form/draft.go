@@ -266,8 +266,6 @@ func (d Draft) oneImage() string {
 	switch m := deconv.Method(d.Get(Method)); {
 	case !m.Stacks():
 		return "starlets take one image on its own pixels: choose another method"
-	case m.Beside() && (d.Get(SkyFree) == True || d.Get(Stars) != ""):
-		return "stars and a free sky take one image on its own pixels: leave them out"
 	case m.Tiles() && d.Get(Tile) != "":
 		return "tiles take one image on its own pixels: leave them out"
 	case d.Get(PSFNodes) != "" && (d.Get(PSFKind) == string(observe.PSFFile) || d.Get(PSFKind) == string(observe.PSFMeasure)):
@@ -381,8 +379,6 @@ func (d Draft) whiteOnly() string {
 	switch m := deconv.Method(d.Get(Method)); {
 	case !m.Colours():
 		return "Richardson–Lucy and starlets take pixels as independent: choose another method"
-	case m.Beside() && (d.Get(SkyFree) == True || d.Get(Stars) != ""):
-		return "stars and a free sky take pixels as independent: leave them out"
 	case m.Tiles() && d.Get(Tile) != "":
 		return "tiles take pixels as independent: leave them out"
 	}

@@ -240,12 +240,12 @@ func TestFixFor_KnownFindings_AreRemedied(t *testing.T) {
 	if fix, ok := d.FixFor(limpid.Finding{Code: "psf.cut"}, context, measured); ok {
 		t.Errorf("psf.cut has no remedy in the form, got %v", fix)
 	}
-	for _, d := range []Draft{d.With(Method, "rl"), d.With(Tile, "256"), d.With(SkyFree, True)} {
+	for _, d := range []Draft{d.With(Method, "rl"), d.With(Tile, "256")} {
 		if fix, ok := d.FixFor(limpid.Finding{Code: "noise.correlated"}, context, measured); ok {
 			t.Errorf("a spectrum that %s cannot use is offered: %v", d.Get(Method), fix)
 		}
 		if _, errs := d.With(Colour, "measured").Recipe(); errs[Colour] == "" {
-			t.Errorf("a spectrum with method %s, tiles %q, free sky %q", d.Get(Method), d.Get(Tile), d.Get(SkyFree))
+			t.Errorf("a spectrum with method %s, tiles %q", d.Get(Method), d.Get(Tile))
 		}
 	}
 	r := recipe.Default("x.fits")
@@ -290,7 +290,7 @@ func TestRecipe_Exposures(t *testing.T) {
 	if got, _ := d.With(Exposures, "").With(Finer, "").Recipe(); got.Stacked() {
 		t.Errorf("%+v", got.Input)
 	}
-	for _, s := range []Set{{Method, "starlet"}, {Tile, "256"}, {Stars, "3,4"}, {Colour, "measured"}} {
+	for _, s := range []Set{{Method, "starlet"}, {Tile, "256"}, {Colour, "measured"}} {
 		bad := d.With(s.ID, s.Value)
 		if _, errs := bad.Recipe(); errs[Exposures] == "" {
 			t.Errorf("%s %s with exposures", s.ID, s.Value)

@@ -1,0 +1,143 @@
+package mcmc
+
+import (
+	"context"
+	"fmt"
+
+	"gonum.org/v1/gonum/mat"
+
+	"limpid/engine"
+	"limpid/solvers"
+)
+
+// latentBeside is what LatentExact needs of the columns P beside the scene, y = B z + P a + n.
+// As in Exact a and z are drawn together: with D = 1 + BᵀwB and Z = D⁻¹ BᵀwP the posterior of
+// a has the precision
+//
+//	Λ⁻¹ + Pᵀ(w − w B D⁻¹ Bᵀ w)P,
+//
+// and z given a is the posterior without columns less Z a. The precision's entries are taken
+// in the form that is stationary in Z, so that what its solves leave enters squared.
+type latentBeside struct {
+	columns []solvers.Column
+	n       *solvers.Nuisance // of which nothing is taken but P
+	w       []float32
+	x       *engine.Tensor // (columns, C, H, W) T Z
+	list    []*engine.Tensor
+	mean    []float64    // of a given the data
+	upper   mat.TriDense // U of S = σ⁻¹ UᵀU σ⁻¹, σ the prior's
+}
+
+func newLatentBeside(dev engine.Device, domain engine.Shape, columns []solvers.Column, weights solvers.Image) (*latentBeside, error) {
+	n, err := solvers.NewNuisance(columns, weights)
+	if err != nil {
+		return nil, err
+	}
+	b := &latentBeside{columns: columns, n: n, w: weights.Pix}
+	if b.x, err = dev.Alloc(append(engine.Shape{len(columns)}, domain...)); err != nil {
+		return nil, err
+	}
+	for i := range columns {
+		b.list = append(b.list, b.x.Slice(i, i+1))
+	}
+	return b, nil
+}
+
+// less is y − B z for the z of one scene in the conditional's u.
+func (b *latentBeside) less(k *LatentExact, y []float32) []float32 {
+	v := k.cond.view(1)
+	k.white.Forward(k.stream, v.data, v.u)
+	out := make([]float32, v.data.Len())
+	k.stream.Download(out, v.data)
+	for i, m := range out {
+		out[i] = y[i] - m
+	}
+	return out
+}
+
+// product is the form whose stationary value in z1 and z2 is that of uᵀ(w − w B D⁻¹ Bᵀ w) v,
+// where r1 = u − B z1 and r2 = v − B z2.
+func (b *latentBeside) product(r1, r2, z1, z2 []float32) float64 {
+	var sum float64
+	for i, w := range b.w {
+		sum += float64(w) * float64(r1[i]) * float64(r2[i])
+	}
+	for i, v := range z1 {
+		sum += float64(v) * float64(z2[i])
+	}
+	return sum
+}
+
+// solve finds Z and the posterior of a; the z without columns is in the conditional's u.
+func (b *latentBeside) solve(ctx context.Context, k *LatentExact) error {
+	s, v := k.stream, k.cond.view(1)
+	host := func() []float32 {
+		out := make([]float32, v.u.Len())
+		s.Download(out, v.u)
+		return out
+	}
+	mean, rest := host(), b.less(k, k.cfg.Data.Pix)
+	m := mat.NewSymDense(len(b.columns), nil)
+	excess := mat.NewVecDense(len(b.columns), nil)
+	var zs, residuals [][]float32 // Z, and P − B Z
+	for j, c := range b.columns {
+		one := make([]float64, len(b.columns))
+		one[j] = 1
+		column := solvers.NewImage(k.cfg.Data.C, k.cfg.Data.H, k.cfg.Data.W)
+		b.n.Add(column.Pix, 1, one)
+		if _, err := k.cond.mean(ctx, column, k.cfg.MeanTol); err != nil {
+			return err
+		}
+		k.prior.FromWhite(s, b.list[j], v.u)
+		zs, residuals = append(zs, host()), append(residuals, b.less(k, column.Pix))
+		excess.SetVec(j, c.Sigma*b.product(rest, residuals[j], mean, zs[j]))
+		for i := range j + 1 {
+			m.SetSym(i, j, b.product(residuals[i], residuals[j], zs[i], zs[j])*b.columns[i].Sigma*c.Sigma)
+		}
+		m.SetSym(j, j, 1+m.At(j, j))
+	}
+	if err := s.Err(); err != nil {
+		return err
+	}
+	var fisher mat.Cholesky
+	if !fisher.Factorize(m) {
+		return fmt.Errorf("mcmc: exact Gaussian posterior: %d columns beside the scene cannot be told from it", len(b.columns))
+	}
+	fisher.UTo(&b.upper)
+	amplitudes := mat.NewVecDense(len(b.columns), nil)
+	if err := fisher.SolveVecTo(amplitudes, excess); err != nil {
+		return fmt.Errorf("mcmc: exact Gaussian posterior: %w", err)
+	}
+	b.mean = make([]float64, len(b.columns))
+	for i, c := range b.columns {
+		b.mean[i] = c.Sigma * amplitudes.AtVec(i)
+	}
+	s.Upload(v.u, mean)
+	return s.Err()
+}
+
+// take takes T Z a off a scene, (1, C, H, W).
+func (b *latentBeside) take(s engine.Stream, x *engine.Tensor, a []float64) {
+	for i, v := range a {
+		s.Axpy(x, float32(-v), b.list[i])
+	}
+}
+
+// scatter takes off a draw about the mean what the scatter of a brings.
+func (b *latentBeside) scatter(s engine.Stream, x *engine.Tensor, key engine.Key) {
+	z := mat.NewVecDense(len(b.mean), solvers.Normals(key.Fold(besideKey), len(b.mean)))
+	if err := z.SolveVec(&b.upper, z); err != nil {
+		panic(err) // a factor of a positive matrix no smaller than 1
+	}
+	a := make([]float64, len(b.mean))
+	for i, c := range b.columns {
+		a[i] = c.Sigma * z.AtVec(i)
+	}
+	b.take(s, x, a)
+}
+
+func (b *latentBeside) close() {
+	if b != nil {
+		b.x.Free()
+	}
+}
