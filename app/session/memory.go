@@ -33,7 +33,7 @@ func (r *Run) checkMemory(w *work) error {
 	grid := deconv.GridOf(m, d.C, d.H, d.W, p.H, p.W)
 	onDevice := deconv.Memory(m, d.C, d.H, d.W, p.H, p.W)
 	onDevice += deconv.ShareMemory(grid) // more than a target resolution takes
-	onDevice += w.set.BesideMemory(grid.C, grid.H, grid.W)
+	onDevice += w.set.BesideMemory(w.obs.Obs, grid)
 	onDevice += deconv.VaryingMemory(grid, len(w.obs.Obs.Field.Nodes))
 	if list := w.obs.Obs.Exposures; list != nil {
 		onDevice += deconv.ExposuresMemory(m, grid, list)

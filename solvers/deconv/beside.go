@@ -11,6 +11,7 @@ import (
 	"limpid/solvers"
 	"limpid/solvers/mcmc"
 	"limpid/solvers/observe"
+	"limpid/solvers/operator"
 )
 
 // ErrStar marks a star that cannot be measured where it is said to be.
@@ -59,35 +60,45 @@ func (m Method) Beside() bool {
 	return a.Samples || a.Spectrum
 }
 
-// columnsOf is how many columns settings ask for.
-func (s Settings) columnsOf(bands int) int {
-	n := len(s.Stars) * (bands + 2)
-	if s.FreeSky {
-		n += bands
+// skiesOf is how many columns of a free sky settings ask for: one of every band, or exposure.
+func (s Settings) skiesOf(o *solvers.Observation) int {
+	if !s.FreeSky {
+		return 0
 	}
-	return n
+	return o.Data.C * max(1, len(o.Exposures))
 }
 
-// BesideMemory is what stars and a free sky add to Memory on the device, in bytes.
-func (s Settings) BesideMemory(c, gridH, gridW int) int64 {
-	return 4 * int64(s.columnsOf(c)) * int64(c) * int64(gridH) * int64(gridW)
+// columnsOf is how many columns settings ask for.
+func (s Settings) columnsOf(o *solvers.Observation) int {
+	return len(s.Stars)*(o.Data.C+2) + s.skiesOf(o)
+}
+
+// BesideMemory is what stars and a free sky add to Memory on the device and the host, in bytes.
+func (s Settings) BesideMemory(o *solvers.Observation, g operator.Grid) int64 {
+	data, scene := int64(len(o.Data.Pix)), int64(g.Domain().Len())
+	if o.Exposures != nil {
+		data = int64(solvers.Seen(o.Exposures, nil))
+	}
+	columns := int64(s.columnsOf(o))
+	bytes := columns*4*scene + int64(s.skiesOf(o))*8*data
+	if o.Exposures != nil || o.Colour != nil || o.Field.Nodes != nil { // see mcmc.LatentExact
+		bytes += columns * 4 * (scene + data)
+	}
+	return bytes
 }
 
 // newBeside finds the places and fluxes of stars; it sets the spectra of p, which are
 // fitted to the data without them. Nothing is done where nothing is asked for.
 func (p *Problem) newBeside(ctx context.Context, set Settings) error {
-	if set.columnsOf(p.Obs.Data.C) == 0 {
+	if set.columnsOf(p.Obs) == 0 {
 		return p.fitSpectra(ctx, set, p.Obs)
 	}
 	if set.StarError == 0 {
 		set.StarError = DefaultStarError
 	}
-	b := &beside{set: set, c: p.Obs.Data.C, at: append([]Star(nil), set.Stars...)}
+	b := &beside{set: set, c: p.Obs.Data.C, skies: set.skiesOf(p.Obs), at: append([]Star(nil), set.Stars...)}
 	for c := range b.c {
 		b.radius = math.Max(b.radius, observe.FWHM(p.Obs.PSF.Plane(c), p.Obs.PSF.H, p.Obs.PSF.W))
-	}
-	if set.FreeSky {
-		b.skies = b.c * max(1, len(p.Obs.Exposures))
 	}
 	p.beside = b
 	if err := b.guess(p.Obs); err != nil {

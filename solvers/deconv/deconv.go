@@ -55,10 +55,10 @@ type Operator interface {
 // valid.
 func New(ctx context.Context, dev engine.Device, o *solvers.Observation, set Settings) (*Problem, error) {
 	p := &Problem{Obs: o, dev: dev, stream: dev.NewStream()}
-	if set.columnsOf(o.Data.C) > 0 && !set.Method.Beside() {
+	if set.columnsOf(o) > 0 && !set.Method.Beside() {
 		return nil, fmt.Errorf("deconv: method %s has no free sky and no stars beside the scene: gaussian, learned and wiener do", set.Method)
 	}
-	if set.columnsOf(o.Data.C) > 0 && set.Tile > 0 {
+	if set.columnsOf(o) > 0 && set.Tile > 0 {
 		return nil, fmt.Errorf("%w: stars and a free sky need one grid for the whole image: leave tiles out, or work on a cut-out", ErrTile)
 	}
 	var err error
