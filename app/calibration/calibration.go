@@ -218,7 +218,8 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	if err != nil {
 		return err
 	}
-	snr, scale, weights := r.observe(data, sims.Rand(key.Fold(2)))
+	rng := sims.Rand(key.Fold(2))
+	snr, scale, weights := r.observe(data, rng)
 	if r.smoothTruth != nil {
 		if err := r.smoothTruth.Smooth(scene); err != nil {
 			return err
@@ -229,12 +230,16 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 		truth[i] *= scale
 	}
 	obs := &solvers.Observation{Data: data, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
-	sample := r.sample
 	if r.colour != nil {
 		obs.Colour = []solvers.Correlation{r.colour.colour}
-		sample = r.asResults
 	}
-	draws, chi2, err := sample(ctx, obs, key.Fold(3))
+	var beside *placed
+	if r.o.Star {
+		p := place(obs.Data.Pix, n, r.o.Margin, r.o.PSF, r.out.Pairs%2 == 0, rng)
+		p.addTo(obs)
+		beside = &p
+	}
+	draws, chi2, err := r.draws(ctx, obs, beside, key)
 	if err != nil {
 		return err
 	}
@@ -263,6 +268,15 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	}
 	r.out.add(truth, draws, chi2, snr)
 	return r.suite.Add(calibrate.Pair{Truth: truth, Draws: draws}, key.Fold(4))
+}
+
+// draws samples by the calibration's walk, or by that of results where there is more than one image of
+// independent pixels.
+func (r *rig) draws(ctx context.Context, obs *solvers.Observation, beside *placed, key engine.Key) ([][]float32, float64, error) {
+	if obs.Colour == nil && beside == nil {
+		return r.sample(ctx, obs, key.Fold(3))
+	}
+	return r.asResults(ctx, obs, beside, key)
 }
 
 // observe makes an image without noise an observation of some S/N, whose noise is 1; scale is by what it was multiplied.

@@ -76,13 +76,17 @@ func (s *smoothed) draw(h, w int, rng *rand.Rand) []float32 {
 }
 
 // asResults draws scenes on the grid as a result's are drawn, whatever there is in the observation.
-func (r *rig) asResults(ctx context.Context, obs *solvers.Observation, key engine.Key) (draws [][]float32, chi2 float64, err error) {
-	p, err := deconv.New(ctx, r.dev, obs, deconv.Settings{Method: deconv.Learned, Budget: r.o.Budget, Load: r.load})
+func (r *rig) asResults(ctx context.Context, obs *solvers.Observation, beside *placed, key engine.Key) (draws [][]float32, chi2 float64, err error) {
+	set := deconv.Settings{Method: deconv.Learned, Budget: r.o.Budget, Load: r.load, Seed: key.Fold(3).Seed}
+	if beside != nil {
+		set.FreeSky, set.Stars = true, []deconv.Star{beside.told}
+	}
+	p, err := deconv.New(ctx, r.dev, obs, set)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer p.Close()
-	for step, err := range solvers.Run(ctx, p.Kernel, nil, solvers.Options{Steps: math.MaxInt, Seed: key.Seed}) {
+	for step, err := range solvers.Run(ctx, p.Kernel, nil, solvers.Options{Steps: math.MaxInt, Seed: set.Seed}) {
 		if err != nil {
 			return nil, 0, err
 		}
@@ -105,5 +109,12 @@ func (r *rig) asResults(ctx context.Context, obs *solvers.Observation, key engin
 	if err != nil {
 		return nil, 0, err
 	}
-	return draws[:r.o.Draws], fits[0].Chi2Draws, nil
+	draws = draws[:r.o.Draws]
+	if beside != nil {
+		skies, stars := p.BesideDraws()
+		if err := r.out.Stars.add(*beside, skies[:r.o.Draws], stars[:r.o.Draws], key.Fold(5)); err != nil {
+			return nil, 0, err
+		}
+	}
+	return draws, fits[0].Chi2Draws, nil
 }

@@ -48,7 +48,7 @@ func Levels(ctx context.Context, dev engine.Device, o Options, levels []int, sta
 	if err != nil {
 		return nil, err
 	}
-	if o.Correlated > 0 || o.Resolution > 0 {
+	if o.Correlated > 0 || o.Resolution > 0 || o.Star {
 		return nil, fmt.Errorf("%w: a level is judged on its own pixels, under independent noise", ErrInvalid)
 	}
 	for _, l := range levels {

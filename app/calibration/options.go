@@ -42,6 +42,8 @@ type Options struct {
 	Resolution float64
 	// Correlated is the σ in pixels of the Gaussian that white noise was smoothed with, as resampling does; 0: not.
 	Correlated float64
+	// Star puts a star and a sky beside every scene, which are sampled with it.
+	Star bool
 	// Recalibrate maps draws of faint pixels: see calibrate.Faint.
 	Recalibrate bool
 	// Learn counts the pairs in a table of faint pixels, from draws as they are.
@@ -89,10 +91,10 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: a target resolution of %g px: a FWHM from %g to %g px, or 0 for none", ErrInvalid, o.Resolution, recipe.MinResolution, recipe.MaxResolution)
 	case !(o.Correlated >= 0 && o.Correlated <= mostCorrelated):
 		return o, fmt.Errorf("%w: noise smoothed over %g px: 0 to %d", ErrInvalid, o.Correlated, mostCorrelated)
-	case o.Correlated > 0 && o.own():
-		return o, fmt.Errorf("%w: with correlated noise the walk is that of a budget", ErrInvalid)
-	case (o.Correlated > 0 || o.Resolution > 0) && (o.Learn || o.Recalibrate):
-		return o, fmt.Errorf("%w: faint pixels are mapped where noise is independent, and not at a target resolution", ErrInvalid)
+	case (o.Correlated > 0 || o.Star) && o.own():
+		return o, fmt.Errorf("%w: with correlated noise or a star the walk is that of a budget", ErrInvalid)
+	case (o.Correlated > 0 || o.Resolution > 0 || o.Star) && (o.Learn || o.Recalibrate):
+		return o, fmt.Errorf("%w: faint pixels are mapped where noise is independent, not at a target resolution, and without stars", ErrInvalid)
 	case o.Side < 16 || o.Side > 1024:
 		return o, fmt.Errorf("%w: images of %d pixels: 16 to 1024", ErrInvalid, o.Side)
 	case o.Draws < 8 || o.Draws > 10000:
@@ -108,6 +110,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Margin < 0 {
 		o.Margin = int(math.Ceil(observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W)))
+	}
+	if o.Star && o.Side-4*o.Margin < 8 {
+		return o, fmt.Errorf("%w: a margin of %d of %d pixels leaves a star too few", ErrInvalid, o.Margin, o.Side)
 	}
 	if o.Side-2*o.Margin < 8 {
 		return o, fmt.Errorf("%w: a margin of %d of %d pixels leaves too few", ErrInvalid, o.Margin, o.Side)

@@ -57,6 +57,7 @@ type Report struct {
 	FluxCover  float64   `json:"flux_coverage_90"`           // of the total flux
 	Negative   float64   `json:"negative_flux_median"`       // of draws, over the flux
 	Shapes     *Shapes   `json:"shapes,omitempty"`           // of single galaxies
+	Stars      *Stars    `json:"stars,omitempty"`            // beside the scenes; nil: there were none
 	Rows       []Row     `json:"coverage_by_brightness"`
 	Tests      []Test    `json:"tests"`
 	TARP       []float64 `json:"tarp_shares,omitempty"`
@@ -99,6 +100,9 @@ func newReport(o Options, e training.Entry) *Report {
 	}
 	if o.Single {
 		r.Shapes = &Shapes{}
+	}
+	if o.Star {
+		r.Stars = newStars()
 	}
 	for i, lo := range edges {
 		hi := math.MaxFloat32
@@ -192,6 +196,11 @@ func (r *Report) finish(s *calibrate.Suite) error {
 	if r.Shapes != nil {
 		r.Shapes.finish()
 	}
+	if r.Stars != nil {
+		if err := r.Stars.finish(); err != nil {
+			return err
+		}
+	}
 	var z2, pixels float64
 	for i := range r.Rows {
 		w := &r.Rows[i]
@@ -257,6 +266,9 @@ func (r *Report) seenHow() string {
 	if r.Correlated > 0 {
 		s += fmt.Sprintf(", noise correlated over %g px", r.Correlated)
 	}
+	if r.Stars != nil {
+		s += ", a star and a sky beside each"
+	}
 	if r.Masked > 0 {
 		s += fmt.Sprintf(", %g %% masked", 100*r.Masked)
 	}
@@ -296,6 +308,19 @@ func (r *Report) Table() string {
 	if g := r.Shapes; g != nil {
 		p("shears: median error of the mean image %.4f (median |g| %.3f); the draws' mean is off by %.4f a component, rms, where they say %.4f; 90 %% intervals hold %.1f %%",
 			g.Error, g.Truth, g.Square, g.Scatter, 100*g.Held)
+	}
+	if s := r.Stars; s != nil {
+		for _, h := range []struct {
+			name string
+			StarsHeld
+		}{{"on the brightest source", s.Host}, {"elsewhere", s.Field}} {
+			p("%d stars %s: 90 %% intervals hold %.1f %% of the fluxes and %.1f %% of the coordinates; median errors %.2f %% and %.3f px",
+				h.Stars, h.name, 100*h.Flux, 100*h.Place, 100*h.Error, h.Off)
+		}
+		p("skies: %.1f %%", 100*s.Sky)
+		for _, t := range s.Tests {
+			p("p %.4f  %-26s %v", t.P, t.Name, t.Counts)
+		}
 	}
 	p("%-24s %9s %9s %7s %9s", "true brightness, σ", "pixels", "held", "z rms", "conformal")
 	for i, w := range r.Rows {

@@ -59,10 +59,11 @@ type Like struct {
 	Budget     deconv.Budget
 	Resolution float64 // FWHM of the target PSF, px; 0: none
 	Correlated bool
+	Stars      bool // or a free sky beside the scene
 }
 
 // Apart says in what a calibration is of another kind than a result.
-type Apart struct{ SNR, PSF, Budget, Resolution, Correlated bool }
+type Apart struct{ SNR, PSF, Budget, Resolution, Correlated, Stars bool }
 
 // How far from what was calibrated a result may be: factors of the PSF's width, where the error bars that were measured
 // stay as they are from one width to the next (docs/adr/0035), and of S/N.
@@ -79,6 +80,7 @@ func (r *Report) Apart(l Like) Apart {
 		Budget:     r.Budget != l.Budget,
 		Resolution: (r.Resolution > 0) != (l.Resolution > 0) || l.Resolution < r.Resolution/widthsApart,
 		Correlated: (r.Correlated > 0) != l.Correlated,
+		Stars:      (r.Stars != nil) != l.Stars,
 	}
 }
 
@@ -91,7 +93,7 @@ func (r *Report) width(l Like) float64 {
 }
 
 func (a Apart) count() (n int) {
-	for _, b := range []bool{a.SNR, a.PSF, a.Budget, a.Resolution, a.Correlated} {
+	for _, b := range []bool{a.SNR, a.PSF, a.Budget, a.Resolution, a.Correlated, a.Stars} {
 		if b {
 			n++
 		}
@@ -128,6 +130,9 @@ func (r *Report) Sentence() string {
 	if r.Correlated > 0 {
 		s += fmt.Sprintf("; their noise was correlated as if smoothed with σ %g px", r.Correlated)
 	}
+	if r.Stars != nil {
+		s += fmt.Sprintf("; of a star beside each they held %.0f %% of the fluxes and %.0f %% of the coordinates", 100*r.Stars.Flux(), 100*r.Stars.Place())
+	}
 	if r.Masked > 0 {
 		s += fmt.Sprintf("; %g %% of them was masked", 100*r.Masked)
 	}
@@ -157,7 +162,7 @@ func Store(e training.Entry, r *Report) (path string, err error) {
 		return "", err
 	}
 	same := func(a Report) bool {
-		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Resolution == r.Resolution && a.Correlated == r.Correlated && a.Truths == r.Truths
+		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Resolution == r.Resolution && a.Correlated == r.Correlated && (a.Stars != nil) == (r.Stars != nil) && a.Truths == r.Truths
 	}
 	var keep []Report
 	for _, a := range all {

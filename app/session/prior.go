@@ -56,11 +56,11 @@ const codeUnlike = "prior.unlike"
 
 // calibrated says what is known of the error bars that a learned prior gives data like
 // these: of the stored calibration whose signal to noise is nearest. m is how they are sampled and
-// shown, unlike what was found where the data were compared with the training's.
-func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlike []limpid.Finding) limpid.Finding {
+// shown, beside whether there are stars or a free sky, unlike what was found where the data were compared with the training's.
+func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, beside bool, unlike []limpid.Finding) limpid.Finding {
 	f := limpid.Finding{Severity: limpid.Warning, Code: CodeCalibration, Where: "error bars"}
 	all, err := calibration.Stored(e)
-	like := calibration.Like{SNR: peakSNR(o), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil}
+	like := calibration.Like{SNR: peakSNR(o), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil, Stars: beside}
 	near := calibration.Nearest(all, like)
 	var apart calibration.Apart
 	if near != nil {
@@ -111,6 +111,12 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, unlik
 		add(limpid.Warning, "that was of noise that is independent from pixel to pixel")
 	case apart.Correlated:
 		add(limpid.Warning, "that was of correlated noise")
+	}
+	switch {
+	case apart.Stars && beside:
+		add(limpid.Warning, "that was without stars and a free sky")
+	case apart.Stars:
+		add(limpid.Warning, "that was with a star and a free sky")
 	}
 	if m.Recalibrate && near.FaintPairs == 0 {
 		add(limpid.Info, "that was without faint pixels recalibrated")

@@ -107,9 +107,10 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
 		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, nil, limpid.Warning, []string{held, "not of several exposures"}},
 		{"wide PSF", recipe.PriorGalaxies, wide, recipe.Method{}, nil, limpid.Warning, []string{held, "this one has 30 px"}},
+		{"stars", recipe.PriorGalaxies, data(50), recipe.Method{}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
 		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
 	} {
-		f := calibrated(find(c.prior), c.o, c.m, c.unlike)
+		f := calibrated(find(c.prior), c.o, c.m, c.name == "stars", c.unlike)
 		if f.Severity != c.level || f.Code != CodeCalibration || f.Advice == "" {
 			t.Errorf("%s: %+v, want %s", c.name, f, c.level)
 		}

@@ -80,6 +80,30 @@ func (p *Problem) BesideRows() [][]float64 {
 	return append([][]float64(nil), p.beside.rows...)
 }
 
+// StarDraw is one draw of a star: its place in px from 0, and its flux per band.
+type StarDraw struct {
+	X, Y float64
+	Flux []float64
+}
+
+// BesideDraws are the free skies and stars of every draw that AddDraws was given.
+func (p *Problem) BesideDraws() (skies [][]float64, stars [][]StarDraw) {
+	b := p.beside
+	if b == nil {
+		return nil, nil
+	}
+	for _, row := range b.rows {
+		skies = append(skies, row[:b.skies])
+		var list []StarDraw
+		for i, at := range b.at {
+			flux, dx, dy := b.star(row, i)
+			list = append(list, StarDraw{X: at.X + dx, Y: at.Y + dy, Flux: flux})
+		}
+		stars = append(stars, list)
+	}
+	return skies, stars
+}
+
 // SetBesideRows takes over rows of an earlier run of the same problem; it is false where
 // they are of other stars.
 func (p *Problem) SetBesideRows(rows [][]float64) bool {

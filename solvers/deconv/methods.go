@@ -217,14 +217,26 @@ func (p *Problem) learned(ctx context.Context, set Settings) error {
 	if err := p.newBeside(ctx, set); err != nil {
 		return err
 	}
-	cfg := p.walk(set, prior, p.kernelOp(), grid, p.Obs)
-	cfg.Data, cfg.Weights, cfg.Columns = p.kernelData(), p.kernelWeights(), p.columns()
-	k, err := anneal.NewBridge(p.dev, cfg)
+	if err := p.pilots(ctx, set, prior); err != nil {
+		return err
+	}
+	k, err := p.bridge(set, prior, p.draws)
 	if err != nil {
-		return fmt.Errorf("deconv: %w", err)
+		return err
 	}
 	p.Kernel = k
 	return p.misfit.init(p)
+}
+
+// bridge makes the sampler on the whole grid, for batch draws at a time.
+func (p *Problem) bridge(set Settings, prior LearnedPrior, batch int) (*anneal.Bridge, error) {
+	cfg := p.walk(set, prior, p.kernelOp(), p.Grid, p.Obs)
+	cfg.Data, cfg.Weights, cfg.Columns, cfg.Batch = p.kernelData(), p.kernelWeights(), p.columns(), batch
+	k, err := anneal.NewBridge(p.dev, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("deconv: %w", err)
+	}
+	return k, nil
 }
 
 // walk configures the sampler of a learned prior for o, all of what was observed or a part

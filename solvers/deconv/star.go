@@ -21,6 +21,14 @@ func starColumns(o *solvers.Observation, c int, s Star) [3][]solvers.Patch {
 	return out
 }
 
+// AddStar adds the light of a star to band c of one image, on masked pixels too.
+func AddStar(o *solvers.Observation, c int, s Star, flux float64) {
+	q := starPatches(o, psfAt(o, s), c, s)[0]
+	for i, v := range q.Pix {
+		o.Data.Pix[(c*o.Data.H+q.Y+i/q.W)*o.Data.W+q.X+i%q.W] += float32(flux * v)
+	}
+}
+
 // psfAt is the PSF of a source at a star's place: of nodes the mean that operator.Varying takes.
 func psfAt(o *solvers.Observation, s Star) solvers.Image {
 	f := o.Field
