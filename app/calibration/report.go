@@ -196,11 +196,6 @@ func (r *Report) finish(s *calibrate.Suite) error {
 	if r.Shapes != nil {
 		r.Shapes.finish()
 	}
-	if r.Stars != nil {
-		if err := r.Stars.finish(); err != nil {
-			return err
-		}
-	}
 	var z2, pixels float64
 	for i := range r.Rows {
 		w := &r.Rows[i]
@@ -219,7 +214,15 @@ func (r *Report) finish(s *calibrate.Suite) error {
 		return err
 	}
 	r.Coverage, r.Fine, r.Bright, r.TARP = rep.Coverage, rep.Fine, rep.Bright, rep.TARP
-	for _, t := range rep.SBC {
+	ranks := rep.SBC
+	if r.Stars != nil {
+		more, err := r.Stars.finish()
+		if err != nil {
+			return err
+		}
+		ranks = append(ranks, more...)
+	}
+	for _, t := range ranks {
 		r.Tests = append(r.Tests, Test{"SBC, " + t.Name, t.P, t.Counts})
 	}
 	r.Tests = append(r.Tests, Test{"TARP, about another scene", rep.TARPFarP, tenths(rep.TARPFar)}, Test{"TARP, about the mean", rep.TARPP, tenths(rep.TARP)})
@@ -318,9 +321,6 @@ func (r *Report) Table() string {
 				h.Stars, h.name, 100*h.Flux, 100*h.Place, 100*h.Error, h.Off)
 		}
 		p("skies: %.1f %%", 100*s.Sky)
-		for _, t := range s.Tests {
-			p("p %.4f  %-26s %v", t.P, t.Name, t.Counts)
-		}
 	}
 	p("%-24s %9s %9s %7s %9s", "true brightness, σ", "pixels", "held", "z rms", "conformal")
 	for i, w := range r.Rows {

@@ -10,7 +10,7 @@ import (
 	"limpid/solvers/deconv"
 )
 
-// How the star of a field is drawn: its S/N were there nothing else, log-uniform; how far it is from the
+// How the star of a field is drawn: its S/N were there nothing else, uniform as a flux is a priori; how far it is from the
 // brightest pixel where that is its host, 1 σ a coordinate; and the sky, in σ of a data pixel.
 const (
 	starLow, starHigh = 10, 300
@@ -24,7 +24,6 @@ type Stars struct {
 	Host  StarsHeld `json:"on_a_host"`
 	Field StarsHeld `json:"elsewhere"`
 	Sky   float64   `json:"sky_coverage_90"`
-	Tests []Test    `json:"tests"`
 
 	suite *calibrate.Suite
 	sky   float64
@@ -66,7 +65,7 @@ func place(image []float32, n, margin int, psf solvers.Image, host bool, rng *ra
 		square += float64(v) * float64(v)
 	}
 	p := placed{host: host, sky: starSky * rng.NormFloat64()}
-	p.flux = starLow * math.Pow(starHigh/starLow, rng.Float64()) / math.Sqrt(square)
+	p.flux = (starLow + (starHigh-starLow)*rng.Float64()) / math.Sqrt(square)
 	if host {
 		top := -1
 		for i, v := range image {
@@ -131,7 +130,8 @@ func (s *Stars) add(p placed, skies [][]float64, stars [][]deconv.StarDraw, key 
 	return s.suite.Add(pair, key)
 }
 
-func (s *Stars) finish() error {
+// finish gives the ranks of fluxes, places and skies.
+func (s *Stars) finish() ([]calibrate.Ranks, error) {
 	s.Sky = s.sky / float64(s.Host.Stars+s.Field.Stars)
 	for _, h := range []*StarsHeld{&s.Host, &s.Field} {
 		if n := float64(h.Stars); n > 0 {
@@ -139,13 +139,7 @@ func (s *Stars) finish() error {
 		}
 	}
 	rep, err := s.suite.Report()
-	if err != nil {
-		return err
-	}
-	for _, t := range rep.SBC {
-		s.Tests = append(s.Tests, Test{"SBC, " + t.Name, t.P, t.Counts})
-	}
-	return nil
+	return rep.SBC, err
 }
 
 // Flux and Place are over all stars.

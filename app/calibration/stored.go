@@ -140,8 +140,11 @@ func (r *Report) Sentence() string {
 }
 
 // Right says whether intervals hold about what they say: .85 to .98 of all pixels (empty sky is held by nearly all), at
-// least .8 of the brightest and of the fluxes.
+// least .8 of the brightest, of the fluxes, and of those and the places of stars.
 func (r *Report) Right() bool {
+	if s := r.Stars; s != nil && (s.Flux() < 0.8 || s.Place() < 0.8) {
+		return false
+	}
 	return r.Coverage >= 0.85 && r.Coverage <= 0.98 && r.Bright >= 0.8 && r.FluxCover >= 0.8
 }
 

@@ -107,9 +107,13 @@ func TestIsReport_OfACalibration_NotOfARecipe(t *testing.T) {
 		t.Errorf("numbers %+v", r.Numbers())
 	}
 	r.Shapes, r.Resolution, r.Correlated, r.Masked = &calibration.Shapes{Square: 0.03, Scatter: 0.028, Held: 0.88}, 3, 0.7, 0.1
+	r.Stars = &calibration.Stars{Host: calibration.StarsHeld{Flux: 0.7, Place: 0.8}, Field: calibration.StarsHeld{Flux: 0.85, Place: 0.9}, Sky: 0.91}
 	rows := r.Numbers()
-	for i, want := range []string{"0.0300, samples say 0.0280; 90 % intervals hold 88.0 %", "FWHM 3 px", "correlated, as if smoothed with σ 0.7 px", "10 %"} {
-		if got := rows[len(rows)-4+i]; got.Value != want || got.Label == "" {
+	for i, want := range []string{
+		"0.0300, samples say 0.0280; 90 % intervals hold 88.0 %", "70.0 % on the brightest source, 85.0 % elsewhere", "80.0 % on the brightest source, 90.0 % elsewhere",
+		"91.0 %", "FWHM 3 px", "correlated, as if smoothed with σ 0.7 px", "10 %",
+	} {
+		if got := rows[len(rows)-7+i]; got.Value != want || got.Label == "" {
 			t.Errorf("%+v, want %q", got, want)
 		}
 	}

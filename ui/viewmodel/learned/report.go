@@ -56,6 +56,12 @@ func (r *Report) Numbers() []viewmodel.Row {
 			Value: fmt.Sprintf("%.4f, samples say %.4f; 90 %% intervals hold %.1f %%", g.Square, g.Scatter, 100*g.Held),
 		})
 	}
+	if s := r.Stars; s != nil {
+		rows = append(rows,
+			viewmodel.Row{Label: "of fluxes of stars", Value: fmt.Sprintf("%.1f %% on the brightest source, %.1f %% elsewhere", 100*s.Host.Flux, 100*s.Field.Flux)},
+			viewmodel.Row{Label: "of their coordinates", Value: fmt.Sprintf("%.1f %% on the brightest source, %.1f %% elsewhere", 100*s.Host.Place, 100*s.Field.Place)},
+			viewmodel.Row{Label: "of skies", Value: fmt.Sprintf("%.1f %%", 100*s.Sky)})
+	}
 	if r.Resolution > 0 {
 		rows = append(rows, viewmodel.Row{Label: "Target resolution", Value: fmt.Sprintf("FWHM %g px", r.Resolution)})
 	}
