@@ -18,8 +18,9 @@ const (
 	starSky           = 1.0
 )
 
-// Stars is how often 90 % intervals held what was beside the scenes: of every field one star, in every other field on
-// its brightest source, and the sky.
+// Stars is how often 90 % intervals held what was beside the scenes: of every field one star and the sky. Every other star
+// is anywhere, as the model has it; the rest, as quasars, are on the brightest source of their field, where it has
+// no more than elsewhere to say that there is a core beneath.
 type Stars struct {
 	Host  StarsHeld `json:"on_a_host"`
 	Field StarsHeld `json:"elsewhere"`
@@ -140,15 +141,4 @@ func (s *Stars) finish() ([]calibrate.Ranks, error) {
 	}
 	rep, err := s.suite.Report()
 	return rep.SBC, err
-}
-
-// Flux and Place are over all stars.
-func (s *Stars) Flux() float64 { return s.both(s.Host.Flux, s.Field.Flux) }
-
-// Place is of a coordinate.
-func (s *Stars) Place() float64 { return s.both(s.Host.Place, s.Field.Place) }
-
-func (s *Stars) both(host, field float64) float64 {
-	a, b := float64(s.Host.Stars), float64(s.Field.Stars)
-	return (a*host + b*field) / (a + b)
 }

@@ -124,6 +124,9 @@ func Nearest(all []Report, l Like) *Report {
 func (r *Report) Sentence() string {
 	s := fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s), where 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes (χ²/pixel of samples %.2f)",
 		r.Pairs, r.LowSNR, r.HighSNR, r.PSF, 100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.Chi2)
+	if e := r.Expected(); e < Level {
+		s += fmt.Sprintf("; of so few draws they hold %.0f %% where they are right", 100*e)
+	}
 	if r.Resolution > 0 {
 		s += fmt.Sprintf("; truths and samples were compared at a target resolution of %g px", r.Resolution)
 	}
@@ -131,7 +134,9 @@ func (r *Report) Sentence() string {
 		s += fmt.Sprintf("; their noise was correlated as if smoothed with σ %g px", r.Correlated)
 	}
 	if r.Stars != nil {
-		s += fmt.Sprintf("; of a star beside each they held %.0f %% of the fluxes and %.0f %% of the coordinates", 100*r.Stars.Flux(), 100*r.Stars.Place())
+		h, f := r.Stars.Host, r.Stars.Field
+		s += fmt.Sprintf("; of a star beside each they held %.0f %% of the fluxes and %.0f %% of the coordinates, on the brightest source of a field %.0f %% and %.0f %%",
+			100*f.Flux, 100*f.Place, 100*h.Flux, 100*h.Place)
 	}
 	if r.Masked > 0 {
 		s += fmt.Sprintf("; %g %% of them was masked", 100*r.Masked)
@@ -140,9 +145,9 @@ func (r *Report) Sentence() string {
 }
 
 // Right says whether intervals hold about what they say: .85 to .98 of all pixels (empty sky is held by nearly all), at
-// least .8 of the brightest, of the fluxes, and of those and the places of stars.
+// least .8 of the brightest, of the fluxes, and of those and the places of stars, on a host or not.
 func (r *Report) Right() bool {
-	if s := r.Stars; s != nil && (s.Flux() < 0.8 || s.Place() < 0.8) {
+	if s := r.Stars; s != nil && min(s.Field.Flux, s.Field.Place, s.Host.Flux, s.Host.Place) < 0.8 {
 		return false
 	}
 	return r.Coverage >= 0.85 && r.Coverage <= 0.98 && r.Bright >= 0.8 && r.FluxCover >= 0.8

@@ -19,7 +19,7 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 	if all, err := calibration.Stored(e); err != nil || all != nil {
 		t.Fatalf("nothing stored: %v, %v", all, err)
 	}
-	faint := &calibration.Report{Sampler: "bridge", Steps: 40, PSF: "a", LowSNR: 5, HighSNR: 30, Pairs: 100, Coverage: 0.9, Bright: 0.85, FluxCover: 0.88}
+	faint := &calibration.Report{Sampler: "bridge", Steps: 40, Draws: 20, PSF: "a", LowSNR: 5, HighSNR: 30, Pairs: 100, Coverage: 0.9, Bright: 0.85, FluxCover: 0.88}
 	bright := &calibration.Report{Sampler: "bridge", Steps: 40, PSF: "a", LowSNR: 30, HighSNR: 300, Pairs: 50, Coverage: 0.7}
 	others := &calibration.Report{Sampler: "bridge", Steps: 39, PSF: "b", LowSNR: 5, HighSNR: 300, Pairs: 500}
 	for _, r := range []*calibration.Report{others, faint, bright, faint} {
