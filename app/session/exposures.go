@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -275,8 +276,54 @@ const (
 	fluxDifferent = 0.05
 )
 
-// checkFluxes compares every exposure with the first where both are bright.
+// aboveSkies is the flux of an image over that of another where they have skies of their own: the light of the
+// brightest pixels of both above the faintest; ok is false where there is too little.
+func aboveSkies(im, w, ref, refW solvers.Image) (ratio float64, ok bool) {
+	var seen []int
+	for i := range im.Pix {
+		if w.Pix[i] > 0 && refW.Pix[i] > 0 {
+			seen = append(seen, i)
+		}
+	}
+	slices.SortFunc(seen, func(i, j int) int { return cmp.Compare(im.Pix[i]+ref.Pix[i], im.Pix[j]+ref.Pix[j]) })
+	n := len(seen) / 20
+	if n < fluxFewest {
+		return 0, false
+	}
+	mean := func(im solvers.Image, list []int) (m float64) {
+		for _, i := range list {
+			m += float64(im.Pix[i]) / float64(len(list))
+		}
+		return m
+	}
+	bright, faint := seen[len(seen)-n:], seen[:len(seen)/2]
+	a, b := mean(ref, bright)-mean(ref, faint), mean(im, bright)-mean(im, faint)
+	return b / a, a*math.Sqrt(mean(refW, bright)) > fluxBright && b*math.Sqrt(mean(w, bright)) > fluxBright
+}
+
+// overFirst is the flux of an image over that of another, the median where both are bright; ok is false where too little
+// is.
+func overFirst(im, w, ref, refW solvers.Image) (ratio float64, ok bool) {
+	var all []float64
+	for j, v := range im.Pix {
+		a, b := float64(ref.Pix[j]), float64(v)
+		if a*math.Sqrt(float64(refW.Pix[j])) > fluxBright && b*math.Sqrt(float64(w.Pix[j])) > fluxBright {
+			all = append(all, b/a)
+		}
+	}
+	if len(all) < fluxFewest {
+		return 0, false
+	}
+	slices.Sort(all)
+	return all[len(all)/2], true
+}
+
+// checkFluxes compares every exposure with the first.
 func (k *stacking) checkFluxes() {
+	compare := overFirst
+	if k.first.Recipe.Sky.Free {
+		compare = aboveSkies
+	}
 	var ref, refW solvers.Image
 	for i := range k.list {
 		one := k.list[i : i+1]
@@ -287,18 +334,7 @@ func (k *stacking) checkFluxes() {
 			ref, refW = im, w
 			continue
 		}
-		var ratio []float64
-		for j, v := range im.Pix {
-			a, b := float64(ref.Pix[j]), float64(v)
-			if a*math.Sqrt(float64(refW.Pix[j])) > fluxBright && b*math.Sqrt(float64(w.Pix[j])) > fluxBright {
-				ratio = append(ratio, b/a)
-			}
-		}
-		if len(ratio) < fluxFewest {
-			continue
-		}
-		slices.Sort(ratio)
-		if m := ratio[len(ratio)/2]; math.Abs(m-1) > fluxDifferent {
+		if m, ok := compare(im, w, ref, refW); ok && math.Abs(m-1) > fluxDifferent {
 			k.warn("exposure.flux", fmt.Sprintf("exposure %d", i+1), fmt.Sprintf("where both are bright it has %.2f of the first exposure's flux", m),
 				"exposures must have one flux scale: divide them by exposure time and zero point before")
 		}

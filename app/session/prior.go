@@ -56,11 +56,12 @@ const codeUnlike = "prior.unlike"
 
 // calibrated says what is known of the error bars that a learned prior gives data like
 // these: of the stored calibration whose signal to noise is nearest. m is how they are sampled and
-// shown, beside whether there are stars or a free sky, unlike what was found where the data were compared with the training's.
-func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, beside bool, unlike []limpid.Finding) limpid.Finding {
+// shown, set what there is beside the scene, unlike what was found where the data were compared with the training's.
+func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, set deconv.Settings, unlike []limpid.Finding) limpid.Finding {
+	beside := set.FreeSky || len(set.Stars) > 0
 	f := limpid.Finding{Severity: limpid.Warning, Code: CodeCalibration, Where: "error bars"}
 	all, err := calibration.Stored(e)
-	like := calibration.Like{SNR: peakSNR(o), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil, Stars: beside}
+	like := calibration.Like{SNR: peakSNR(o, set.Stars), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil, Stars: beside}
 	near := calibration.Nearest(all, like)
 	var apart calibration.Apart
 	if near != nil {
@@ -150,10 +151,15 @@ func psfWidth(o *solvers.Observation) (widest float64) {
 	return widest
 }
 
-// peakSNR is the largest value over its noise.
-func peakSNR(o *solvers.Observation) float64 {
+// peakSNR is the largest value over its noise, but where stars beside the scene are.
+func peakSNR(o *solvers.Observation, stars []deconv.Star) float64 {
 	var top float64
+	reach, plane := 1.5*math.Max(psfWidth(o), 1), o.Data.H*o.Data.W
 	for i, w := range o.Weights.Pix {
+		x, y := float64(i%plane%o.Data.W), float64(i%plane/o.Data.W)
+		if slices.ContainsFunc(stars, func(s deconv.Star) bool { return math.Hypot(x-s.X, y-s.Y) < reach }) {
+			continue
+		}
 		top = math.Max(top, float64(o.Data.Pix[i])*math.Sqrt(float64(w)))
 	}
 	return top

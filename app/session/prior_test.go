@@ -74,7 +74,7 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		for i := range o.Weights.Pix {
 			o.Weights.Pix[i] = 4 // σ ½
 		}
-		o.Data.Pix[5] = peak / 2
+		o.Data.Pix[5], o.Data.Pix[15] = peak/2, 20
 		return o
 	}
 	coloured := data(50)
@@ -92,27 +92,32 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		prior  string
 		o      *solvers.Observation
 		m      recipe.Method
+		set    deconv.Settings
 		unlike []limpid.Finding
 		level  limpid.Severity
 		words  []string
 	}{
-		{"as calibrated", recipe.PriorGalaxies, data(50), recipe.Method{}, nil, limpid.Info, []string{held, "200 simulated fields"}},
-		{"too bright", recipe.PriorGalaxies, data(4000), recipe.Method{}, nil, limpid.Warning, []string{"peak of 4000 σ, for which error bars were not calibrated", held}},
-		{"never", "galaxies-small", data(50), recipe.Method{}, nil, limpid.Warning, []string{"galaxies-small were never calibrated"}},
-		{"quick", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, nil, limpid.Info, []string{held}},
-		{"publication", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Publication}, nil, limpid.Info, []string{held}},
-		{"another budget", recipe.PriorGalaxies, data(50), recipe.Method{Budget: "long"}, nil, limpid.Warning, []string{held, "that was with the"}},
-		{"resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3}, nil, limpid.Warning, []string{held, "without a target resolution"}},
-		{"faint pixels", recipe.PriorGalaxies, data(50), recipe.Method{Recalibrate: true}, nil, limpid.Info, []string{held, "without faint pixels recalibrated"}},
-		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
-		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, nil, limpid.Warning, []string{held, "not of several exposures"}},
-		{"wide PSF", recipe.PriorGalaxies, wide, recipe.Method{}, nil, limpid.Warning, []string{held, "this one has 30 px"}},
-		{"stars", recipe.PriorGalaxies, data(50), recipe.Method{}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
-		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
+		{"as calibrated", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Info, []string{held, "200 simulated fields"}},
+		{"too bright", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"peak of 4000 σ, for which error bars were not calibrated", held}},
+		{"never", "galaxies-small", data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"galaxies-small were never calibrated"}},
+		{"quick", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, deconv.Settings{}, nil, limpid.Info, []string{held}},
+		{"publication", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Publication}, deconv.Settings{}, nil, limpid.Info, []string{held}},
+		{"another budget", recipe.PriorGalaxies, data(50), recipe.Method{Budget: "long"}, deconv.Settings{}, nil, limpid.Warning, []string{held, "that was with the"}},
+		{"resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3}, deconv.Settings{}, nil, limpid.Warning, []string{held, "without a target resolution"}},
+		{"faint pixels", recipe.PriorGalaxies, data(50), recipe.Method{Recalibrate: true}, deconv.Settings{}, nil, limpid.Info, []string{held, "without faint pixels recalibrated"}},
+		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
+		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "not of several exposures"}},
+		{"wide PSF", recipe.PriorGalaxies, wide, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "this one has 30 px"}},
+		{"stars", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{"calibrated on 200", held, "without stars and a free sky"}},
+		{"free sky", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{FreeSky: true}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
+		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
 	} {
-		f := calibrated(find(c.prior), c.o, c.m, c.name == "stars", c.unlike)
+		f := calibrated(find(c.prior), c.o, c.m, c.set, c.unlike)
 		if f.Severity != c.level || f.Code != CodeCalibration || f.Advice == "" {
 			t.Errorf("%s: %+v, want %s", c.name, f, c.level)
+		}
+		if c.name == "stars" && strings.Contains(f.What, "peak of") {
+			t.Errorf("the star is taken for the scene's peak: %q", f.What)
 		}
 		for _, w := range c.words {
 			if !strings.Contains(f.What, w) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"image"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"limpid/app/recipe"
 	"limpid/assets"
 	"limpid/tests/window/xwin"
 )
@@ -105,6 +107,7 @@ func scenes() []scene {
 		{args: galaxy, shots: one("43-calibration", (*stage).calibration)},
 		{shots: one("44-unlike", (*stage).unlike)},
 		{shots: one("45-learned", (*stage).learned)},
+		{shots: one("46-exposures", (*stage).exposures)},
 	}
 }
 
@@ -292,23 +295,43 @@ func (s *stage) calibration() error {
 func (s *stage) unlike() error {
 	path := filepath.Join(s.data, "squares.fits")
 	return do(func() error { return xwin.WriteSquares(path, 64) }, func() error {
-		return s.runLearned(path, `"psf":{"kind":"gaussian","fwhm":2.5},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"}`, 2)
+		return s.runLearned(recipe.Input{File: path}, `"psf":{"kind":"gaussian","fwhm":2.5},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"}`, 2)
 	})
 }
 
 // learned runs the sample galaxy with the learned prior.
 func (s *stage) learned() error {
-	return s.runLearned(s.gal, `"psf":{"kind":"file","hdu":2},"noise":{"kind":"weights","hdu":1},"sky":{"kind":"auto"}`, 8)
+	return s.runLearned(recipe.Input{File: s.gal}, `"psf":{"kind":"file","hdu":2},"noise":{"kind":"weights","hdu":1},"sky":{"kind":"auto"}`, 8)
+}
+
+// exposures runs the learned prior on dithered exposures of a quasar, whose images are sampled as stars, on pixels half
+// as large.
+func (s *stage) exposures() error {
+	paths, err := xwin.WriteExposures(s.data, 96, 4)
+	if err != nil {
+		return err
+	}
+	in := recipe.Input{File: paths[0], Scale: 2}
+	for _, p := range paths[1:] {
+		in.Others = append(in.Others, recipe.Exposure{File: p})
+	}
+	q := xwin.Quasars
+	return s.runLearned(in, fmt.Sprintf(`"psf":{"kind":"gaussian","fwhm":2},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none","free":true},"stars":{"at":[[%g,%g],[%g,%g]]}`,
+		q[0][0], q[0][1], q[1][0], q[1][1]), 8)
 }
 
 // runLearned drops the recipe of a learned prior for an image, and runs it; model is its PSF,
 // noise and sky.
-func (s *stage) runLearned(image, model string, samples int) error {
-	recipe := filepath.Join(s.data, "learned.recipe.json")
-	text := fmt.Sprintf(`{"version":1,"task":"deconvolve","input":{"file":%q},%s,"mask":{},"method":{"kind":"learned"},"prior":{"kind":"galaxies"},"draw":{"samples":%d,"seed":1}}`,
-		image, model, samples)
-	return do(func() error { return os.WriteFile(recipe, []byte(text), 0o644) },
-		func() error { return s.Drop(s.d.W/2, s.d.H/2, recipe) }, s.measured, s.key("ctrl+r"), s.finished)
+func (s *stage) runLearned(in recipe.Input, model string, samples int) error {
+	path := filepath.Join(s.data, "learned.recipe.json")
+	input, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf(`{"version":1,"task":"deconvolve","input":%s,%s,"mask":{},"method":{"kind":"learned"},"prior":{"kind":"galaxies"},"draw":{"samples":%d,"seed":1}}`,
+		input, model, samples)
+	return do(func() error { return os.WriteFile(path, []byte(text), 0o644) },
+		func() error { return s.Drop(s.d.W/2, s.d.H/2, path) }, s.measured, s.key("ctrl+r"), s.finished)
 }
 
 // badFiles drops what cannot be opened.

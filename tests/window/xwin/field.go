@@ -8,8 +8,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 
 	"limpid/fitsio"
+	"limpid/fitsio/wcs"
 )
 
 // WriteStars writes a field of stars and galaxies with a Moffat PSF, sky and
@@ -142,6 +144,53 @@ func WriteSquares(path string, n int) error {
 		return err
 	}
 	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
+}
+
+// Quasars are the images of one that WriteExposures writes, FITS pixels of its first exposure.
+var Quasars = [][2]float64{{38.3, 52.6}, {60.8, 43.1}}
+
+// WriteExposures writes count exposures of n² pixels of two images of a quasar, its lens and galaxies,
+// displaced by parts of a pixel, with noise of 1 and skies of their own, through a Gaussian of 2 px.
+func WriteExposures(dir string, n, count int) (paths []string, err error) {
+	type source struct{ x, y, flux, sigma float64 }
+	sources := []source{
+		{Quasars[0][0], Quasars[0][1], 2600, 0},
+		{Quasars[1][0], Quasars[1][1], 1500, 0},
+		{48.5, 47.6, 2400, 2.2},
+		{48.9, 47.2, 1500, 5},
+		{18, 76, 1300, 1.6},
+		{77, 20, 1700, 2.6},
+		{80, 78, 500, 1.1},
+		{22, 22, 420, 1.4},
+	}
+	rnd := rand.New(rand.NewPCG(11, 3))
+	for e := range count {
+		dx, dy := 0.5*float64(e%2)+0.06*float64(e), 0.5*float64(e/2%2)
+		head := &fitsio.Header{}
+		wcs.SetTAN(head, 150, 2, 0.1, n, n)
+		head.Set("CRPIX1", float64(n+1)/2+dx, "")
+		head.Set("CRPIX2", float64(n+1)/2+dy, "")
+		head.Set("BUNIT", "electron", "")
+		data := make([]float32, n*n)
+		for i := range data {
+			v := rnd.NormFloat64() + 0.6*float64(e)
+			for _, s := range sources {
+				sigma := math.Hypot(2/2.3548, s.sigma) * math.Sqrt2
+				edge := func(a float64) float64 { return (math.Erf((a+0.5)/sigma) - math.Erf((a-0.5)/sigma)) / 2 }
+				v += s.flux * edge(float64(i%n+1)-s.x-dx) * edge(float64(i/n+1)-s.y-dy)
+			}
+			data[i] = float32(v)
+		}
+		hdu, err := fitsio.NewImage("SCI", []int{n, n}, data, head)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, filepath.Join(dir, fmt.Sprintf("dither%d.fits", e+1)))
+		if err := fitsio.WriteFile(paths[e], fitsio.WriteOptions{}, hdu); err != nil {
+			return nil, err
+		}
+	}
+	return paths, nil
 }
 
 // WriteLarge writes a float32 image of any size, row by row: uniform noise and a spot
