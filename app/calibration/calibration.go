@@ -57,21 +57,22 @@ type Status struct {
 
 // rig is a calibration at work.
 type rig struct {
-	o      Options
-	dev    engine.Device
-	s      engine.Stream
-	sky    *operator.Convolution // truths and their data
-	op     *operator.Convolution // of the sampler
-	grid   operator.Grid         // of the sampler
-	prior  *score.Prior
-	sims   *sims.Scenes
-	suite  *calibrate.Suite
-	faint  *calibrate.Faint // nil: draws are taken as they are
-	learn  *calibrate.Faint
-	out    *Report
-	truthX *engine.Tensor
-	modelY *engine.Tensor
-	colour *smoothed // nil: pixels' noise is independent
+	o        Options
+	dev      engine.Device
+	s        engine.Stream
+	sky      *operator.Convolution // truths and their data
+	op       *operator.Convolution // of the sampler
+	grid     operator.Grid         // of the sampler
+	prior    *score.Prior
+	sims     *sims.Scenes
+	suite    *calibrate.Suite
+	faint    *calibrate.Faint // nil: draws are taken as they are
+	learn    *calibrate.Faint
+	out      *Report
+	truthX   *engine.Tensor
+	modelY   *engine.Tensor
+	dithered *dithered // nil: one image
+	colour   *smoothed // nil: pixels' noise is independent
 	// at a target resolution: of truths and of draws; nil without
 	smoothTruth, smoothDraw *deconv.Smoother
 	load                    func(engine.Device, engine.Stream) (deconv.LearnedPrior, error)
@@ -153,6 +154,11 @@ func (r *rig) open() error {
 	if r.modelY, err = r.dev.Alloc(append(engine.Shape{1}, r.grid.Range()...)); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
+	if r.o.Exposures > 0 {
+		if r.dithered, err = newDithered(r.dev, r.s, r.o.PSF, full, r.o.Exposures); err != nil {
+			return err
+		}
+	}
 	if r.o.Correlated > 0 {
 		r.colour = newSmoothed(r.o.Correlated)
 	}
@@ -207,6 +213,7 @@ func (r *rig) close() {
 	}
 	r.truthX.Free()
 	r.modelY.Free()
+	r.dithered.close()
 	r.smoothTruth.Close()
 	r.smoothDraw.Close()
 }
@@ -219,7 +226,10 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 		return err
 	}
 	rng := sims.Rand(key.Fold(2))
-	snr, scale, weights := r.observe(data, rng)
+	obs, scale, err := r.observation(data, rng)
+	if err != nil {
+		return err
+	}
 	if r.smoothTruth != nil {
 		if err := r.smoothTruth.Smooth(scene); err != nil {
 			return err
@@ -228,10 +238,6 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 	truth := r.sky.Crop(scene)
 	for i := range truth {
 		truth[i] *= scale
-	}
-	obs := &solvers.Observation{Data: data, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
-	if r.colour != nil {
-		obs.Colour = []solvers.Correlation{r.colour.colour}
 	}
 	var beside *placed
 	if r.o.Star {
@@ -252,10 +258,10 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 		draws[i] = r.grid.Crop(scene)
 	}
 	if r.faint != nil {
-		r.faint.MapDraws(draws, func(i int) float64 { return float64(weights.Pix[i]) }) // the noise is 1 where it was observed
+		r.faint.MapDraws(draws, func(i int) float64 { return float64(obs.Weights.Pix[i]) }) // the noise is 1 where it was observed
 	}
 	if r.o.Keep != nil {
-		r.o.Keep(Kept{Truth: truth, Data: data.Pix, Mean: average(draws)})
+		r.o.Keep(Kept{Truth: truth, Data: obs.Data.Pix, Mean: average(draws)})
 	}
 	truth = inner(truth, n, r.o.Margin)
 	for i := range draws {
@@ -266,24 +272,43 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 			return err
 		}
 	}
-	r.out.add(truth, draws, chi2, snr)
+	r.out.add(truth, draws, chi2)
 	return r.suite.Add(calibrate.Pair{Truth: truth, Draws: draws}, key.Fold(4))
 }
 
 // draws samples by the calibration's walk, or by that of results where there is more than one image of
 // independent pixels.
 func (r *rig) draws(ctx context.Context, obs *solvers.Observation, beside *placed, key engine.Key) ([][]float32, float64, error) {
-	if obs.Colour == nil && beside == nil {
+	if obs.Colour == nil && obs.Exposures == nil && beside == nil {
 		return r.sample(ctx, obs, key.Fold(3))
 	}
 	return r.asResults(ctx, obs, beside, key)
 }
 
-// observe makes an image without noise an observation of some S/N, whose noise is 1; scale is by what it was multiplied.
-func (r *rig) observe(image solvers.Image, rng *rand.Rand) (snr float64, scale float32, weights solvers.Image) {
-	n := r.o.Side
+// observation is what is seen of the scene in truthX, whose image without noise is given; scale is by what it was
+// multiplied.
+func (r *rig) observation(image solvers.Image, rng *rand.Rand) (*solvers.Observation, float32, error) {
+	if r.dithered != nil {
+		return r.dithered.observe(r, r.truthX, rng)
+	}
+	scale, weights := r.observe(image, rng)
+	o := &solvers.Observation{Data: image, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
+	if r.colour != nil {
+		o.Colour = []solvers.Correlation{r.colour.colour}
+	}
+	return o, scale, nil
+}
+
+// snr draws a signal to noise, and what an image of so much signal is multiplied by for it.
+func (r *rig) snr(image []float32, rng *rand.Rand) (snr float64, scale float32) {
 	snr = r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
-	scale = float32(snr / max(r.signal(image.Pix), 1e-30))
+	return snr, float32(snr / max(r.signal(image), 1e-30))
+}
+
+// observe makes an image without noise an observation of some S/N, whose noise is 1; scale is by what it was multiplied.
+func (r *rig) observe(image solvers.Image, rng *rand.Rand) (scale float32, weights solvers.Image) {
+	n := r.o.Side
+	_, scale = r.snr(image.Pix, rng)
 	weights = solvers.NewImage(1, n, n)
 	var coloured []float32
 	if r.colour != nil {
@@ -305,7 +330,7 @@ func (r *rig) observe(image solvers.Image, rng *rand.Rand) (snr float64, scale f
 			image.Pix[i] = 0
 		}
 	}
-	return snr, scale, weights
+	return scale, weights
 }
 
 // precision is that of the coverage of all pixels, in σ of a data pixel: empty sky is exactly 0 in many simulated

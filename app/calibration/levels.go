@@ -48,7 +48,7 @@ func Levels(ctx context.Context, dev engine.Device, o Options, levels []int, sta
 	if err != nil {
 		return nil, err
 	}
-	if o.Correlated > 0 || o.Resolution > 0 || o.Star {
+	if o.Correlated > 0 || o.Resolution > 0 || o.Star || o.Exposures > 0 {
 		return nil, fmt.Errorf("%w: a level is judged on its own pixels, under independent noise", ErrInvalid)
 	}
 	for _, l := range levels {
@@ -90,7 +90,7 @@ func (r *rig) levels(ctx context.Context, out []LevelReport, key engine.Key) err
 	if err != nil {
 		return err
 	}
-	_, scale, weights := r.observe(data, sims.Rand(key.Fold(2)))
+	scale, weights := r.observe(data, sims.Rand(key.Fold(2)))
 	obs := &solvers.Observation{Data: data, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
 	cfg, err := r.walk(obs)
 	if err != nil {

@@ -42,6 +42,9 @@ type Options struct {
 	Resolution float64
 	// Correlated is the σ in pixels of the Gaussian that white noise was smoothed with, as resampling does; 0: not.
 	Correlated float64
+	// Exposures is how many dithered exposures there are of every scene, on detector pixels of 2 × 2 of the scene's; the PSF
+	// is then the light that such a pixel takes, on the scene's pixels. 0: one image on the scene's own.
+	Exposures int
 	// Star puts a star and a sky beside every scene, which are sampled with it.
 	Star bool
 	// Recalibrate maps draws of faint pixels: see calibrate.Faint.
@@ -91,8 +94,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: a target resolution of %g px: a FWHM from %g to %g px, or 0 for none", ErrInvalid, o.Resolution, recipe.MinResolution, recipe.MaxResolution)
 	case !(o.Correlated >= 0 && o.Correlated <= mostCorrelated):
 		return o, fmt.Errorf("%w: noise smoothed over %g px: 0 to %d", ErrInvalid, o.Correlated, mostCorrelated)
-	case (o.Correlated > 0 || o.Star) && o.own():
-		return o, fmt.Errorf("%w: with correlated noise or a star the walk is that of a budget", ErrInvalid)
+	case o.Exposures < 0 || o.Exposures > mostDithered:
+		return o, fmt.Errorf("%w: %d exposures: at most %d", ErrInvalid, o.Exposures, mostDithered)
+	case o.Exposures > 0 && (o.Correlated > 0 || o.Star || o.Masked > 0 || o.Learn || o.Recalibrate || o.Side%ditherScale != 0):
+		return o, fmt.Errorf("%w: exposures are of independent pixels, without stars and masks, and of an even side", ErrInvalid)
+	case (o.Correlated > 0 || o.Star || o.Exposures > 0) && o.own():
+		return o, fmt.Errorf("%w: with correlated noise, a star or exposures the walk is that of a budget", ErrInvalid)
 	case (o.Correlated > 0 || o.Resolution > 0 || o.Star) && (o.Learn || o.Recalibrate):
 		return o, fmt.Errorf("%w: faint pixels are mapped where noise is independent, not at a target resolution, and without stars", ErrInvalid)
 	case o.Side < 16 || o.Side > 1024:
@@ -122,6 +129,9 @@ func (o Options) withDefaults() (Options, error) {
 
 // mostCorrelated is the most that noise is smoothed over, px.
 const mostCorrelated = 2
+
+// mostDithered is the most exposures of a field.
+const mostDithered = 16
 
 // own says whether the walk is another than results have.
 func (o Options) own() bool {

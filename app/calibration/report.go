@@ -28,6 +28,7 @@ type Report struct {
 	// Gaussian that their noise was smoothed with.
 	Resolution float64 `json:"resolution_px,omitempty"`
 	Correlated float64 `json:"correlated_px,omitempty"`
+	Exposures  int     `json:"exposures,omitempty"` // of every field; 0: one image on the scene\'s pixels
 	Side       int     `json:"side"`
 	Draws      int     `json:"draws"`
 	Total      bool    `json:"total_snr,omitempty"` // S/N is of the whole image, not its peak
@@ -95,7 +96,7 @@ var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
 
 func newReport(o Options, e training.Entry) *Report {
 	r := &Report{
-		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, Budget: o.Budget, Own: o.own(), PSF: o.About, FWHM: observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W), Resolution: o.Resolution, Correlated: o.Correlated, Side: o.Side, Draws: o.Draws,
+		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, Budget: o.Budget, Own: o.own(), PSF: o.About, FWHM: observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W), Resolution: o.Resolution, Correlated: o.Correlated, Exposures: o.Exposures, Side: o.Side, Draws: o.Draws,
 		Total: o.TotalSNR, Pixel: o.Pixel, Single: o.Single, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
 	if o.Single {
@@ -141,7 +142,7 @@ func interval(values []float64) (lo, hi float64) {
 }
 
 // add takes one pair in.
-func (r *Report) add(truth []float32, draws [][]float32, chi2, _ float64) {
+func (r *Report) add(truth []float32, draws [][]float32, chi2 float64) {
 	r.Pairs++
 	r.Chi2 += chi2
 	l := float64(len(draws))
@@ -268,6 +269,9 @@ func (r *Report) seenHow() string {
 	}
 	if r.Correlated > 0 {
 		s += fmt.Sprintf(", noise correlated over %g px", r.Correlated)
+	}
+	if r.Exposures > 0 {
+		s += fmt.Sprintf(", %d exposures, %d × %d pixels of the scene each of theirs", r.Exposures, ditherScale, ditherScale)
 	}
 	if r.Stars != nil {
 		s += ", a star and a sky beside each"

@@ -59,11 +59,12 @@ type Like struct {
 	Budget     deconv.Budget
 	Resolution float64 // FWHM of the target PSF, px; 0: none
 	Correlated bool
+	Exposures  bool // several, or finer pixels
 	Stars      bool // or a free sky beside the scene
 }
 
 // Apart says in what a calibration is of another kind than a result.
-type Apart struct{ SNR, PSF, Budget, Resolution, Correlated, Stars bool }
+type Apart struct{ SNR, PSF, Budget, Resolution, Correlated, Exposures, Stars bool }
 
 // How far from what was calibrated a result may be: factors of the PSF's width, where the error bars that were measured
 // stay as they are from one width to the next (docs/adr/0035), and of S/N.
@@ -80,6 +81,7 @@ func (r *Report) Apart(l Like) Apart {
 		Budget:     r.Budget != l.Budget,
 		Resolution: (r.Resolution > 0) != (l.Resolution > 0) || l.Resolution < r.Resolution/widthsApart,
 		Correlated: (r.Correlated > 0) != l.Correlated,
+		Exposures:  (r.Exposures > 0) != l.Exposures,
 		Stars:      (r.Stars != nil) != l.Stars,
 	}
 }
@@ -93,7 +95,7 @@ func (r *Report) width(l Like) float64 {
 }
 
 func (a Apart) count() (n int) {
-	for _, b := range []bool{a.SNR, a.PSF, a.Budget, a.Resolution, a.Correlated, a.Stars} {
+	for _, b := range []bool{a.SNR, a.PSF, a.Budget, a.Resolution, a.Correlated, a.Exposures, a.Stars} {
 		if b {
 			n++
 		}
@@ -133,6 +135,9 @@ func (r *Report) Sentence() string {
 	if r.Correlated > 0 {
 		s += fmt.Sprintf("; their noise was correlated as if smoothed with σ %g px", r.Correlated)
 	}
+	if r.Exposures > 0 {
+		s += fmt.Sprintf("; of %d exposures each, on pixels half as large as theirs", r.Exposures)
+	}
 	if r.Stars != nil {
 		h, f := r.Stars.Host, r.Stars.Field
 		s += fmt.Sprintf("; of a star beside each they held %.0f %% of the fluxes and %.0f %% of the coordinates, on the brightest source of a field %.0f %% and %.0f %%",
@@ -170,7 +175,7 @@ func Store(e training.Entry, r *Report) (path string, err error) {
 		return "", err
 	}
 	same := func(a Report) bool {
-		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Resolution == r.Resolution && a.Correlated == r.Correlated && (a.Stars != nil) == (r.Stars != nil) && a.Truths == r.Truths
+		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Resolution == r.Resolution && a.Correlated == r.Correlated && a.Exposures == r.Exposures && (a.Stars != nil) == (r.Stars != nil) && a.Truths == r.Truths
 	}
 	var keep []Report
 	for _, a := range all {

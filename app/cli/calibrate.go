@@ -32,6 +32,8 @@ const calibrateHelp = `
   --resolution PX       FWHM of the target PSF that truths and draws are judged at (default: none)
   --correlated PX       noise is smoothed with a Gaussian of that sigma, as resampling does, and
                         its correlation is known (default: independent pixels)
+  --exposures N         dithered exposures of every scene, on pixels twice as large; the PSF is
+                        then of such a pixel, on the scene's (default: one image)
   --star                a star and a sky beside every scene are sampled with it
   --truths T            simulator (default): prior and sampler are judged together;
                         prior: scenes drawn from the prior, only the sampler is judged
@@ -69,6 +71,7 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.Float64Var(&o.Masked, "masked", 0, "")
 	f.Float64Var(&o.Resolution, "resolution", 0, "")
 	f.Float64Var(&o.Correlated, "correlated", 0, "")
+	f.IntVar(&o.Exposures, "exposures", 0, "")
 	f.BoolVar(&o.Star, "star", false, "")
 	f.StringVar((*string)(&o.Truths), "truths", "", "")
 	f.BoolVar(&o.Single, "single", false, "")

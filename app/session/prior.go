@@ -61,7 +61,7 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, set d
 	beside := set.FreeSky || len(set.Stars) > 0
 	f := limpid.Finding{Severity: limpid.Warning, Code: CodeCalibration, Where: "error bars"}
 	all, err := calibration.Stored(e)
-	like := calibration.Like{SNR: peakSNR(o, set.Stars), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil, Stars: beside}
+	like := calibration.Like{SNR: peakSNR(o, set.Stars), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil, Exposures: o.Exposures != nil, Stars: beside}
 	near := calibration.Nearest(all, like)
 	var apart calibration.Apart
 	if near != nil {
@@ -106,8 +106,12 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, set d
 		add(limpid.Warning, "that was at another target resolution")
 	}
 	switch {
-	case o.Exposures != nil:
-		add(limpid.Warning, "that was of one image, not of several exposures")
+	case apart.Exposures && near.Exposures == 0:
+		add(limpid.Warning, "that was of one image, not of several exposures or finer pixels")
+	case apart.Exposures:
+		add(limpid.Warning, "that was of several exposures")
+	}
+	switch {
 	case apart.Correlated && near.Correlated == 0:
 		add(limpid.Warning, "that was of noise that is independent from pixel to pixel")
 	case apart.Correlated:

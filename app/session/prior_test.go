@@ -106,7 +106,7 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3}, deconv.Settings{}, nil, limpid.Warning, []string{held, "without a target resolution"}},
 		{"faint pixels", recipe.PriorGalaxies, data(50), recipe.Method{Recalibrate: true}, deconv.Settings{}, nil, limpid.Info, []string{held, "without faint pixels recalibrated"}},
 		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
-		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "not of several exposures"}},
+		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "not of several exposures or finer pixels"}},
 		{"wide PSF", recipe.PriorGalaxies, wide, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "this one has 30 px"}},
 		{"stars", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{"calibrated on 200", held, "without stars and a free sky"}},
 		{"free sky", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{FreeSky: true}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
