@@ -185,12 +185,13 @@ func (b *beside) guess(o *solvers.Observation) error {
 // fillBeside makes the columns about the present places and fluxes, their prior, and the data
 // less its mean.
 func (p *Problem) fillBeside() error {
-	b, o := p.beside, p.Obs
+	b, o, weights := p.beside, p.Obs, p.columnWeights()
 	b.cols, b.center = nil, nil
 	if b.skies > 0 {
-		b.addSkies(p.columnWeights(), o.Exposures)
+		if err := b.addSkies(weights, o.Exposures); err != nil {
+			return err
+		}
 	}
-	weights := p.columnWeights()
 	for i, s := range b.at {
 		var byX, byY []solvers.Patch
 		for c := range b.c {
@@ -248,7 +249,7 @@ func (p *Problem) columnWeights() solvers.Image {
 }
 
 // addSkies adds the columns of the free sky: of every band, or of every exposure.
-func (b *beside) addSkies(weights solvers.Image, list []solvers.Exposure) {
+func (b *beside) addSkies(weights solvers.Image, list []solvers.Exposure) error {
 	constant := func(band, from, n, w int) {
 		one := make([]float64, n)
 		for i := range one {
@@ -265,15 +266,19 @@ func (b *beside) addSkies(weights solvers.Image, list []solvers.Exposure) {
 		for c := range b.c {
 			constant(c, 0, weights.H*weights.W, weights.W)
 		}
-		return
+		return nil
 	}
 	seen := make([]int, len(list))
 	solvers.Seen(list, func(_, e, _ int) { seen[e]++ })
 	from := 0
-	for _, n := range seen {
+	for e, n := range seen {
+		if n == 0 {
+			return fmt.Errorf("%w: nothing of %s is seen, and it has no sky of its own: leave it out", ErrExposures, list[e].Name)
+		}
 		constant(0, from, n, n)
 		from += n
 	}
+	return nil
 }
 
 func (b *beside) add(center, sigma float64, patches ...solvers.Patch) {
@@ -376,9 +381,9 @@ func (p *Problem) generalAmplitudes(ctx context.Context) ([]float64, error) {
 // prior the cusp of a host pulls them away, and an image that is linear about a place
 // tenths of a pixel off does not fit a bright star.
 const (
-	pilotRounds = 4
+	pilotRounds = 3
 	pilotDraws  = 4
-	pilotFound  = 0.03 // px, the last change
+	pilotFound  = 0.05 // px, the last change
 )
 
 // pilots moves the places that columns are linear about to the mean of walks.

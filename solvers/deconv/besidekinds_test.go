@@ -2,7 +2,9 @@ package deconv_test
 
 import (
 	"context"
+	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"limpid/engine"
@@ -170,6 +172,21 @@ func TestBeside_OtherOperators_LearnedAgrees(t *testing.T) {
 		if math.Abs(fit.Chi2Draws-1) > 0.15 {
 			t.Errorf("%s: χ²/pixel of draws %.3f", kind.name, fit.Chi2Draws)
 		}
+	}
+}
+
+// An exposure that shows nothing has no sky: it is named.
+func TestBeside_ExposureWithoutPixels_IsSaid(t *testing.T) {
+	dev := newDevice(t)
+	o := dithered(t, 12, 2, 1)
+	clear(o.Exposures[1].Weights.Pix)
+	o.Exposures[1].Name = "dark.fits"
+	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{Method: deconv.Gaussian, FreeSky: true})
+	if err == nil {
+		p.Close()
+	}
+	if !errors.Is(err, deconv.ErrExposures) || !strings.Contains(err.Error(), "dark.fits") {
+		t.Errorf("%v", err)
 	}
 }
 
