@@ -14,10 +14,8 @@ import (
 
 	"limpid/app/training"
 	"limpid/engine"
-	"limpid/priors"
 	"limpid/priors/card"
 	"limpid/priors/sample"
-	"limpid/priors/score"
 	"limpid/priors/sims"
 	"limpid/solvers"
 	"limpid/solvers/calibrate"
@@ -63,7 +61,7 @@ type rig struct {
 	sky      *operator.Convolution // truths and their data
 	op       *operator.Convolution // of the sampler
 	grid     operator.Grid         // of the sampler
-	prior    *score.Prior
+	prior    training.Loaded
 	sims     *sims.Scenes
 	suite    *calibrate.Suite
 	faint    *calibrate.Faint // nil: draws are taken as they are
@@ -118,22 +116,8 @@ func (r *rig) open() error {
 	if entry.Card.Kind != card.Score {
 		return fmt.Errorf("%w: the prior %q is of the kind %q; images are calibrated", ErrInvalid, r.o.Prior, entry.Card.Kind)
 	}
-	read := func(dev engine.Device, s engine.Stream) (*score.Prior, error) {
-		f, done, err := entry.Open()
-		if err != nil {
-			return nil, fmt.Errorf("calibration: %w", err)
-		}
-		defer done()
-		return score.From(dev, s, f)
-	}
-	r.load = func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-		p, err := read(dev, s)
-		if err != nil { // a nil *Prior must not become an interface that is not nil
-			return nil, err
-		}
-		return p, nil
-	}
-	if r.prior, err = read(r.dev, r.s); err != nil {
+	r.load = func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) { return entry.Load(dev, s) }
+	if r.prior, err = entry.Load(r.dev, r.s); err != nil {
 		return err
 	}
 	align := r.prior.Align()
@@ -507,5 +491,3 @@ func kernel(dev engine.Device, name string, cfg anneal.Config) (solvers.Kernel, 
 	}
 	return nil, fmt.Errorf("%w: sampler %q is not one of %v", ErrInvalid, name, Samplers())
 }
-
-var _ priors.Prior = (*score.Prior)(nil)

@@ -13,7 +13,6 @@ import (
 	"limpid/engine"
 	"limpid/priors/card"
 	"limpid/priors/evaluate"
-	"limpid/priors/score"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
 	"limpid/solvers/observe"
@@ -34,16 +33,11 @@ func learnedPrior(p recipe.Prior) (func(engine.Device, engine.Stream) (deconv.Le
 		return nil, entry, fmt.Errorf("%w: the prior %q is of the kind %q: it is not for images", recipe.ErrInvalid, name, entry.Card.Kind)
 	}
 	return func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-		f, done, err := entry.Open()
+		p, err := entry.Load(dev, s)
 		if err != nil {
 			return nil, fmt.Errorf("session: prior %s: %w", name, err)
 		}
-		defer done()
-		prior, err := score.From(dev, s, f)
-		if err != nil { // a nil *Prior must not become an interface that is not nil
-			return nil, err
-		}
-		return prior, nil
+		return p, nil
 	}, entry, nil
 }
 
