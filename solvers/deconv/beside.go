@@ -383,7 +383,8 @@ func (p *Problem) generalAmplitudes(ctx context.Context) ([]float64, error) {
 const (
 	pilotRounds = 3
 	pilotDraws  = 4
-	pilotFound  = 0.05 // px, the last change
+	pilotFound  = 0.05 // px, the last change; or so much of the scatter of draws
+	pilotSure   = 0.5
 )
 
 // pilots moves the places that columns are linear about to the mean of walks.
@@ -398,25 +399,25 @@ func (p *Problem) pilots(ctx context.Context, set Settings, prior LearnedPrior) 
 		if err != nil {
 			return err
 		}
-		a, err := p.meanBeside(ctx, k, set.Seed)
+		draws, err := p.firstBeside(ctx, k, set.Seed)
 		k.Close()
 		if err != nil {
 			return err
 		}
-		moved := b.move(a)
+		a, found := b.mean(draws)
+		b.move(a)
 		if err := p.fillBeside(); err != nil {
 			return err
 		}
-		if moved < pilotFound {
+		if found {
 			break
 		}
 	}
 	return nil
 }
 
-// meanBeside is the mean of a over the first draws of a kernel.
-func (p *Problem) meanBeside(ctx context.Context, k solvers.Kernel, seed uint64) ([]float64, error) {
-	mean := make([]float64, len(p.beside.cols))
+// firstBeside is a for each of the first draws of a kernel.
+func (p *Problem) firstBeside(ctx context.Context, k solvers.Kernel, seed uint64) (draws [][]float64, err error) {
 	for step, err := range solvers.Run(ctx, k, nil, solvers.Options{Steps: math.MaxInt, Seed: seed}) {
 		if err != nil {
 			return nil, err
@@ -429,13 +430,33 @@ func (p *Problem) meanBeside(ctx context.Context, k solvers.Kernel, seed uint64)
 			if err != nil {
 				return nil, err
 			}
-			for j, v := range p.beside.given(model, -1) {
-				mean[j] += v / float64(step.State.Count)
-			}
+			draws = append(draws, p.beside.given(model, -1))
 		}
 		break
 	}
-	return mean, nil
+	return draws, nil
+}
+
+// mean of draws of a; found says that no star is far from where the columns are linear about it.
+func (b *beside) mean(draws [][]float64) (a []float64, found bool) {
+	n := float64(len(draws))
+	a = make([]float64, len(b.cols))
+	for _, d := range draws {
+		for j, v := range d {
+			a[j] += v / n
+		}
+	}
+	found = true
+	for i := range b.at {
+		_, dx, dy := b.star(a, i)
+		var scatter float64
+		for _, d := range draws {
+			_, x, y := b.star(d, i)
+			scatter += ((x-dx)*(x-dx) + (y-dy)*(y-dy)) / (n - 1)
+		}
+		found = found && math.Hypot(dx, dy) < math.Max(pilotFound, pilotSure*math.Sqrt(scatter))
+	}
+	return a, found
 }
 
 // placeTol is the relative residual of solves on the way to the places.
