@@ -306,10 +306,11 @@ func (e *Entry) Summary(band int) (sentence string, level Level, rows []Row) {
 		}
 	}
 	for i, s := range r.Stars {
-		rows = append(rows, Row{
-			fmt.Sprintf("Star %d", i+1),
-			fmt.Sprintf("%s at (%s, %s)", withError(s.Flux[band], s.FluxStd[band]), withError(s.X+1, s.XStd), withError(s.Y+1, s.YStd)),
-		})
+		found := fmt.Sprintf("%s at (%s, %s)", withError(s.Flux[band], s.FluxStd[band]), withError(s.X+1, s.XStd), withError(s.Y+1, s.YStd))
+		if r.Recipe.Input.Scale > 1 {
+			found += " of the finer pixels"
+		}
+		rows = append(rows, Row{fmt.Sprintf("Star %d", i+1), found})
 	}
 	level = Fine
 	for _, x := range e.Findings() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"limpid/app/session"
+	"limpid/solvers/deconv"
 	"limpid/ui/viewmodel/form"
 )
 
@@ -398,5 +399,28 @@ func TestNumbers_InSummaries_AreForPeople(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, expected %q", got, want)
 		}
+	}
+}
+
+// Of several exposures every free sky is a row; of bands that of the band shown.
+func TestSummary_FreeSkies_AreOfExposuresOrOfTheBand(t *testing.T) {
+	sky := []deconv.SkyFit{{Level: 1, Std: 0.1}, {Level: 2, Std: 0.1}}
+	rows := func(bands ...string) (out []Row) {
+		r := &session.Result{Fits: make([]deconv.Fit, len(bands)), Bands: bands, FreeSky: sky, Skies: []string{"a.fits", "b.fits"}, Finer: math.NaN()}
+		r.Stars = []deconv.StarFit{{X: 3, Y: 4, Flux: []float64{7, 8}, FluxStd: []float64{1, 1}}}
+		r.Recipe.Input.Scale = 3 - len(bands)
+		_, _, all := (&Entry{Result: r}).Summary(1)
+		for _, x := range all {
+			if strings.HasPrefix(x.Label, "Free sky") || strings.HasPrefix(x.Label, "Star") {
+				out = append(out, x)
+			}
+		}
+		return out
+	}
+	if got := rows("r"); len(got) != 3 || got[0].Label != "Free sky of a.fits" || got[1].Label != "Free sky of b.fits" || !strings.HasSuffix(got[2].Value, "finer pixels") {
+		t.Errorf("two exposures on finer pixels: %v", got)
+	}
+	if got := rows("r", "g"); len(got) != 2 || got[0].Label != "Free sky" || !strings.HasPrefix(got[0].Value, "2") || strings.Contains(got[1].Value, "finer") {
+		t.Errorf("the second of two bands: %v", got)
 	}
 }
