@@ -78,6 +78,37 @@ func TestDeconvolve_Exposures(t *testing.T) {
 		t.Errorf("flux %.3f of the truth, off by (%.3f, %.3f) px", sum/flux, cx/sum-x, cy/sum-y)
 	}
 	again := filepath.Join(dir, "p.fits")
+	// the same star beside the scene, told in pixels of the first file
+	e0, err := fitsio.Open(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e0.Close()
+	first, err := wcs.FromHeader(e0.HDUs[0].Header, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sx, sy, _ := first.SkyToPixel(ra, dec)
+	code, text, errOut := limpid(t, "deconvolve", files[0], files[1], "--scale", "2", "--psf", psf, "--noise", "sigma:1", "--sky", "none", "--sky-free",
+		"--stars", fmt.Sprintf("%.2f,%.2f", sx+1.1, sy+0.9), "--samples", "16", "--fits-only", "-o", again)
+	if code != 0 {
+		t.Fatalf("exit %d: %s %s", code, text, errOut)
+	}
+	var got, gotErr, px, pxErr, py, pyErr float64
+	at := strings.Index(text, "star 1: flux")
+	if at < 0 {
+		t.Fatalf("no star in %s", text)
+	}
+	if _, err := fmt.Sscanf(text[at:], "star 1: flux %g ± %g at (%g ± %g, %g ± %g) of the finer pixels", &got, &gotErr, &px, &pxErr, &py, &pyErr); err != nil {
+		t.Fatalf("%v: %s", err, text[at:])
+	}
+	t.Logf("flux %.1f ± %.1f of %g, off by (%.3f ± %.3f, %.3f ± %.3f) px", got, gotErr, flux, px-1-x, pxErr, py-1-y, pyErr)
+	if math.Abs(got-flux) > 4*gotErr || gotErr > 0.02*flux || math.Abs(px-1-x) > 4*pxErr || math.Abs(py-1-y) > 4*pyErr || pxErr > 0.05 {
+		t.Errorf("flux %.1f ± %.1f of %g, off by (%.3f ± %.3f, %.3f ± %.3f) px", got, gotErr, flux, px-1-x, pxErr, py-1-y, pyErr)
+	}
+	if !strings.Contains(text, "free sky of e1.fits") {
+		t.Errorf("no sky of the second exposure: %s", text)
+	}
 	for _, c := range []struct {
 		want string
 		args []string
