@@ -109,8 +109,9 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
 		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "not of several exposures or finer pixels"}},
 		{"wide PSF", recipe.PriorGalaxies, wide, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "this one has 30 px"}},
-		{"stars", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{"calibrated on 200", held, "without stars and a free sky"}},
-		{"free sky", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{FreeSky: true}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
+		{"stars", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{"calibrated on 200", held, "of a star beside each they held"}},
+		{"quick stars", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
+		{"free sky", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{FreeSky: true}, nil, limpid.Warning, []string{held, "of a star beside each they held"}},
 		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
 	} {
 		f := calibrated(find(c.prior), c.o, c.m, c.set, c.unlike)
