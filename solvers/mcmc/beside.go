@@ -2,7 +2,6 @@ package mcmc
 
 import (
 	"context"
-	"fmt"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -21,9 +20,8 @@ type beside struct {
 	zAll   *engine.Tensor
 	inv    *engine.Tensor // (C, H, W/2+1) 1/P
 	image  *engine.Tensor // (C, ImgH, ImgW) scratch
-	mean   []float64      // of a given the data
-	upper  mat.TriDense   // U of S = σ⁻¹ UᵀU σ⁻¹, σ the prior's
-	column solvers.Image  // scratch
+	a      *amplitudes
+	column solvers.Image // scratch
 }
 
 func newBeside(dev engine.Device, k *Exact, op *operator.Convolution, unit []float64, power *engine.Tensor) (*beside, error) {
@@ -122,30 +120,20 @@ func (b *beside) solve(ctx context.Context, k *Exact) error {
 		s.CScale(v.spec, v.spec, b.inv)
 		s.IRFFT2(v.real, v.spec)
 		cz := host(v.real)
-		excess[j] = cols[j].Sigma * b.product(rest, residuals[j], mean, cz)
+		excess[j] = b.product(rest, residuals[j], mean, cz)
 		for i := range j + 1 {
-			f := b.product(residuals[i], residuals[j], host(b.z[i]), cz)
-			m.SetSym(i, j, f*cols[i].Sigma*cols[j].Sigma)
+			m.SetSym(i, j, b.product(residuals[i], residuals[j], host(b.z[i]), cz))
 		}
-		m.SetSym(j, j, 1+m.At(j, j))
 	}
 	if err := s.Err(); err != nil {
 		return err
 	}
-	var fisher mat.Cholesky
-	if !fisher.Factorize(m) {
-		return fmt.Errorf("mcmc: exact Gaussian posterior: %d columns beside the scene cannot be told from it", len(cols))
+	if b.a, err = newAmplitudes(cols, m, excess); err != nil {
+		return err
 	}
-	fisher.UTo(&b.upper)
-	amplitudes := mat.NewVecDense(len(cols), nil)
-	if err := fisher.SolveVecTo(amplitudes, mat.NewVecDense(len(cols), excess)); err != nil {
-		return fmt.Errorf("mcmc: exact Gaussian posterior: %w", err)
-	}
-	b.mean = make([]float64, len(cols))
 	s.Copy(mu, k.mean)
-	for i, c := range cols {
-		b.mean[i] = c.Sigma * amplitudes.AtVec(i)
-		s.Axpy(mu, float32(-b.mean[i]), b.z[i])
+	for i, v := range b.a.mean {
+		s.Axpy(mu, float32(-v), b.z[i])
 	}
 	return nil
 }
@@ -154,22 +142,15 @@ func (b *beside) solve(ctx context.Context, k *Exact) error {
 func (b *beside) scatter(k *Exact, n int, key func(i int) engine.Key) {
 	scenes := k.cond.view(n).x
 	for i := range n {
-		z := mat.NewVecDense(len(b.mean), solvers.Normals(key(i).Fold(besideKey), len(b.mean)))
-		if err := z.SolveVec(&b.upper, z); err != nil {
-			panic(err) // a factor of a positive matrix no smaller than 1
-		}
 		x := scenes.Slice(i, i+1).Reshape(b.op.Domain()...)
-		for j, c := range k.cfg.Columns {
-			k.stream.Axpy(x, float32(-c.Sigma*z.AtVec(j)), b.z[j])
+		for j, v := range b.a.scatter(key(i)) {
+			k.stream.Axpy(x, float32(-v), b.z[j])
 		}
 	}
 }
 
-// besideKey folds a draw's key for the amplitudes beside its scene.
-const besideKey = 2
-
 // Amplitudes is the posterior's mean of a, once the first step has been made.
-func (k *Exact) Amplitudes() []float64 { return k.beside.mean }
+func (k *Exact) Amplitudes() []float64 { return k.beside.a.mean }
 
 func (b *beside) close() {
 	b.zAll.Free()

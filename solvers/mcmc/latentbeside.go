@@ -2,7 +2,6 @@ package mcmc
 
 import (
 	"context"
-	"fmt"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -24,8 +23,7 @@ type latentBeside struct {
 	w       []float32
 	x       *engine.Tensor // (columns, C, H, W) T Z
 	list    []*engine.Tensor
-	mean    []float64    // of a given the data
-	upper   mat.TriDense // U of S = σ⁻¹ UᵀU σ⁻¹, σ the prior's
+	a       *amplitudes
 }
 
 func newLatentBeside(dev engine.Device, domain engine.Shape, columns []solvers.Column, weights solvers.Image) (*latentBeside, error) {
@@ -78,9 +76,9 @@ func (b *latentBeside) solve(ctx context.Context, k *LatentExact) error {
 	}
 	mean, rest := host(), b.less(k, k.cfg.Data.Pix)
 	m := mat.NewSymDense(len(b.columns), nil)
-	excess := mat.NewVecDense(len(b.columns), nil)
+	excess := make([]float64, len(b.columns))
 	var zs, residuals [][]float32 // Z, and P − B Z
-	for j, c := range b.columns {
+	for j := range b.columns {
 		one := make([]float64, len(b.columns))
 		one[j] = 1
 		column := solvers.NewImage(k.cfg.Data.C, k.cfg.Data.H, k.cfg.Data.W)
@@ -90,27 +88,17 @@ func (b *latentBeside) solve(ctx context.Context, k *LatentExact) error {
 		}
 		k.prior.FromWhite(s, b.list[j], v.u)
 		zs, residuals = append(zs, host()), append(residuals, b.less(k, column.Pix))
-		excess.SetVec(j, c.Sigma*b.product(rest, residuals[j], mean, zs[j]))
+		excess[j] = b.product(rest, residuals[j], mean, zs[j])
 		for i := range j + 1 {
-			m.SetSym(i, j, b.product(residuals[i], residuals[j], zs[i], zs[j])*b.columns[i].Sigma*c.Sigma)
+			m.SetSym(i, j, b.product(residuals[i], residuals[j], zs[i], zs[j]))
 		}
-		m.SetSym(j, j, 1+m.At(j, j))
 	}
 	if err := s.Err(); err != nil {
 		return err
 	}
-	var fisher mat.Cholesky
-	if !fisher.Factorize(m) {
-		return fmt.Errorf("mcmc: exact Gaussian posterior: %d columns beside the scene cannot be told from it", len(b.columns))
-	}
-	fisher.UTo(&b.upper)
-	amplitudes := mat.NewVecDense(len(b.columns), nil)
-	if err := fisher.SolveVecTo(amplitudes, excess); err != nil {
-		return fmt.Errorf("mcmc: exact Gaussian posterior: %w", err)
-	}
-	b.mean = make([]float64, len(b.columns))
-	for i, c := range b.columns {
-		b.mean[i] = c.Sigma * amplitudes.AtVec(i)
+	var err error
+	if b.a, err = newAmplitudes(b.columns, m, excess); err != nil {
+		return err
 	}
 	s.Upload(v.u, mean)
 	return s.Err()
@@ -121,19 +109,6 @@ func (b *latentBeside) take(s engine.Stream, x *engine.Tensor, a []float64) {
 	for i, v := range a {
 		s.Axpy(x, float32(-v), b.list[i])
 	}
-}
-
-// scatter takes off a draw about the mean what the scatter of a brings.
-func (b *latentBeside) scatter(s engine.Stream, x *engine.Tensor, key engine.Key) {
-	z := mat.NewVecDense(len(b.mean), solvers.Normals(key.Fold(besideKey), len(b.mean)))
-	if err := z.SolveVec(&b.upper, z); err != nil {
-		panic(err) // a factor of a positive matrix no smaller than 1
-	}
-	a := make([]float64, len(b.mean))
-	for i, c := range b.columns {
-		a[i] = c.Sigma * z.AtVec(i)
-	}
-	b.take(s, x, a)
 }
 
 func (b *latentBeside) close() {

@@ -108,13 +108,13 @@ func (k *LatentExact) Step(ctx context.Context, key engine.Key, st *solvers.Stat
 	switch {
 	case k.drawn < 0:
 		if k.beside != nil {
-			k.beside.take(s, v.x, k.beside.mean)
+			k.beside.take(s, v.x, k.beside.a.mean)
 		}
 		s.Copy(k.mean, v.x)
 	default:
 		s.Add(v.x, v.x, k.mean)
 		for i := 0; k.beside != nil && i < n; i++ {
-			k.beside.scatter(s, v.x.Slice(i, i+1), key.Fold(uint64(i)))
+			k.beside.take(s, v.x.Slice(i, i+1), k.beside.a.scatter(key.Fold(uint64(i))))
 		}
 	}
 	st.X, st.Count = v.x, n
@@ -123,7 +123,7 @@ func (k *LatentExact) Step(ctx context.Context, key engine.Key, st *solvers.Stat
 }
 
 // Amplitudes is the posterior's mean of a, once the first step has been made.
-func (k *LatentExact) Amplitudes() []float64 { return k.beside.mean }
+func (k *LatentExact) Amplitudes() []float64 { return k.beside.a.mean }
 
 // References are keys of assets/references.bib.
 func (k *LatentExact) References() []string {
