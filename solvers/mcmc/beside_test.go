@@ -76,13 +76,72 @@ func jointPosterior(p problem, cols []solvers.Column) (*mat.VecDense, *mat.Dense
 	return mean, cov
 }
 
+// besideKernel is an exact kernel with columns beside the scene.
+type besideKernel interface {
+	solvers.Kernel
+	Amplitudes() []float64
+}
+
+// through is A T, x = T z the scene of white noise z, one scene after another.
+type through struct {
+	op    solvers.Operator
+	prior *gaussian.Prior
+	x     *engine.Tensor
+}
+
+func (o *through) Domain() engine.Shape { return o.op.Domain() }
+func (o *through) Range() engine.Shape  { return o.op.Range() }
+
+func (o *through) Forward(s engine.Stream, y, z *engine.Tensor) {
+	for i := range z.Shape()[0] {
+		o.prior.FromWhite(s, o.x, z.Slice(i, i+1))
+		o.op.Forward(s, y.Slice(i, i+1), o.x)
+	}
+}
+
+func (o *through) Adjoint(s engine.Stream, z, y *engine.Tensor) {
+	for i := range z.Shape()[0] {
+		o.op.Adjoint(s, o.x, y.Slice(i, i+1))
+		o.prior.Pullback(s, z.Slice(i, i+1), nil, o.x)
+	}
+}
+
+// besideKernels are those that draw what is beside the scene with it.
+var besideKernels = []struct {
+	name string
+	make func(t *testing.T, dev engine.Device, p problem, cols []solvers.Column, batch int) (besideKernel, error)
+}{
+	{"exact", func(_ *testing.T, dev engine.Device, p problem, cols []solvers.Column, batch int) (besideKernel, error) {
+		return mcmc.NewExact(dev, p.op, mcmc.ExactConfig{Data: p.data, Weights: p.wt, Spectra: []gaussian.Spectrum{p.spectrum}, Batch: batch, Columns: cols})
+	}},
+	{"latent", func(t *testing.T, dev engine.Device, p problem, cols []solvers.Column, batch int) (besideKernel, error) {
+		d := p.op.Domain()
+		prior, err := gaussian.New(dev, dev.NewStream(), []gaussian.Spectrum{p.spectrum}, d, batch)
+		if err != nil {
+			return nil, err
+		}
+		t.Cleanup(prior.Close)
+		white := &through{op: p.op, prior: prior}
+		if white.x, err = dev.Alloc(append(engine.Shape{1}, d...)); err != nil {
+			return nil, err
+		}
+		return mcmc.NewLatentExact(dev, white, prior, mcmc.LatentExactConfig{Data: p.data, Weights: p.wt, Batch: batch, Columns: cols})
+	}},
+}
+
 func TestExact_Beside_MeanMatchesDenseAlgebra(t *testing.T) {
+	for _, kernel := range besideKernels {
+		t.Run(kernel.name, func(t *testing.T) { besideMean(t, kernel.make) })
+	}
+}
+
+func besideMean(t *testing.T, kernel func(*testing.T, engine.Device, problem, []solvers.Column, int) (besideKernel, error)) {
 	for _, c := range weightCases {
 		dev := newDevice(t)
 		p := newProblem(t, dev, 50, c.weight)
 		cols := skyAndStar()
 		want, cov := jointPosterior(p, cols)
-		k, err := mcmc.NewExact(dev, p.op, mcmc.ExactConfig{Data: p.data, Weights: p.wt, Spectra: []gaussian.Spectrum{p.spectrum}, Columns: cols})
+		k, err := kernel(t, dev, p, cols, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,6 +181,12 @@ func TestExact_Beside_MeanMatchesDenseAlgebra(t *testing.T) {
 // As TestExact_Draws_HaveTheDenseCovariance, of scene and amplitudes together: the
 // latter drawn given the former.
 func TestExact_Beside_DrawsHaveTheDenseCovariance(t *testing.T) {
+	for _, kernel := range besideKernels {
+		t.Run(kernel.name, func(t *testing.T) { besideDraws(t, kernel.make) })
+	}
+}
+
+func besideDraws(t *testing.T, kernel func(*testing.T, engine.Device, problem, []solvers.Column, int) (besideKernel, error)) {
 	const draws, band = 2000, 4.5
 	for _, c := range weightCases {
 		dev := newDevice(t)
@@ -129,7 +194,7 @@ func TestExact_Beside_DrawsHaveTheDenseCovariance(t *testing.T) {
 		cols := skyAndStar()
 		mean, cov := jointPosterior(p, cols)
 		total := mean.Len()
-		k, err := mcmc.NewExact(dev, p.op, mcmc.ExactConfig{Data: p.data, Weights: p.wt, Spectra: []gaussian.Spectrum{p.spectrum}, Batch: 4, Columns: cols})
+		k, err := kernel(t, dev, p, cols, 4)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,7 +153,7 @@ var weightCases = []struct {
 const meanTolerance = 1e-4
 
 // checkMean compares the first n of want with the mean that a kernel begins with, which it gives.
-func checkMean(t *testing.T, name string, k *mcmc.Exact, n int, want *mat.VecDense) []float32 {
+func checkMean(t *testing.T, name string, k solvers.Kernel, n int, want *mat.VecDense) []float32 {
 	t.Helper()
 	got := make([]float32, n)
 	for step, err := range solvers.Run(context.Background(), k, nil, solvers.Options{Steps: 1}) {
