@@ -98,7 +98,8 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		words  []string
 	}{
 		{"as calibrated", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Info, []string{held, "200 simulated fields"}},
-		{"too bright", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"peak of 4000 σ, for which error bars were not calibrated", held}},
+		{"bright", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{}, nil, limpid.Info, []string{held, "peak S/N 300 to 3000"}},
+		{"too bright", recipe.PriorGalaxies, data(40000), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"peak of 40000 σ, for which error bars were not calibrated", held}},
 		{"never", "galaxies-small", data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"galaxies-small were never calibrated"}},
 		{"quick", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, deconv.Settings{}, nil, limpid.Info, []string{held}},
 		{"publication", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Publication}, deconv.Settings{}, nil, limpid.Info, []string{held}},
@@ -106,8 +107,10 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3}, deconv.Settings{}, nil, limpid.Info, []string{held, "compared at a target resolution of 3 px"}},
 		{"quick resolution", recipe.PriorGalaxies, data(50), recipe.Method{Resolution: 3, Budget: deconv.Quick}, deconv.Settings{}, nil, limpid.Warning, []string{held, "without a target resolution"}},
 		{"faint pixels", recipe.PriorGalaxies, data(50), recipe.Method{Recalibrate: true}, deconv.Settings{}, nil, limpid.Info, []string{held, "without faint pixels recalibrated"}},
-		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
-		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "not of several exposures or finer pixels"}},
+		{"correlated", recipe.PriorGalaxies, coloured, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "their noise was correlated"}},
+		{"quick correlated", recipe.PriorGalaxies, coloured, recipe.Method{Budget: deconv.Quick}, deconv.Settings{}, nil, limpid.Warning, []string{held, "independent from pixel to pixel"}},
+		{"exposures", recipe.PriorGalaxies, exposed, recipe.Method{}, deconv.Settings{}, nil, limpid.Info, []string{held, "of 4 exposures each"}},
+		{"quick exposures", recipe.PriorGalaxies, exposed, recipe.Method{Budget: deconv.Quick}, deconv.Settings{}, nil, limpid.Warning, []string{held, "not of several exposures or finer pixels"}},
 		{"wide PSF", recipe.PriorGalaxies, wide, recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{held, "this one has 30 px"}},
 		{"stars", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{"calibrated on 200", held, "of a star beside each they held"}},
 		{"quick stars", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},

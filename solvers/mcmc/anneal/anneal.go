@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"limpid/engine"
 	"limpid/solvers"
@@ -35,6 +36,8 @@ type core struct {
 	n         int
 	calls     int // of the prior, per scene
 	meanW     float64
+	weights   []float32      // those that y is taken to have now: see soften
+	floor     float64        // the least variance of a pixel of theirs; 0: that of the data
 	y, w      *engine.Tensor // range
 	rootW     *engine.Tensor
 	x, m, t   *engine.Tensor // (n, domain)
@@ -128,16 +131,53 @@ func (k *core) alloc(err *error, shape engine.Shape) *engine.Tensor {
 }
 
 func (k *core) upload() {
-	w := k.cfg.Weights.Pix
+	k.s.Upload(k.y, k.cfg.Data.Pix)
+	k.setWeights(k.cfg.Weights.Pix)
+	k.s.Fill(k.scale, 1)
+}
+
+// setWeights has y weigh so much.
+func (k *core) setWeights(w []float32) {
 	root := make([]float32, len(w))
+	k.weights, k.meanW = w, 0
 	for i, v := range w {
 		root[i] = float32(math.Sqrt(float64(v)))
 		k.meanW += float64(v) / float64(len(w))
 	}
-	k.s.Upload(k.y, k.cfg.Data.Pix)
 	k.s.Upload(k.w, w)
 	k.s.Upload(k.rootW, root)
-	k.s.Fill(k.scale, 1)
+}
+
+// leastNoise is the least noise of y at a level, in σ of that.
+const leastNoise = 1.0 / 1000
+
+// soften takes y to be no better than the level σ asks for: what is drawn there is seen again through noise only a little
+// below σ, and the variances that a solve spans, |A|²σ² over that of y, stay what float32 can hold.
+// Data of a high signal to noise lose nothing by the end: from σ = 1000 of their noise on they have their own weights.
+func (k *core) soften(sigma float64) error {
+	floor, top := leastNoise*sigma*leastNoise*sigma, 0.0
+	for _, v := range k.cfg.Weights.Pix {
+		top = math.Max(top, float64(v))
+	}
+	if floor*top <= 1 {
+		floor = 0
+	}
+	if floor == k.floor {
+		return nil
+	}
+	k.floor = floor
+	w := k.cfg.Weights.Pix
+	if floor > 0 {
+		w = slices.Clone(w)
+		for i, v := range w {
+			w[i] = min(v, float32(1/floor))
+		}
+	}
+	k.setWeights(w)
+	if k.beside != nil {
+		return k.beside.Weigh(w)
+	}
+	return nil
 }
 
 func (k *core) close() {

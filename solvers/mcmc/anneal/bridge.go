@@ -176,6 +176,9 @@ func (k *Bridge) Step(ctx context.Context, key engine.Key, st *solvers.State) (s
 // there too.
 func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error) {
 	sigma := k.sigmas[k.level]
+	if err := k.soften(sigma); err != nil {
+		return solvers.Info{}, err
+	}
 	if k.level == 0 {
 		if err := k.begin(ctx, key.Fold(0), sigma); err != nil {
 			return solvers.Info{}, err

@@ -63,7 +63,6 @@ func (k *core) newConditioner(p *patches, err *error) *conditioner {
 	}
 	k.s.Upload(c.smooth, root)
 	c.weight = make([]float32, k.dom.Len())
-	k.inFrame(c, func(at, pixel int) { c.weight[at] = k.cfg.Weights.Pix[pixel] })
 	return c
 }
 
@@ -94,6 +93,7 @@ func (c *conditioner) set(k *core, p *patches) {
 		k.s.Upload(c.diagonal, c.host)
 		return
 	}
+	k.inFrame(c, func(at, pixel int) { c.weight[at] = k.weights[pixel] })
 	k.filter(k.t, k.t, c.smooth)
 	k.s.Download(c.variance, k.t)
 	c.windows(k, p)
