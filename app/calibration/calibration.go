@@ -283,16 +283,16 @@ func (r *rig) observation(image solvers.Image, rng *rand.Rand) (*solvers.Observa
 	return o, scale, nil
 }
 
-// snr draws a signal to noise, and what an image of so much signal is multiplied by for it.
-func (r *rig) snr(image []float32, rng *rand.Rand) (snr float64, scale float32) {
-	snr = r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
-	return snr, float32(snr / max(r.signal(image), 1e-30))
+// scaled draws a signal to noise, and gives what an image without noise is multiplied by for it.
+func (r *rig) scaled(image []float32, rng *rand.Rand) float32 {
+	snr := r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
+	return float32(snr / max(r.signal(image), 1e-30))
 }
 
 // observe makes an image without noise an observation of some S/N, whose noise is 1; scale is by what it was multiplied.
 func (r *rig) observe(image solvers.Image, rng *rand.Rand) (scale float32, weights solvers.Image) {
 	n := r.o.Side
-	_, scale = r.snr(image.Pix, rng)
+	scale = r.scaled(image.Pix, rng)
 	weights = solvers.NewImage(1, n, n)
 	var coloured []float32
 	if r.colour != nil {

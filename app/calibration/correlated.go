@@ -105,10 +105,7 @@ func (r *rig) asResults(ctx context.Context, obs *solvers.Observation, beside *p
 			break
 		}
 	}
-	_, fits, err := p.Residual(average(draws))
-	if err != nil {
-		return nil, 0, err
-	}
+	sums, drawn := p.Chi2Sums()
 	draws = draws[:r.o.Draws]
 	if beside != nil {
 		skies, stars := p.BesideDraws()
@@ -116,5 +113,5 @@ func (r *rig) asResults(ctx context.Context, obs *solvers.Observation, beside *p
 			return nil, 0, err
 		}
 	}
-	return draws, fits[0].Chi2Draws, nil
+	return draws, sums[0] / float64(drawn), nil
 }

@@ -79,7 +79,7 @@ func (d *dithered) observe(r *rig, x *engine.Tensor, rng *rand.Rand) (o *solvers
 	if err := r.s.Err(); err != nil {
 		return nil, 0, err
 	}
-	_, scale = r.snr(values, rng)
+	scale = r.scaled(values, rng)
 	o = &solvers.Observation{PSF: r.o.PSF, Bands: []string{"sim"}}
 	for _, e := range d.list {
 		e.Data = solvers.NewImage(1, e.Data.H, e.Data.W)

@@ -55,7 +55,8 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, set d
 	beside := set.FreeSky || len(set.Stars) > 0
 	f := limpid.Finding{Severity: limpid.Warning, Code: CodeCalibration, Where: "error bars"}
 	all, err := calibration.Stored(e)
-	like := calibration.Like{SNR: peakSNR(o, set.Stars), FWHM: psfWidth(o), Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil, Exposures: o.Exposures != nil, Stars: beside}
+	width := psfWidth(o)
+	like := calibration.Like{SNR: peakSNR(o, set.Stars, width), FWHM: width, Budget: m.Budget, Resolution: m.Resolution, Correlated: o.Colour != nil, Exposures: o.Exposures != nil, Stars: beside}
 	near := calibration.Nearest(all, like)
 	var apart calibration.Apart
 	if near != nil {
@@ -149,16 +150,18 @@ func psfWidth(o *solvers.Observation) (widest float64) {
 	return widest
 }
 
-// peakSNR is the largest value over its noise, but where stars beside the scene are.
-func peakSNR(o *solvers.Observation, stars []deconv.Star) float64 {
-	var top float64
-	reach, plane := 1.5*math.Max(psfWidth(o), 1), o.Data.H*o.Data.W
+// peakSNR is the largest value over its noise, but where stars beside the scene are, through a PSF of FWHM width pixels.
+func peakSNR(o *solvers.Observation, stars []deconv.Star, width float64) (top float64) {
+	reach, plane := 1.5*math.Max(width, 1), o.Data.H*o.Data.W
 	for i, w := range o.Weights.Pix {
-		x, y := float64(i%plane%o.Data.W), float64(i%plane/o.Data.W)
-		if slices.ContainsFunc(stars, func(s deconv.Star) bool { return math.Hypot(x-s.X, y-s.Y) < reach }) {
+		v := float64(o.Data.Pix[i]) * math.Sqrt(float64(w))
+		if v <= top {
 			continue
 		}
-		top = math.Max(top, float64(o.Data.Pix[i])*math.Sqrt(float64(w)))
+		x, y := float64(i%plane%o.Data.W), float64(i%plane/o.Data.W)
+		if !slices.ContainsFunc(stars, func(s deconv.Star) bool { return math.Hypot(x-s.X, y-s.Y) < reach }) {
+			top = v
+		}
 	}
 	return top
 }

@@ -44,6 +44,19 @@ func newAmplitudes(columns []solvers.Column, precision *mat.SymDense, excess []f
 	return a, nil
 }
 
+// stationary is a form in scenes x and z whose stationary value is that of uᵀ(w − w A Σ Aᵀ w) v, Σ the posterior's
+// covariance of the scene: r and q are u − A x and v − A z, cz is z through the prior's inverse covariance.
+func stationary(w, r, q, x, cz []float32) float64 {
+	var sum float64
+	for i, v := range w {
+		sum += float64(v) * float64(r[i]) * float64(q[i])
+	}
+	for i, v := range x {
+		sum += float64(v) * float64(cz[i])
+	}
+	return sum
+}
+
 // besideKey folds a draw's key for the amplitudes beside its scene.
 const besideKey = 2
 

@@ -75,19 +75,6 @@ func (b *beside) less(s engine.Stream, y []float32, x *engine.Tensor) []float32 
 	return out
 }
 
-// product is the form whose stationary value in the scenes x, z is that of uᵀ(w − w H Σ Hᵀ w) v,
-// where ru = u − H x, rv = v − H z and cz = C⁻¹ z.
-func (b *beside) product(ru, rv, x, cz []float32) float64 {
-	var sum float64
-	for i, w := range b.w.Pix {
-		sum += float64(w) * float64(ru[i]) * float64(rv[i])
-	}
-	for i, v := range x {
-		sum += float64(v) * float64(cz[i])
-	}
-	return sum
-}
-
 // solve finds Z and the posterior of a, and takes Z times its mean off the mean of the
 // scene, which is in the conditional's x.
 func (b *beside) solve(ctx context.Context, k *Exact) error {
@@ -120,9 +107,9 @@ func (b *beside) solve(ctx context.Context, k *Exact) error {
 		s.CScale(v.spec, v.spec, b.inv)
 		s.IRFFT2(v.real, v.spec)
 		cz := host(v.real)
-		excess[j] = b.product(rest, residuals[j], mean, cz)
+		excess[j] = stationary(b.w.Pix, rest, residuals[j], mean, cz)
 		for i := range j + 1 {
-			m.SetSym(i, j, b.product(residuals[i], residuals[j], host(b.z[i]), cz))
+			m.SetSym(i, j, stationary(b.w.Pix, residuals[i], residuals[j], host(b.z[i]), cz))
 		}
 	}
 	if err := s.Err(); err != nil {

@@ -53,19 +53,6 @@ func (b *latentBeside) less(k *LatentExact, y []float32) []float32 {
 	return out
 }
 
-// product is the form whose stationary value in z1 and z2 is that of uᵀ(w − w B D⁻¹ Bᵀ w) v,
-// where r1 = u − B z1 and r2 = v − B z2.
-func (b *latentBeside) product(r1, r2, z1, z2 []float32) float64 {
-	var sum float64
-	for i, w := range b.w {
-		sum += float64(w) * float64(r1[i]) * float64(r2[i])
-	}
-	for i, v := range z1 {
-		sum += float64(v) * float64(z2[i])
-	}
-	return sum
-}
-
 // solve finds Z and the posterior of a; the z without columns is in the conditional's u.
 func (b *latentBeside) solve(ctx context.Context, k *LatentExact) error {
 	s, v := k.stream, k.cond.view(1)
@@ -88,9 +75,9 @@ func (b *latentBeside) solve(ctx context.Context, k *LatentExact) error {
 		}
 		k.prior.FromWhite(s, b.list[j], v.u)
 		zs, residuals = append(zs, host()), append(residuals, b.less(k, column.Pix))
-		excess[j] = b.product(rest, residuals[j], mean, zs[j])
+		excess[j] = stationary(b.w, rest, residuals[j], mean, zs[j])
 		for i := range j + 1 {
-			m.SetSym(i, j, b.product(residuals[i], residuals[j], zs[i], zs[j]))
+			m.SetSym(i, j, stationary(b.w, residuals[i], residuals[j], zs[i], zs[j]))
 		}
 	}
 	if err := s.Err(); err != nil {

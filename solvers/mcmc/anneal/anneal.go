@@ -153,13 +153,11 @@ const leastNoise = 1.0 / 1000
 
 // soften takes y to be no better than the level σ asks for: what is drawn there is seen again through noise only a little
 // below σ, and the variances that a solve spans, |A|²σ² over that of y, stay what float32 can hold.
-// Data of a high signal to noise lose nothing by the end: from σ = 1000 of their noise on they have their own weights.
+// Data of a high signal to noise lose nothing by the end: from σ = 1000 of their noise on they have their own weights,
+// and at the last level (σ = 0 here) in any case.
 func (k *core) soften(sigma float64) error {
-	floor, top := leastNoise*sigma*leastNoise*sigma, 0.0
-	for _, v := range k.cfg.Weights.Pix {
-		top = math.Max(top, float64(v))
-	}
-	if floor*top <= 1 {
+	floor := leastNoise * sigma * leastNoise * sigma
+	if floor*float64(slices.Max(k.cfg.Weights.Pix)) <= 1 {
 		floor = 0
 	}
 	if floor == k.floor {

@@ -176,7 +176,7 @@ func (k *Bridge) Step(ctx context.Context, key engine.Key, st *solvers.State) (s
 // there too.
 func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error) {
 	sigma := k.sigmas[k.level]
-	if err := k.soften(sigma); err != nil {
+	if err := k.soften(k.softening()); err != nil {
 		return solvers.Info{}, err
 	}
 	if k.level == 0 {
@@ -210,6 +210,14 @@ func (k *Bridge) walk(ctx context.Context, key engine.Key) (solvers.Info, error)
 		k.s.Copy(k.m, k.x)
 	}
 	return solvers.Info{Iterations: res.Iterations, Residual: res.Residual}, nil
+}
+
+// softening is what soften is told at the level: draws end with what the data say.
+func (k *Bridge) softening() float64 {
+	if k.level+1 == len(k.sigmas) {
+		return 0
+	}
+	return k.sigmas[k.level]
 }
 
 // drawDoubt begins a walk whose prior's errors were measured.

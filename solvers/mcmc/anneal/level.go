@@ -29,6 +29,9 @@ func (k *Bridge) Judge(ctx context.Context, level int, x []float32, key engine.K
 	}
 	sigma, p := k.sigmas[level], k.local.patches
 	k.level = level
+	if err := k.soften(k.softening()); err != nil {
+		return nil, err
+	}
 	k.s.Upload(k.x, x)
 	k.drawDoubt(key.Fold(4))
 	if err := k.denoise(ctx, k.m, k.x, sigma); err != nil {

@@ -9,7 +9,7 @@ func TestSoften_Levels_BoundTheWeights(t *testing.T) {
 	for _, c := range []struct {
 		sigma float64
 		want  float32
-	}{{2000, 0.25}, {999, 1}, {4000, 1.0 / 16}, {1, 1}} {
+	}{{2000, 0.25}, {999, 1}, {4000, 1.0 / 16}, {0, 1}} {
 		if err := k.soften(c.sigma); err != nil {
 			t.Fatal(err)
 		}
