@@ -409,8 +409,6 @@ func (r Recipe) validateColour() error {
 		return bad("noise: spectrum \"file\" needs a file or an HDU")
 	case !r.Method.Kind.Colours():
 		return bad("method %s takes pixels' noise as independent: gaussian, learned, wiener and tv take its spectrum", r.Method.Kind)
-	case r.Method.Tile != 0:
-		return bad("tiles take pixels' noise as independent: leave out the tiles, or the noise's spectrum")
 	}
 	return nil
 }

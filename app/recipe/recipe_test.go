@@ -72,14 +72,16 @@ func TestParseNoiseSpectrum_WhatUsersType(t *testing.T) {
 	if err := r.Validate(); err != nil {
 		t.Error(err)
 	}
-	free := r
+	free, tiles := r, r
 	if free.Sky.Free = true; free.Validate() != nil {
 		t.Errorf("with a free sky: %v", free.Validate())
+	}
+	if tiles.Method.Tile = 256; tiles.Validate() != nil {
+		t.Errorf("in tiles: %v", tiles.Validate())
 	}
 	for name, change := range map[string]func(r *recipe.Recipe){
 		"rl":      func(r *recipe.Recipe) { r.Method.Kind = deconv.RichardsonLucy },
 		"starlet": func(r *recipe.Recipe) { r.Method.Kind = deconv.Starlet },
-		"tiles":   func(r *recipe.Recipe) { r.Method.Tile = 256 },
 		"no file": func(r *recipe.Recipe) { r.Noise.Spectrum = observe.SpectrumFile },
 		"unknown": func(r *recipe.Recipe) { r.Noise.Spectrum = "pink" },
 		"unused":  func(r *recipe.Recipe) { r.Noise.Spectrum, r.Noise.SpectrumFile = "", "blank.fits" },

@@ -32,11 +32,10 @@ func binned(n int, seed uint64) []float32 {
 	return out
 }
 
-// resampledFile is an image of two galaxies with noise that is correlated, an image of such
+// resampledFile is an image of n² pixels, two galaxies with noise that is correlated, an image of such
 // noise alone beside it, and a recipe.
-func resampledFile(t *testing.T) (r recipe.Recipe, noise string) {
+func resampledFile(t *testing.T, n int) (r recipe.Recipe, noise string) {
 	t.Helper()
-	const n = 80
 	dir := t.TempDir()
 	pix := binned(n, 3)
 	for i := range pix {
@@ -71,7 +70,7 @@ func codes(res *session.Result) (out []string) {
 // explain the data and errors on large scales are wider.
 func TestRun_ColouredNoise(t *testing.T) {
 	s, _ := newSession(t)
-	r, noise := resampledFile(t)
+	r, noise := resampledFile(t, 80)
 	white := mustRun(t, s, r)
 	if !slices.Contains(codes(white), "noise.correlated") {
 		t.Errorf("not found to be correlated: %v", codes(white))
@@ -119,7 +118,7 @@ func TestRun_ColouredNoise(t *testing.T) {
 func TestRun_ColouredNoise_LearnedPrior(t *testing.T) {
 	notUnderRace(t)
 	s, _ := newSession(t)
-	r, _ := resampledFile(t)
+	r, _ := resampledFile(t, 80)
 	r.Noise.Spectrum = observe.SpectrumMeasured
 	r.Method.Kind, r.Prior = deconv.Learned, recipe.Prior{Kind: recipe.PriorGalaxies}
 	r.Method.Budget = deconv.Quick
@@ -129,5 +128,29 @@ func TestRun_ColouredNoise_LearnedPrior(t *testing.T) {
 	t.Logf("χ² of samples %.3f", chi)
 	if math.Abs(chi-1) > 0.1 { // the noise is measured from a thousand pixels
 		t.Errorf("χ² of samples %.3f", chi)
+	}
+}
+
+// In tiles correlated noise is known as on one grid: the mean and the error bars agree, also where tiles meet.
+func TestRun_ColouredNoise_InTiles(t *testing.T) {
+	notUnderRace(t)
+	s, _ := newSession(t)
+	r, _ := resampledFile(t, 160)
+	r.Noise.Spectrum = observe.SpectrumMeasured
+	whole := mustRun(t, s, r)
+	r.Method.Tile = 128
+	tiles := mustRun(t, s, r)
+	if chi := tiles.Fits[0].Chi2Draws; math.Abs(chi-1) > 0.05 || math.Abs(chi-whole.Fits[0].Chi2Draws) > 0.02 {
+		t.Errorf("χ² of samples %.3f, on one grid %.3f", chi, whole.Fits[0].Chi2Draws)
+	}
+	var off, a, b, n float64
+	for i, v := range whole.Std.Pix {
+		d := float64((tiles.Mean.Pix[i] - whole.Mean.Pix[i]) / v)
+		off, a, b, n = off+d*d, a+float64(v), b+float64(tiles.Std.Pix[i]), n+1
+	}
+	off = math.Sqrt(off / n)
+	t.Logf("χ² %.3f, mean off by %.3f σ rms, σ ratio %.3f", tiles.Fits[0].Chi2Draws, off, b/a)
+	if off > 0.05 || math.Abs(b/a-1) > 0.05 {
+		t.Errorf("mean off by %.3f σ rms, σ ratio %.3f", off, b/a)
 	}
 }

@@ -69,7 +69,7 @@ func (w *work) faintMemory(samples int) int64 {
 
 // orTiles has a run that does not fit work in the largest tiles that do, else err stands.
 func (r *Run) orTiles(w *work, err error) error {
-	if !w.set.Method.Tiles() || w.obs.Obs.Field.Nodes != nil || w.obs.Obs.Colour != nil || w.obs.Obs.Exposures != nil || w.set.FreeSky || len(w.set.Stars) > 0 || r.Recipe.Method.Resolution > deconv.MostTiledResolution {
+	if !w.set.Method.Tiles() || w.obs.Obs.Field.Nodes != nil || w.obs.Obs.Exposures != nil || w.set.FreeSky || len(w.set.Stars) > 0 || r.Recipe.Method.Resolution > deconv.MostTiledResolution {
 		return err
 	}
 	for _, side := range tileSides {
@@ -87,6 +87,13 @@ func (r *Run) tile(w *work, side int, why string) error {
 	onDevice, err := deconv.TileMemory(w.set.Method, d.H, d.W, psf, side)
 	if err != nil {
 		return err
+	}
+	if w.obs.Obs.Colour != nil {
+		more, err := deconv.TileColourMemory(w.set.Method, d.H, d.W, psf, side)
+		if err != nil {
+			return err
+		}
+		onDevice += more
 	}
 	if budget := w.dev.Info().Memory; budget > 0 && onDevice > budget {
 		return fmt.Errorf("session: the run needs %.1f GiB in tiles of %d pixels on the %s, which has %.1f GiB: %w", gib(onDevice), side, w.dev.Info().Kind, gib(budget), ErrMemory)

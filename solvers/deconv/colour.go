@@ -42,8 +42,9 @@ type whitened struct {
 	data solvers.Image
 }
 
-// whiten makes what kernels see, for batch scenes; nothing where noise is independent.
-func (p *Problem) whiten(batch int) error {
+// whiten makes what kernels see, for batch scenes; nothing where noise is independent. grid is that on whose modes the
+// operator's power is known: a tile's of images in tiles.
+func (p *Problem) whiten(grid operator.Grid, batch int) error {
 	o := p.Obs
 	if o.Colour == nil {
 		return nil
@@ -61,13 +62,23 @@ func (p *Problem) whiten(batch int) error {
 			})
 		}
 	}
-	op, err := operator.NewWhitened(p.dev, p.Op, p.Grid, p.whitening, o.Weights, o.Colour, batch)
+	op, err := operator.NewWhitened(p.dev, p.Op, grid, p.whitening, o.Weights, o.Colour, batch)
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
 	p.white = &whitened{w: p.whitening, op: op, data: o.Data.Clone()}
 	p.whitening.Apply(p.white.data.Pix, o.Data.Pix)
 	return nil
+}
+
+// TileColourMemory is ColourMemory of images in tiles of side pixels.
+func TileColourMemory(m Method, h, w int, psf solvers.Image, side int) (int64, error) {
+	t, err := tilingOf(h, w, side, psf, 1)
+	if err != nil {
+		return 0, err
+	}
+	tile, batch := int64(t.Tile.Range().Len()), int64(batchOf(m, t))
+	return 4 * (8*int64(t.Whole.Range().Len()) + (6+2*batch)*tile), nil
 }
 
 // columns are what whitening makes of columns beside the scene.
@@ -155,10 +166,10 @@ func (p *Problem) kernelWeights() solvers.Image {
 	return p.Obs.Weights
 }
 
-// meanWeight is the mean of kernelWeights in a band, of pixels that are not masked.
-func (p *Problem) meanWeight(c int) float64 {
+// meanWeight is the mean of weights of pixels that are not masked.
+func meanWeight(weights []float32) float64 {
 	var sum, n float64
-	for _, w := range p.kernelWeights().Plane(c) {
+	for _, w := range weights {
 		if w > 0 {
 			sum, n = sum+float64(w), n+1
 		}

@@ -87,14 +87,14 @@ func (p *Problem) convolve(g operator.Grid, batch int) error {
 			return fmt.Errorf("deconv: %w", err)
 		}
 		p.Op = op
-		return p.whiten(batch)
+		return p.whiten(g, batch)
 	}
 	conv, err := operator.NewConvolutionOn(p.dev, p.stream, p.Obs.PSF, g, batch)
 	if err != nil {
 		return fmt.Errorf("deconv: %w", err)
 	}
 	p.Op, p.conv = conv, conv
-	return p.whiten(batch)
+	return p.whiten(g, batch)
 }
 
 func (p *Problem) closeOperator() {

@@ -46,31 +46,37 @@ func (p *Problem) general(ctx context.Context, set Settings) error {
 // latentExact makes the kernel of general, for batch scenes that the operator takes; tol is of its mean,
 // 0 the kernel's own. Once it is closed, free frees what it was made of.
 func (p *Problem) latentExact(ctx context.Context, batch int, tol float64) (k *mcmc.LatentExact, free func(), err error) {
-	d := p.Op.Domain()
-	prior, err := gaussian.New(p.dev, p.stream, p.Spectra, d, batch)
+	return p.latentOf(ctx, p.kernelOp(), mcmc.LatentExactConfig{
+		Data: p.kernelData(), Weights: p.kernelWeights(), Batch: batch, MeanTol: tol, Columns: p.columns(),
+	})
+}
+
+// latentOf is latentExact of what is seen through op; the preconditioner of cfg is set here.
+func (p *Problem) latentOf(ctx context.Context, op operator.Powered, cfg mcmc.LatentExactConfig) (k *mcmc.LatentExact, free func(), err error) {
+	d := op.Domain()
+	prior, err := gaussian.New(p.dev, p.stream, p.Spectra, d, cfg.Batch)
 	if err != nil {
 		return nil, nil, err
 	}
-	white := &throughPrior{op: p.kernelOp(), prior: prior}
+	white := &throughPrior{op: op, prior: prior}
 	free = func() {
 		prior.Close()
 		white.x.Free()
 	}
-	if white.x, err = p.dev.Alloc(append(engine.Shape{batch}, d...)); err != nil {
+	if white.x, err = p.dev.Alloc(append(engine.Shape{cfg.Batch}, d...)); err != nil {
 		free()
 		return nil, nil, err
 	}
-	condition, modes := p.kernelOp().Power(p.stream), d[1]*(d[2]/2+1)
+	modes := d[1] * (d[2]/2 + 1)
+	cfg.Condition = op.Power(p.stream)
 	for c, sp := range p.Spectra {
-		weight := p.meanWeight(c)
+		weight := meanWeight(cfg.Weights.Plane(c))
 		for i, v := range sp.OnGrid(d[1], d[2]) {
-			condition[c*modes+i] = 1 + v*weight*condition[c*modes+i]
+			cfg.Condition[c*modes+i] = 1 + v*weight*cfg.Condition[c*modes+i]
 		}
 	}
 	if err = p.stream.Sync(ctx); err == nil {
-		k, err = mcmc.NewLatentExact(p.dev, white, prior, mcmc.LatentExactConfig{
-			Data: p.kernelData(), Weights: p.kernelWeights(), Batch: batch, MeanTol: tol, Condition: condition, Columns: p.columns(),
-		})
+		k, err = mcmc.NewLatentExact(p.dev, white, prior, cfg)
 	}
 	if err != nil {
 		free()

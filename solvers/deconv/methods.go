@@ -391,7 +391,7 @@ func (p *Problem) tvPrior(strength float64) (*tv.Prior, error) {
 		for _, v := range gain[c*modes : (c+1)*modes] {
 			h2 += v / float64(modes)
 		}
-		lambda[c] = strength * math.Sqrt(h2*p.meanWeight(c))
+		lambda[c] = strength * math.Sqrt(h2*meanWeight(p.kernelWeights().Plane(c)))
 	}
 	return tv.New(p.dev, p.stream, lambda, p.Op.Domain(), 1, tv.Options{Positive: true, Iterations: innerProx, Warm: true})
 }

@@ -105,9 +105,6 @@ func (p *Problem) tiles(ctx context.Context, set Settings) error {
 	if p.Obs.Exposures != nil {
 		return fmt.Errorf("%w: tiles take one image: work on a cut-out", ErrExposures)
 	}
-	if p.Obs.Colour != nil {
-		return fmt.Errorf("%w: tiles take pixels' noise as independent: work on a cut-out", ErrColour)
-	}
 	k := &tiled{p: p, set: set, stream: p.stream}
 	p.Kernel = k
 	align := 1
@@ -134,6 +131,9 @@ func (p *Problem) tiles(ctx context.Context, set Settings) error {
 		return fmt.Errorf("deconv: %w", err)
 	}
 	p.Op = op
+	if err := p.whiten(k.t.Tile, 1); err != nil {
+		return err
+	}
 	if err := p.fitSpectra(ctx, set, p.Obs); err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (k *tiled) means(ctx context.Context) (solvers.Info, error) {
 		return all, err
 	}
 	for i := range k.t.Count() {
-		kernel, err := k.exact(i, mcmc.ExactConfig{Batch: 1})
+		kernel, err := k.exact(ctx, i, true)
 		if err != nil {
 			return all, err
 		}
@@ -232,21 +232,30 @@ func (k *tiled) means(ctx context.Context) (solvers.Info, error) {
 
 // draw adds a tile of the batch to sum.
 func (k *tiled) draw(ctx context.Context, i int) (solvers.Info, error) {
-	if k.prior == nil {
-		kernel, err := k.exact(i, mcmc.ExactConfig{Batch: k.p.draws, White: k.white(i), Deviations: true})
-		if err != nil {
-			return solvers.Info{}, err
-		}
-		return k.place(ctx, kernel, i, k.sum)
+	kernel, err := k.sampler(ctx, i)
+	if err != nil {
+		return solvers.Info{}, err
 	}
-	o := k.cut(i)
-	cfg := k.p.walk(k.set, k.prior, k.psf, k.t.Tile, &o)
+	return k.place(ctx, kernel, i, k.sum)
+}
+
+// sampler draws a batch of tile i.
+func (k *tiled) sampler(ctx context.Context, i int) (solvers.Kernel, error) {
+	if k.prior == nil {
+		return k.exact(ctx, i, false)
+	}
+	o, err := k.cut(i)
+	if err != nil {
+		return nil, err
+	}
+	cfg := k.p.walk(k.set, k.prior, o.op, k.t.Tile, &o.Observation)
 	cfg.White, cfg.NoPreview = k.white(i), true
 	kernel, err := anneal.NewBridge(k.p.dev, cfg)
 	if err != nil {
-		return solvers.Info{}, fmt.Errorf("deconv: %w", err)
+		o.free()
+		return nil, fmt.Errorf("deconv: %w", err)
 	}
-	return k.place(ctx, kernel, i, k.sum)
+	return freeing{kernel, o.free}, nil
 }
 
 // white gives tile i the noise of its pixels, to scenes and to images.
@@ -261,18 +270,73 @@ func (k *tiled) white(i int) solvers.White {
 	}
 }
 
-func (k *tiled) cut(i int) solvers.Observation {
-	return solvers.Observation{Data: k.t.Cut(k.p.Obs.Data, i), Weights: k.t.Cut(k.p.Obs.Weights, i)}
+// cutOut is what kernels see of a tile: its pixels, made white where their noise is correlated.
+type cutOut struct {
+	solvers.Observation
+	op    operator.Powered
+	white bool   // op is not the convolution alone
+	free  func() // once the kernel is closed
 }
 
-func (k *tiled) exact(i int, cfg mcmc.ExactConfig) (*mcmc.Exact, error) {
-	o := k.cut(i)
-	cfg.Data, cfg.Weights, cfg.Spectra = o.Data, o.Weights, k.p.Spectra
-	kernel, err := mcmc.NewExact(k.p.dev, k.psf, cfg)
+func (k *tiled) cut(i int) (cutOut, error) {
+	all := k.p.Obs
+	o := cutOut{
+		Observation: solvers.Observation{Data: k.t.Cut(all.Data, i), Weights: k.t.Cut(all.Weights, i)},
+		op:          k.psf, free: func() {},
+	}
+	if all.Colour == nil {
+		return o, nil
+	}
+	w, err := operator.NewWhitening(o.Weights, all.Colour)
+	if err != nil {
+		return o, fmt.Errorf("deconv: tile %d: %w", i+1, err)
+	}
+	op, err := operator.NewWhitened(k.p.dev, k.psf, k.t.Tile, w, o.Weights, all.Colour, k.p.draws)
+	if err != nil {
+		return o, fmt.Errorf("deconv: tile %d: %w", i+1, err)
+	}
+	w.Apply(o.Data.Pix, o.Data.Pix)
+	o.Weights, o.op, o.white, o.free = w.White, op, true, op.Close
+	return o, nil
+}
+
+// exact gives the mean of tile i under a Gaussian prior, or draws of what is about it.
+func (k *tiled) exact(ctx context.Context, i int, mean bool) (solvers.Kernel, error) {
+	o, err := k.cut(i)
+	if err != nil {
+		return nil, err
+	}
+	batch, white := 1, solvers.White(nil)
+	if !mean {
+		batch, white = k.p.draws, k.white(i)
+	}
+	if o.white {
+		kernel, free, err := k.p.latentOf(ctx, o.op, mcmc.LatentExactConfig{Data: o.Data, Weights: o.Weights, Batch: batch, White: white, Deviations: !mean})
+		if err != nil {
+			o.free()
+			return nil, fmt.Errorf("deconv: %w", err)
+		}
+		return freeing{kernel, func() { free(); o.free() }}, nil
+	}
+	kernel, err := mcmc.NewExact(k.p.dev, k.psf, mcmc.ExactConfig{
+		Data: o.Data, Weights: o.Weights, Spectra: k.p.Spectra, Batch: batch, White: white, Deviations: !mean,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("deconv: %w", err)
 	}
 	return kernel, nil
+}
+
+// freeing is a kernel that frees what it was made of when it is closed.
+type freeing struct {
+	solvers.Kernel
+	free func()
+}
+
+// Close frees the kernel, and then that.
+func (k freeing) Close() {
+	k.Kernel.Close()
+	k.free()
 }
 
 // place runs a kernel of tile i until it gives scenes and adds them, weighted, to dst; it

@@ -19,6 +19,11 @@ func wide(t *testing.T, dev engine.Device, sp gaussian.Spectrum, h, w int) *solv
 	t.Helper()
 	n := max(h, w)
 	o, _ := simulate(t, dev, sp, n, 11)
+	return cutWide(o, h, w)
+}
+
+// cutWide cuts h × w pixels from an observation and loses what wide says.
+func cutWide(o *solvers.Observation, h, w int) *solvers.Observation {
 	o.Data, o.Weights = o.Data.Crop(0, w, 0, h), o.Weights.Crop(0, w, 0, h)
 	for y := 60; y < min(h, 68); y++ {
 		for x := 92; x < 100; x++ {
@@ -38,9 +43,14 @@ func TestTiles_OneOrMany_SameDraws(t *testing.T) {
 	for _, c := range []struct {
 		p0, slope float64
 		h, w      int
-	}{{30, 2, 300, 130}, {300, 3, 130, 260}} {
+		colour    bool
+	}{{30, 2, 300, 130, false}, {300, 3, 130, 260, false}, {60, 2.5, 130, 260, true}} {
 		sp := gaussian.PowerLaw(c.p0, 0.1, c.slope)
 		o := wide(t, dev, sp, c.h, c.w)
+		if c.colour {
+			all, _ := coloured(t, dev, sp, max(c.h, c.w), 1, 12)
+			o = cutWide(all, c.h, c.w)
+		}
 		run := func(tile int) *summary.Summary {
 			p, err := deconv.New(context.Background(), dev, o, deconv.Settings{Method: deconv.Gaussian, Spectra: []gaussian.Spectrum{sp}, Tile: tile})
 			if err != nil {
@@ -88,20 +98,30 @@ func TestTiles_OneOrMany_SameDraws(t *testing.T) {
 }
 
 // A learned prior in tiles: with a Gaussian in its clothes it must agree with the exact
-// posterior, at the edges of tiles as elsewhere; a tile may be all masked.
+// posterior, at the edges of tiles as elsewhere; a tile may be all masked, and noise may be correlated.
 func TestTiles_Learned_AgreesWithTheExactPosterior(t *testing.T) {
 	dev := newDevice(t)
 	sp := gaussian.PowerLaw(30, 0.1, 2)
-	o := wide(t, dev, sp, 64, 300)
-	for i := range o.Data.Pix {
-		if i%o.Data.W < 132 {
-			o.Data.Pix[i], o.Weights.Pix[i] = 0, 0
+	lost := wide(t, dev, sp, 64, 300)
+	for i := range lost.Data.Pix {
+		if i%lost.Data.W < 132 {
+			lost.Data.Pix[i], lost.Weights.Pix[i] = 0, 0
 		}
 	}
+	t.Run("masked tile", func(t *testing.T) { judgeTiles(t, dev, sp, lost, 150) })
+	t.Run("correlated noise", func(t *testing.T) {
+		o, _ := coloured(t, dev, sp, 200, 1, 12)
+		judgeTiles(t, dev, sp, cutWide(o, 64, 200), 0)
+	})
+}
+
+// judgeTiles compares draws of such a prior in tiles with the exact posterior on one grid, from a column on.
+func judgeTiles(t *testing.T, dev engine.Device, sp gaussian.Spectrum, o *solvers.Observation, from int) {
+	t.Helper()
 	p, err := deconv.New(context.Background(), dev, o, deconv.Settings{
 		Method: deconv.Learned, Spectra: []gaussian.Spectrum{sp}, Tile: 128, Budget: deconv.Quick,
 		Load: func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) {
-			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, operator.NewGrid(1, 64, 128, 31, 31).Aligned(4).Domain(), 16)
+			g, err := gaussian.New(dev, s, []gaussian.Spectrum{sp}, operator.NewGrid(1, 64, 128, o.PSF.H, o.PSF.W).Aligned(4).Domain(), 16)
 			return learned{g}, err
 		},
 	})
@@ -114,9 +134,12 @@ func TestTiles_Learned_AgreesWithTheExactPosterior(t *testing.T) {
 	if previews != 1 {
 		t.Errorf("%d previews, want 1", previews)
 	}
+	if _, fits, err := p.Residual(sum.GridMean()); err != nil || math.Abs(fits[0].Chi2Draws-1) > 0.1 {
+		t.Errorf("fit %+v, %v", fits, err)
+	}
 	exact := runGaussian(t, dev, o, []gaussian.Spectrum{sp}, draws)
 	std, mean, s2, m2 := exact.Std(), exact.Mean(), sum.Std(), sum.Mean()
-	for lo := 150; lo < o.Data.W; lo += 10 {
+	for lo := from; lo < o.Data.W; lo += 10 {
 		var bias, ratio, n float64
 		for i, s := range std.Pix {
 			if x := i % o.Data.W; x >= lo && x < lo+10 {

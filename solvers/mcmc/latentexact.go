@@ -41,7 +41,9 @@ type LatentExactConfig struct {
 	// its inverse for a preconditioner. nil: none.
 	Condition []float64
 	// Columns are what is in the data beside the scene, y = A x + P a + n, drawn with it.
-	Columns []solvers.Column
+	Columns    []solvers.Column
+	White      solvers.White // as ExactConfig
+	Deviations bool          // as ExactConfig
 }
 
 // NewLatentExact allocates the kernel. white is B: it takes z; prior gives x of z.
@@ -59,6 +61,7 @@ func NewLatentExact(dev engine.Device, white solvers.Operator, prior priors.Late
 	d := white.Domain()
 	var err error
 	if k.cond, err = newLatentConditional(dev, k.stream, white, cfg.Weights, cfg.Batch); err == nil {
+		k.cond.white = cfg.White
 		k.mean, err = dev.Alloc(d)
 	}
 	if err == nil && len(cfg.Columns) > 0 {
@@ -77,6 +80,10 @@ func NewLatentExact(dev engine.Device, white solvers.Operator, prior priors.Late
 // Init places nothing: the posterior does not depend on where one starts.
 func (k *LatentExact) Init(context.Context, *engine.Tensor) (*solvers.State, error) {
 	k.drawn = -1
+	if k.cfg.Deviations {
+		k.stream.Fill(k.mean, 0)
+		k.drawn = 0
+	}
 	k.state = solvers.State{Stream: k.stream}
 	return &k.state, k.stream.Err()
 }
@@ -142,6 +149,7 @@ func (k *LatentExact) Close() {
 // latentConditional solves (1 + BᵀwB) u = b for several scenes.
 type latentConditional struct {
 	op       solvers.Operator
+	white    solvers.White // nil: Stream.Normal
 	stream   engine.Stream
 	cg       *optim.CG
 	w, rootW *engine.Tensor // (Range)
@@ -243,8 +251,8 @@ func (k *latentConditional) draw(ctx context.Context, n int, wy *engine.Tensor, 
 	s, v := k.stream, k.view(n)
 	for i := range n {
 		draw := key(uint64(i))
-		s.Normal(v.u.Slice(i, i+1), draw.Fold(0))
-		s.Normal(v.data.Slice(i, i+1), draw.Fold(1))
+		k.white.Fill(s, v.u.Slice(i, i+1), draw.Fold(0))
+		k.white.Fill(s, v.data.Slice(i, i+1), draw.Fold(1))
 	}
 	s.Mul(v.data, v.data, k.rootW)
 	if wy != nil {

@@ -376,11 +376,8 @@ func (p *parser) colour(out *recipe.Noise) {
 
 // whiteOnly says what of the other choices takes pixels' noise as independent; "": nothing.
 func (d Draft) whiteOnly() string {
-	switch m := deconv.Method(d.Get(Method)); {
-	case !m.Colours():
+	if !deconv.Method(d.Get(Method)).Colours() {
 		return "Richardson–Lucy and starlets take pixels as independent: choose another method"
-	case m.Tiles() && d.Get(Tile) != "":
-		return "tiles take pixels as independent: leave them out"
 	}
 	return ""
 }
