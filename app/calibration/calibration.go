@@ -30,9 +30,11 @@ func Samplers() []string { return []string{"bridge", "moments", "hmc", "langevin
 // ErrInvalid marks options that cannot be used.
 var ErrInvalid = errors.New("calibration: invalid options")
 
-// Kept is what one pair was: the truth, its data and the mean of the draws, n² pixels each,
-// in units of the noise.
-type Kept struct{ Truth, Data, Mean []float32 }
+// Kept is what one pair was: the truth, its data, the draws and their mean, n² pixels each, in units of the noise.
+type Kept struct {
+	Truth, Data, Mean []float32
+	Draws             [][]float32
+}
 
 // Truths names a source of true scenes.
 type Truths string
@@ -210,7 +212,7 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 		return err
 	}
 	rng := sims.Rand(key.Fold(2))
-	obs, scale, err := r.observation(data, rng)
+	obs, scale, err := r.observation(data, r.measured(scene, data), rng)
 	if err != nil {
 		return err
 	}
@@ -245,7 +247,7 @@ func (r *rig) pair(ctx context.Context, key engine.Key) error {
 		r.faint.MapDraws(draws, func(i int) float64 { return float64(obs.Weights.Pix[i]) }) // the noise is 1 where it was observed
 	}
 	if r.o.Keep != nil {
-		r.o.Keep(Kept{Truth: truth, Data: obs.Data.Pix, Mean: average(draws)})
+		r.o.Keep(Kept{Truth: truth, Data: obs.Data.Pix, Mean: average(draws), Draws: draws})
 	}
 	truth = inner(truth, n, r.o.Margin)
 	for i := range draws {
@@ -269,13 +271,13 @@ func (r *rig) draws(ctx context.Context, obs *solvers.Observation, beside *place
 	return r.asResults(ctx, obs, beside, key)
 }
 
-// observation is what is seen of the scene in truthX, whose image without noise is given; scale is by what it was
-// multiplied.
-func (r *rig) observation(image solvers.Image, rng *rand.Rand) (*solvers.Observation, float32, error) {
+// observation is what is seen of the scene in truthX, whose image without noise is given, and what its S/N is of; scale
+// is by what it was multiplied.
+func (r *rig) observation(image solvers.Image, of []float32, rng *rand.Rand) (*solvers.Observation, float32, error) {
 	if r.dithered != nil {
 		return r.dithered.observe(r, r.truthX, rng)
 	}
-	scale, weights := r.observe(image, rng)
+	scale, weights := r.observe(image, of, rng)
 	o := &solvers.Observation{Data: image, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
 	if r.colour != nil {
 		o.Colour = []solvers.Correlation{r.colour.colour}
@@ -283,16 +285,24 @@ func (r *rig) observation(image solvers.Image, rng *rand.Rand) (*solvers.Observa
 	return o, scale, nil
 }
 
-// scaled draws a signal to noise, and gives what an image without noise is multiplied by for it.
-func (r *rig) scaled(image []float32, rng *rand.Rand) float32 {
+// measured is what S/N is of: the scene as the observer would have seen it without PSF, or its image without noise.
+func (r *rig) measured(scene []float32, image solvers.Image) []float32 {
+	if r.o.SceneSNR {
+		return r.sky.Crop(scene)
+	}
+	return image.Pix
+}
+
+// scaled draws a signal to noise of what is given, and gives what that is multiplied by for it.
+func (r *rig) scaled(of []float32, rng *rand.Rand) float32 {
 	snr := r.o.LowSNR * math.Pow(r.o.HighSNR/r.o.LowSNR, rng.Float64())
-	return float32(snr / max(r.signal(image), 1e-30))
+	return float32(snr / max(r.signal(of), 1e-30))
 }
 
 // observe makes an image without noise an observation of some S/N, whose noise is 1; scale is by what it was multiplied.
-func (r *rig) observe(image solvers.Image, rng *rand.Rand) (scale float32, weights solvers.Image) {
+func (r *rig) observe(image solvers.Image, of []float32, rng *rand.Rand) (scale float32, weights solvers.Image) {
 	n := r.o.Side
-	scale = r.scaled(image.Pix, rng)
+	scale = r.scaled(of, rng)
 	weights = solvers.NewImage(1, n, n)
 	var coloured []float32
 	if r.colour != nil {
@@ -321,14 +331,14 @@ func (r *rig) observe(image solvers.Image, rng *rand.Rand) (scale float32, weigh
 // truths, and an interval that begins there holds it always.
 const precision = 0.1
 
-// signal is what S/N is of: the peak of a noise-free image, or with TotalSNR the root of its
+// signal is what S/N is of: the peak of a noise-free image, or with TotalSNR or SceneSNR the root of its
 // sum of squares.
 func (r *rig) signal(im []float32) float64 {
 	var peak, sum float64
 	for _, v := range im {
 		peak, sum = math.Max(peak, float64(v)), sum+float64(v)*float64(v)
 	}
-	if r.o.TotalSNR {
+	if r.o.TotalSNR || r.o.SceneSNR {
 		return math.Sqrt(sum)
 	}
 	return peak

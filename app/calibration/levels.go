@@ -90,7 +90,7 @@ func (r *rig) levels(ctx context.Context, out []LevelReport, key engine.Key) err
 	if err != nil {
 		return err
 	}
-	scale, weights := r.observe(data, sims.Rand(key.Fold(2)))
+	scale, weights := r.observe(data, r.measured(scene, data), sims.Rand(key.Fold(2)))
 	obs := &solvers.Observation{Data: data, Weights: weights, PSF: r.o.PSF, Bands: []string{"sim"}}
 	cfg, err := r.walk(obs)
 	if err != nil {

@@ -38,6 +38,8 @@ type Options struct {
 	Margin int
 	// TotalSNR takes S/N as √Σ(blurred scene)² over the noise, instead of the peak.
 	TotalSNR bool
+	// SceneSNR takes S/N as √Σ(scene)² over the noise, before the PSF.
+	SceneSNR bool
 	// Resolution is the FWHM in pixels of the target PSF that truths and draws are judged at; 0: their own.
 	Resolution float64
 	// Correlated is the σ in pixels of the Gaussian that white noise was smoothed with, as resampling does; 0: not.
@@ -108,6 +110,10 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: %d draws: at least 8", ErrInvalid, o.Draws)
 	case o.Pairs < calibrate.LeastPairs:
 		return o, fmt.Errorf("%w: %d pairs: at least %d, 200 for a verdict", ErrInvalid, o.Pairs, calibrate.LeastPairs)
+	case o.TotalSNR && o.SceneSNR:
+		return o, fmt.Errorf("%w: S/N is of the scene or of its image, not of both", ErrInvalid)
+	case o.SceneSNR && o.Exposures > 0:
+		return o, fmt.Errorf("%w: with exposures S/N is of an image, not of the scene", ErrInvalid)
 	case !(o.LowSNR > 0) || o.HighSNR < o.LowSNR:
 		return o, fmt.Errorf("%w: S/N from %g to %g", ErrInvalid, o.LowSNR, o.HighSNR)
 	case !(o.Masked >= 0 && o.Masked < 0.9):

@@ -32,6 +32,7 @@ type Report struct {
 	Side       int     `json:"side"`
 	Draws      int     `json:"draws"`
 	Total      bool    `json:"total_snr,omitempty"` // S/N is of the whole image, not its peak
+	Scene      bool    `json:"scene_snr,omitempty"` // S/N is of the whole scene, before the PSF
 	LowSNR     float64 `json:"low_snr"`
 	HighSNR    float64 `json:"high_snr"`
 	Pixel      float64 `json:"pixel_arcsec,omitempty"`
@@ -97,7 +98,7 @@ var edges = [...]float64{0, 0.1, 0.3, 1, 3, 10, 30}
 func newReport(o Options, e training.Entry) *Report {
 	r := &Report{
 		Prior: e.Name, Steps: e.Card.Steps, Sampler: o.Sampler, Budget: o.Budget, Own: o.own(), PSF: o.About, FWHM: observe.FWHM(o.PSF.Plane(0), o.PSF.H, o.PSF.W), Resolution: o.Resolution, Correlated: o.Correlated, Exposures: o.Exposures, Side: o.Side, Draws: o.Draws,
-		Total: o.TotalSNR, Pixel: o.Pixel, Single: o.Single, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
+		Total: o.TotalSNR, Scene: o.SceneSNR, Pixel: o.Pixel, Single: o.Single, LowSNR: o.LowSNR, HighSNR: o.HighSNR, Masked: o.Masked, Margin: o.Margin, Truths: o.Truths, Seed: o.Seed,
 	}
 	if o.Single {
 		r.Shapes = &Shapes{}
@@ -290,8 +291,11 @@ func (r *Report) ownWalk() string {
 }
 
 func (r *Report) snrOf() string {
-	if r.Total {
+	switch {
+	case r.Total:
 		return "total"
+	case r.Scene:
+		return "scene's"
 	}
 	return "peak"
 }
@@ -313,8 +317,8 @@ func (r *Report) Table() string {
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",
 		r.Chi2, r.Acceptance, r.NMSE, 100*r.FluxBias, 100*r.Negative)
 	if g := r.Shapes; g != nil {
-		p("shears: median error of the mean image %.4f (median |g| %.3f); the draws' mean is off by %.4f a component, rms, where they say %.4f; 90 %% intervals hold %.1f %%",
-			g.Error, g.Truth, g.Square, g.Scatter, 100*g.Held)
+		p("shears: median error of the mean image %.4f, of its |g| %.4f (median |g| %.3f); the draws' mean is off by %.4f a component, rms, where they say %.4f; 90 %% intervals hold %.1f %%",
+			g.Error, g.Modulus, g.Truth, g.Square, g.Scatter, 100*g.Held)
 	}
 	if s := r.Stars; s != nil {
 		for _, h := range []struct {

@@ -2,54 +2,31 @@ package calibration
 
 import (
 	"math"
-	"math/cmplx"
 
 	"limpid/solvers/calibrate"
 )
 
-// shapeScale is that of the shapelets that a galaxy's shear is measured with, in modes of the image.
-const shapeScale = 4
+// shapeScale is σ in pixels of the shapelets that a galaxy's shear is measured with: .6″ on pixels of .2″.
+const shapeScale = 3.0
 
-// shear is g1 and g2 of an image of n² pixels that holds one galaxy: of its Fourier power in polar shapelets (Li+2018, MNRAS
-// 481, 4445), whose spin 2 is a shear away from a round galaxy's,
+// shear is g1 and g2 of an image of n² pixels that holds one galaxy in its middle, by polar shapelets (Li+2018, MNRAS 481,
+// 4445, as Li & Alexander 2023, MNRAS 522, L31, have it of fpfs 3):
 //
-//	e = −M22c/M00,  g = √2 e / (1 − M40/M00 + |e|²),
+//	e = M22/M00,  g = √2 e / (1 − M40/M00 + |e|²).
 //
-// the sign since what is long in the image is short in its modes.
-// tests/bench/quality/shapes.py is the same in Python, and agrees with fpfs.
+// tests/bench/quality/shapes.py has it of the published program, which takes 2 e1² for |e|².
 func shear(im []float32, n int) (g1, g2 float64) {
-	reach := min(4*shapeScale, n/2-1) // the weight beyond is below 4e-4
-	side := 2*reach + 1
-	phases := make([]complex128, n)
-	for k := range phases {
-		phases[k] = cmplx.Rect(1, -2*math.Pi*float64(k)/float64(n))
+	var m00, m40, plus, cross float64
+	for i, v := range im {
+		x, y := float64(i%n-n/2)/shapeScale, float64(i/n-n/2)/shapeScale
+		r2 := x*x + y*y
+		w := float64(v) * math.Exp(-r2/2)
+		m00, m40 = m00+w, m40+w*(1-2*r2+r2*r2/2)
+		plus, cross = plus+w*(x*x-y*y)/math.Sqrt2, cross+w*2*x*y/math.Sqrt2
 	}
-	rows := make([]complex128, n*side) // transformed along x
-	for y := range n {
-		for k := range side {
-			for x := range n {
-				rows[y*side+k] += complex(float64(im[y*n+x]), 0) * phases[((k-reach)*x%n+n)%n]
-			}
-		}
-	}
-	var m00, m40 float64
-	var m22 complex128
-	for ky := -reach; ky <= reach; ky++ {
-		for kx := -reach; kx <= reach; kx++ {
-			var f complex128
-			for y := range n {
-				f += rows[y*side+kx+reach] * phases[(ky*y%n+n)%n]
-			}
-			x, y := float64(kx), float64(ky)
-			r2 := (x*x + y*y) / (shapeScale * shapeScale)
-			w := (real(f)*real(f) + imag(f)*imag(f)) * math.Exp(-r2/2)
-			m00, m40 = m00+w, m40+w*(1-2*r2+r2*r2/2)
-			m22 += complex(w*(x*x-y*y), w*2*x*y) / complex(math.Sqrt2*shapeScale*shapeScale, 0)
-		}
-	}
-	e := -m22 / complex(m00, 0)
-	g := e / complex((1-m40/m00+real(e)*real(e)+imag(e)*imag(e))/math.Sqrt2, 0)
-	return real(g), imag(g)
+	e1, e2 := plus/m00, cross/m00
+	response := (1 - m40/m00 + e1*e1 + e2*e2) / math.Sqrt2
+	return e1 / response, e2 / response
 }
 
 // shapes are what ranks of single galaxies are taken of beside the others: the components of their shear.
@@ -62,21 +39,24 @@ func shapes(n int) []calibrate.Functional {
 
 // Shapes is how the shears of single galaxies compare with what the draws say of them.
 type Shapes struct {
-	Error   float64 `json:"median_error"` // of |g of the mean image − g of the truth|
-	Square  float64 `json:"rms_error"`    // a component, of the mean over the draws
-	Scatter float64 `json:"rms_scatter"`  // a component, of that error as the draws say it
-	Held    float64 `json:"held_90"`      // components within 90 % intervals
-	Truth   float64 `json:"median_truth"` // |g|
+	Error   float64 `json:"median_error"`                   // of |g of the mean image − g of the truth|
+	Modulus float64 `json:"median_modulus_error,omitempty"` // of ||g of the mean image| − |g of the truth||, which Li & Alexander (2023) give
+	Square  float64 `json:"rms_error"`                      // a component, of the mean over the draws
+	Scatter float64 `json:"rms_scatter"`                    // a component, of that error as the draws say it
+	Held    float64 `json:"held_90"`                        // components within 90 % intervals
+	Truth   float64 `json:"median_truth"`                   // |g|
 
-	errors, truths        []float64
-	square, scatter, held float64
+	errors, moduli, truths []float64
+	square, scatter, held  float64
 }
 
 // add takes one pair in, of n² pixels.
 func (s *Shapes) add(truth []float32, draws [][]float32, n int) {
 	t1, t2 := shear(truth, n)
 	m1, m2 := shear(average(draws), n)
-	s.errors, s.truths = append(s.errors, math.Hypot(m1-t1, m2-t2)), append(s.truths, math.Hypot(t1, t2))
+	size := math.Hypot(t1, t2)
+	s.errors, s.truths = append(s.errors, math.Hypot(m1-t1, m2-t2)), append(s.truths, size)
+	s.moduli = append(s.moduli, math.Abs(math.Hypot(m1, m2)-size))
 	l := float64(len(draws))
 	both := [2][]float64{}
 	for _, d := range draws {
@@ -100,6 +80,6 @@ func (s *Shapes) add(truth []float32, draws [][]float32, n int) {
 
 func (s *Shapes) finish() {
 	n := float64(2 * len(s.errors))
-	s.Error, s.Truth = median(s.errors), median(s.truths)
+	s.Error, s.Modulus, s.Truth = median(s.errors), median(s.moduli), median(s.truths)
 	s.Square, s.Scatter, s.Held = math.Sqrt(s.square/n), math.Sqrt(s.scatter/n), s.held/n
 }

@@ -33,7 +33,7 @@ func Stored(e training.Entry) ([]Report, error) {
 		return nil, fmt.Errorf("calibration: of the prior %q: %w", e.Name, err)
 	}
 	for _, r := range all {
-		if r.Steps == e.Card.Steps && r.Pairs > 0 && !r.Single && !r.Total && !r.Own && r.Sampler == Samplers()[0] {
+		if r.Steps == e.Card.Steps && r.Pairs > 0 && !r.Single && !r.Total && !r.Scene && !r.Own && r.Sampler == Samplers()[0] {
 			out = append(out, r)
 		}
 	}

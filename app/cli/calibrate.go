@@ -27,7 +27,8 @@ const calibrateHelp = `
                         is not seen (default: the PSF's FWHM)
   --pairs N             simulated truths (default 200)    --draws N   of each (default 20)
   --snr LO,HI           peak of the blurred scene over the noise (default 5,300)
-  --total-snr           S/N is the root of the scene's sum of squares over the noise instead
+  --total-snr           S/N is the root of the blurred scene's sum of squares over the noise
+  --scene-snr           instead, or the scene's own, before the PSF
   --masked SHARE        of the rows that are lost (default 0)
   --resolution PX       FWHM of the target PSF that truths and draws are judged at (default: none)
   --correlated PX       noise is smoothed with a Gaussian of that sigma, as resampling does, and
@@ -52,6 +53,7 @@ const calibrateHelp = `
   A finished calibration of your own weights is kept beside them, and said with every
   result of theirs.
   --keep FILE.fits      truths, data and means of all pairs, for other programs
+  --keep-draws          the draws of all pairs in that file too
   -o OUT.json           the report; OUT.txt beside it is the table that is printed
 `
 
@@ -76,13 +78,14 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 	f.StringVar((*string)(&o.Truths), "truths", "", "")
 	f.BoolVar(&o.Single, "single", false, "")
 	f.BoolVar(&o.TotalSNR, "total-snr", false, "")
+	f.BoolVar(&o.SceneSNR, "scene-snr", false, "")
 	f.Float64Var(&o.Pixel, "pixel", 0, "")
 	f.Uint64Var(&o.Seed, "seed", 1, "")
 	f.BoolVar(&o.Recalibrate, "recalibrate", false, "")
 	learn, budget := f.String("learn", "", ""), f.String("budget", "", "")
 	psf, stamp, snr := f.String("psf", "moffat:3px,3", ""), f.Int("psf-side", 0, ""), f.String("snr", "", "")
 	out, device := f.String("o", "", ""), f.String("device", "", "")
-	quiet, keep := f.Bool("quiet", false, ""), f.String("keep", "", "")
+	quiet, keep, keepDraws := f.Bool("quiet", false, ""), f.String("keep", "", ""), f.Bool("keep-draws", false, "")
 	if err := f.parse(args, 0, "no operand"); err != nil {
 		return err
 	}
@@ -102,9 +105,15 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 			return err
 		}
 	}
-	var kept keptPairs
+	kept := keptPairs{withDraws: *keepDraws}
+	if *keepDraws && *keep == "" {
+		return usageError{"--keep-draws wants --keep FILE.fits"}
+	}
 	if *keep != "" {
 		if err := session.CheckOutput(*keep); err != nil {
+			return err
+		}
+		if err := session.CheckMemory("what is kept of the pairs", kept.memory(o)); err != nil {
 			return err
 		}
 		o.Keep = kept.add
@@ -157,26 +166,46 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 
 // keptPairs gathers the planes of --keep.
 type keptPairs struct {
-	n                 int
-	truth, data, mean []float32
+	withDraws                bool
+	n                        int
+	truth, data, mean, draws []float32
+}
+
+// memory is what they take in the end, and again while slices grow and the file is made.
+func (k *keptPairs) memory(o calibration.Options) int64 {
+	planes := 3
+	if k.withDraws {
+		planes += o.Draws
+	}
+	return 3 * 4 * int64(o.Pairs) * int64(planes) * int64(o.Side) * int64(o.Side)
 }
 
 func (k *keptPairs) add(p calibration.Kept) {
 	k.n++
 	k.truth, k.data, k.mean = append(k.truth, p.Truth...), append(k.data, p.Data...), append(k.mean, p.Mean...)
+	if k.withDraws {
+		for _, d := range p.Draws {
+			k.draws = append(k.draws, d...)
+		}
+	}
 }
 
 // write makes a file of the cubes TRUTH, DATA and MEAN, (pairs, side, side) in units of the
-// noise, and PSF.
+// noise, of PSF, and of DRAWS, (pairs, draws, side, side), if they are kept.
 func (k *keptPairs) write(path string, o calibration.Options) error {
 	side := int(math.Sqrt(float64(len(k.truth) / k.n)))
 	cube := []int{k.n, side, side}
 	var hdus []*fitsio.NewHDU
-	for _, im := range []struct {
+	type plane struct {
 		name  string
 		shape []int
 		pix   []float32
-	}{{"TRUTH", cube, k.truth}, {"DATA", cube, k.data}, {"MEAN", cube, k.mean}, {"PSF", []int{o.PSF.H, o.PSF.W}, o.PSF.Pix}} {
+	}
+	planes := []plane{{"TRUTH", cube, k.truth}, {"DATA", cube, k.data}, {"MEAN", cube, k.mean}, {"PSF", []int{o.PSF.H, o.PSF.W}, o.PSF.Pix}}
+	if k.withDraws {
+		planes = append(planes, plane{"DRAWS", []int{k.n, len(k.draws) / len(k.truth), side, side}, k.draws})
+	}
+	for _, im := range planes {
 		h, err := fitsio.NewImage(im.name, im.shape, im.pix, nil)
 		if err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 )
 
 func TestRun_WrongArguments_NamesTheHelpOfTheCommand(t *testing.T) {
-	for _, args := range [][]string{{"calibrate", "--jsn"}, {"calibrate", "--pairs", "5"}, {"massmap"}, {"deconvolve", "--nonsense"}} {
+	for _, args := range [][]string{{"calibrate", "--jsn"}, {"calibrate", "--pairs", "5"}, {"calibrate", "--keep-draws"}, {"massmap"}, {"deconvolve", "--nonsense"}} {
 		var out, problems bytes.Buffer
 		e := &cli.Env{Out: &out, Err: &problems, NewDevice: func(string) (engine.Device, error) { return cpu.New(cpu.Options{}), nil }}
 		if code := cli.Run(context.Background(), e, args); code != session.ExitUsage {

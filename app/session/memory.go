@@ -23,6 +23,14 @@ const fewestKept = 2
 // Programs call it once, at the start.
 func BoundMemory() { debug.SetMemoryLimit(freeMemory() / 10 * 9) }
 
+// CheckMemory is ErrMemory where what, which takes so many bytes, does not fit into the memory that is free.
+func CheckMemory(what string, bytes int64) error {
+	if free := freeMemory(); bytes > free {
+		return fmt.Errorf("session: %s takes %.1f GiB, %.1f GiB are free: %w", what, gib(bytes), gib(free), ErrMemory)
+	}
+	return nil
+}
+
 // checkMemory refuses a run that cannot fit before anything large is allocated, or has it
 // work in tiles.
 func (r *Run) checkMemory(w *work) error {
