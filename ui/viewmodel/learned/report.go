@@ -41,8 +41,6 @@ func (r *Report) Numbers() []viewmodel.Row {
 		{Label: "90 % intervals hold", Value: fmt.Sprintf("%.1f %% of pixels", 100*r.Coverage)},
 		{Label: "of the brightest 1 %", Value: fmt.Sprintf("%.1f %%", 100*r.Bright)},
 		{Label: "of total fluxes", Value: fmt.Sprintf("%.1f %%", 100*r.FluxCover)},
-		{Label: "rms of z (expect 1)", Value: fmt.Sprintf("%.3f", r.ZRMS)},
-		{Label: "χ²/pixel of draws (expect 1)", Value: fmt.Sprintf("%.3f", r.Chi2)},
 	}
 	if e := r.Expected(); e < calibration.Level { // so few draws do not reach far enough
 		rows[1].Value += fmt.Sprintf("; with so few draws %.1f %% expected", 100*e)
@@ -50,17 +48,20 @@ func (r *Report) Numbers() []viewmodel.Row {
 	if r.Fine > 0 { // 0: from before it was measured
 		rows = slices.Insert(rows, 2, viewmodel.Row{Label: "the same to a tenth of the noise", Value: fmt.Sprintf("%.1f %%", 100*r.Fine)})
 	}
-	if g := r.Shapes; g != nil {
-		rows = append(rows, viewmodel.Row{
-			Label: "Shears g, rms error",
-			Value: fmt.Sprintf("%.4f, samples say %.4f; 90 %% intervals hold %.1f %%", g.Square, g.Scatter, 100*g.Held),
-		})
-	}
 	if s := r.Stars; s != nil {
 		rows = append(rows,
 			viewmodel.Row{Label: "of fluxes of stars", Value: fmt.Sprintf("%.1f %% on the brightest source, %.1f %% elsewhere", 100*s.Host.Flux, 100*s.Field.Flux)},
 			viewmodel.Row{Label: "of their coordinates", Value: fmt.Sprintf("%.1f %% on the brightest source, %.1f %% elsewhere", 100*s.Host.Place, 100*s.Field.Place)},
 			viewmodel.Row{Label: "of skies", Value: fmt.Sprintf("%.1f %%", 100*s.Sky)})
+	}
+	rows = append(rows,
+		viewmodel.Row{Label: "rms of z (expect 1)", Value: fmt.Sprintf("%.3f", r.ZRMS)},
+		viewmodel.Row{Label: "χ²/pixel of draws (expect 1)", Value: fmt.Sprintf("%.3f", r.Chi2)})
+	if g := r.Shapes; g != nil {
+		rows = append(rows, viewmodel.Row{
+			Label: "Shears g, rms error",
+			Value: fmt.Sprintf("%.4f, samples say %.4f; 90 %% intervals hold %.1f %%", g.Square, g.Scatter, 100*g.Held),
+		})
 	}
 	if r.Resolution > 0 {
 		rows = append(rows, viewmodel.Row{Label: "Target resolution", Value: fmt.Sprintf("FWHM %g px", r.Resolution)})
