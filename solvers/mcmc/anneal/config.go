@@ -27,9 +27,9 @@ type Config struct {
 
 	SigmaMax float64 // data unit; default see sigmaRange
 	SigmaMin float64
-	Levels   int     // default 62, with Keep 32; of HMC and Langevin by Ratio
+	Levels   int     // default 62, with Keep 32, of Moments 11; of HMC and Langevin by Ratio
 	Ratio    float64 // σ of a level over that before; default .97 (HMC, Langevin)
-	Moves    int     // at σ_min; default 10; negative: none
+	Moves    int     // at σ_min; default 10, of Moments 13; negative: none
 	Batch    int     // draws at a time; default 8
 	Probes   int     // draws of a batch that the local covariance is measured on; default 4
 	// Stationary takes σ² P/(P + σ²) for the covariance of the scene given x, which is

@@ -18,7 +18,8 @@ import (
 // difference of two scores: J is symmetric where the score is a gradient. The mean takes
 // the place of x0 in the bridge's transition; what this leaves out of the spread falls
 // with the step and is put right by the moves. It costs six times the calls of Bridge
-// and assumes less.
+// and assumes less: so few levels, and some more moves, share draws out between the parts of a mixture better than many
+// levels do (docs/adr/0036).
 type Moments struct {
 	*Bridge
 	xp, je, diff *engine.Tensor // (n, domain)
@@ -26,12 +27,22 @@ type Moments struct {
 	solver       *optim.CG
 }
 
-// Of Moments: iterations of a solve.
-const MomentIterations = 5
+// Of Moments: iterations of a solve, and default levels and moves.
+const (
+	MomentIterations = 5
+	momentLevels     = 11
+	momentMoves      = 13
+)
 
 // NewMoments allocates the kernel.
 func NewMoments(dev engine.Device, cfg Config) (*Moments, error) {
 	cfg.NoPreview, cfg.Keep = true, true
+	if cfg.Levels == 0 {
+		cfg.Levels = momentLevels
+	}
+	if cfg.Moves == 0 {
+		cfg.Moves = momentMoves
+	}
 	if len(cfg.Columns) > 0 {
 		return nil, fmt.Errorf("anneal: moment matching cannot have columns beside the scene: Bridge, HMC, Langevin and Gibbs can")
 	}
