@@ -3,6 +3,7 @@ package physics
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"limpid/engine"
@@ -17,9 +18,38 @@ import (
 
 // Samples of the shipped prior in tiles are those of one grid, nearly: white noise belongs to
 // the pixels, but every tile measures for itself how wide light of a brightness is. No column
-// where tiles meet stands out.
+// where tiles meet stands out. Noise may be correlated.
 func TestTiles_Galaxies_SamplesOfOneGrid(t *testing.T) {
 	slow(t)
+	t.Run("independent noise", func(t *testing.T) { tilesOfGalaxies(t, false) })
+	t.Run("correlated noise", func(t *testing.T) { tilesOfGalaxies(t, true) })
+}
+
+// correlate averages white noise of n² pixels, periodic, with the weights 1 2 1 along rows and columns and adds a little that is
+// white: σ stays 1. It gives the correlation.
+func correlate(noise []float32, n int, key engine.Key) solvers.Correlation {
+	const white = 0.06
+	own, in := solvers.Normals(key, n*n), slices.Clone(noise)
+	for i := range noise {
+		var sum float64
+		for dy := -1; dy <= 1; dy++ {
+			for dx := -1; dx <= 1; dx++ {
+				sum += float64((2-dy*dy)*(2-dx*dx)) * float64(in[(i/n+dy+n)%n*n+(i+dx+n)%n])
+			}
+		}
+		noise[i] = float32(math.Sqrt((1-white)/36)*sum + math.Sqrt(white)*own[i])
+	}
+	c := solvers.Correlation{Reach: 2}
+	for _, a := range []float64{1, 4, 6, 4, 1} {
+		for _, b := range []float64{1, 4, 6, 4, 1} {
+			c.At = append(c.At, (1-white)*a*b/36)
+		}
+	}
+	c.At[12] = 1
+	return c
+}
+
+func tilesOfGalaxies(t *testing.T, correlated bool) {
 	dev := cpu.New(cpu.Options{})
 	defer dev.Close()
 	const n = 256
@@ -55,8 +85,15 @@ func TestTiles_Galaxies_SamplesOfOneGrid(t *testing.T) {
 	s.Upload(x, op.Embed(scene).Pix)
 	op.Forward(s, y, x)
 	s.Normal(noise, engine.NewKey(5))
+	var colour []solvers.Correlation
+	if correlated {
+		host := make([]float32, n*n)
+		s.Download(host, noise)
+		colour = []solvers.Correlation{correlate(host, n, engine.NewKey(6))}
+		s.Upload(noise, host)
+	}
 	s.Add(y, y, noise)
-	o := &solvers.Observation{Data: solvers.NewImage(1, n, n), Weights: solvers.NewImage(1, n, n), PSF: psf, Bands: []string{"r"}}
+	o := &solvers.Observation{Colour: colour, Data: solvers.NewImage(1, n, n), Weights: solvers.NewImage(1, n, n), PSF: psf, Bands: []string{"r"}}
 	s.Download(o.Data.Pix, y)
 	for i := range o.Weights.Pix {
 		o.Weights.Pix[i] = 1
