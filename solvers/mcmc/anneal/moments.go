@@ -17,8 +17,8 @@ import (
 // by MomentIterations conjugate gradients a level, each of one product J v, which is a
 // difference of two scores: J is symmetric where the score is a gradient. The mean takes
 // the place of x0 in the bridge's transition; what this leaves out of the spread falls
-// with the step and is put right by the moves. It costs six times the calls of Bridge
-// and assumes less: so few levels, and some more moves, share draws out between the parts of a mixture better than many
+// with the step and is put right by the moves. A level costs six times the calls of one of Bridge,
+// and assumes less: few levels, and some more moves, share draws out between the parts of a mixture better than many
 // levels do (docs/adr/0036).
 type Moments struct {
 	*Bridge
