@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 
+	blas "gonum.org/v1/gonum/blas/gonum"
 	"gonum.org/v1/gonum/mat"
 
 	"limpid/solvers"
@@ -37,6 +39,19 @@ type whiteBand struct {
 	stencil []int32   // padded: of every pixel; 0 where masked
 	coef    []float32 // per stencil: those of offsets, then of the pixel itself
 	offsets []int     // in padded rows, of the neighbours before
+	above   []int     // how many rows above they are
+	runs    [][]run   // of every padded row: pixels side by side of one stencil, which is not 0
+	long    [][]run   // those of at least shortRun pixels
+	parts   [][]part  // of every row
+}
+
+// run is the pixels from from to to, padded, of the stencil whose coefficients begin at coef.
+type run struct{ from, to, coef int }
+
+// part is the pixels of a row from from to to; plain: none of those that they help to predict is of a short run.
+type part struct {
+	from, to int
+	plain    bool
 }
 
 // Reach of the neighbours that predict a pixel, in pixels: as short as it may be for the
@@ -165,7 +180,7 @@ func (o *Whitening) band(weights []float32, r solvers.Correlation) (whiteBand, e
 	near := lags(o.reach)
 	b := whiteBand{root: make([]float32, len(weights)), stencil: make([]int32, o.padded())}
 	for _, d := range near {
-		b.offsets = append(b.offsets, d[0]*o.stride()+d[1])
+		b.offsets, b.above = append(b.offsets, d[0]*o.stride()+d[1]), append(b.above, -d[0])
 	}
 	valid := make([]bool, o.padded())
 	for i, v := range weights {
@@ -201,7 +216,76 @@ func (o *Whitening) band(weights []float32, r solvers.Correlation) (whiteBand, e
 			b.stencil[i] = id
 		}
 	}
+	b.setRuns(o.stride())
+	b.setParts(o)
 	return b, nil
+}
+
+func (b *whiteBand) setRuns(stride int) {
+	for row := 0; row < len(b.stencil); row += stride {
+		var runs []run
+		for i := row; i < row+stride; {
+			from, id := i, b.stencil[i]
+			for i < row+stride && b.stencil[i] == id {
+				i++
+			}
+			if id != 0 {
+				runs = append(runs, run{from, i, int(id) * (len(b.offsets) + 1)})
+			}
+		}
+		b.runs = append(b.runs, runs)
+		b.long = append(b.long, slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.to-r.from < shortRun }))
+	}
+}
+
+// setParts divides rows: pixels within reach of a short run, in the rows below or their own, are not plain.
+func (b *whiteBand) setParts(o *Whitening) {
+	mixed := make([][]bool, o.h+2*o.reach) // of padded rows: pixels of the row within reach of a short run of it
+	for row, runs := range b.runs {
+		mixed[row] = make([]bool, o.w)
+		for _, r := range runs {
+			if r.to-r.from >= shortRun {
+				continue
+			}
+			at := row*o.stride() + o.reach
+			for x := max(r.from-at-o.reach, 0); x < min(r.to-at+o.reach, o.w); x++ {
+				mixed[row][x] = true
+			}
+		}
+	}
+	for y := range o.h {
+		touched := make([]bool, o.w)
+		for row := y + o.reach; row <= y+2*o.reach; row++ {
+			for x, m := range mixed[row] {
+				touched[x] = touched[x] || m
+			}
+		}
+		var parts []part
+		for x := 0; x < o.w; {
+			from := x
+			for x < o.w && touched[x] == touched[from] {
+				x++
+			}
+			parts = append(parts, part{from, x, !touched[from]})
+		}
+		b.parts = append(b.parts, parts)
+	}
+}
+
+// shortRun is how many pixels are added one by one.
+const shortRun = 16
+
+// addTo adds a x to y, of the same length.
+func addTo(y []float32, a float32, x []float32) {
+	switch {
+	case a == 0:
+	case len(y) < shortRun:
+		for i, v := range x {
+			y[i] += a * v
+		}
+	default:
+		blas.Implementation{}.Saxpy(len(y), a, x, 1, y, 1)
+	}
 }
 
 // Apply writes W y of images (…, C, H, W) to dst, which may be y.
@@ -211,15 +295,24 @@ func (o *Whitening) Apply(dst, y []float32) {
 			u[o.at(i/o.w)+i%o.w] = v * b.root[i]
 		}
 	}, func(b *whiteBand, u, dst []float32, y int) {
-		n := len(b.offsets) + 1
-		for x := range dst {
-			i := o.at(y) + x
-			c := b.coef[int(b.stencil[i])*n:][:n]
-			sum := c[n-1] * u[i]
-			for j, d := range b.offsets {
-				sum += c[j] * u[i+d]
+		clear(dst)
+		for _, r := range b.runs[y+o.reach] {
+			out, c := dst[r.from-o.at(y):r.to-o.at(y)], b.coef[r.coef:][:len(b.offsets)+1]
+			if len(out) < shortRun {
+				for k := range out {
+					i := r.from + k
+					sum := c[len(b.offsets)] * u[i]
+					for j, d := range b.offsets {
+						sum += c[j] * u[i+d]
+					}
+					out[k] = sum
+				}
+				continue
 			}
-			dst[x] = sum
+			addTo(out, c[len(b.offsets)], u[r.from:r.to])
+			for j, d := range b.offsets {
+				addTo(out, c[j], u[r.from+d:r.to+d])
+			}
 		}
 	})
 }
@@ -232,13 +325,33 @@ func (o *Whitening) Transpose(dst, y []float32) {
 		}
 	}, func(b *whiteBand, u, dst []float32, y int) {
 		n := len(b.offsets) + 1
-		for x := range dst {
-			i := o.at(y) + x
-			sum := b.coef[int(b.stencil[i])*n+n-1] * u[i]
-			for j, d := range b.offsets { // the pixels that i helps to predict
-				sum += b.coef[int(b.stencil[i-d])*n+j] * u[i-d]
+		for _, p := range b.parts[y] {
+			if !p.plain {
+				for x := p.from; x < p.to; x++ {
+					i := o.at(y) + x
+					sum := b.coef[int(b.stencil[i])*n+n-1] * u[i]
+					for j, d := range b.offsets { // the pixels that i helps to predict
+						sum += b.coef[int(b.stencil[i-d])*n+j] * u[i-d]
+					}
+					dst[x] = sum
+				}
+				continue
 			}
-			dst[x] = sum * b.root[y*o.w+x]
+			clear(dst[p.from:p.to])
+			add := func(row, first, j int) { // first is that of pixel 0
+				for _, r := range b.long[row] {
+					if from, to := max(r.from, first+p.from), min(r.to, first+p.to); from < to {
+						addTo(dst[from-first:to-first], b.coef[r.coef+j], u[from:to])
+					}
+				}
+			}
+			add(y+o.reach, o.at(y), n-1)
+			for j, d := range b.offsets {
+				add(y+o.reach+b.above[j], o.at(y)-d, j)
+			}
+		}
+		for x := range dst {
+			dst[x] *= b.root[y*o.w+x]
 		}
 	})
 }

@@ -163,3 +163,46 @@ func BenchmarkWhitening(b *testing.B) {
 		w.Transpose(out, out)
 	}
 }
+
+// Pixels side by side that are predicted alike are worked together: that changes nothing, and Wᵀ stays the transpose of W, with
+// masked pixels among them.
+func TestWhitening_WideImages_AsNarrowOnes(t *testing.T) {
+	const h, w, narrow, inside = 12, 60, 15, 7 // runs of narrow are short; inside sees nothing of what was cut off
+	weights := solvers.NewImage(1, h, w)
+	for i := range weights.Pix {
+		weights.Pix[i] = float32(1 + 0.5*math.Sin(float64(i)))
+		if y, x := i/w, i%w; y == 5 && x > 2 && x < 5 || y > 6 && x == 40 {
+			weights.Pix[i] = 0
+		}
+	}
+	of := func(weights solvers.Image) *operator.Whitening {
+		o, err := operator.NewWhitening(weights, []solvers.Correlation{smoothed(0.7)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	wide, cut := of(weights), of(weights.Crop(0, narrow, 0, h))
+	x, y := solvers.NewImage(1, h, w), make([]float32, h*w)
+	for i, v := range solvers.Normals(engine.NewKey(1), 2*h*w) {
+		if i < h*w {
+			x.Pix[i] = float32(v)
+		} else {
+			y[i-h*w] = float32(v)
+		}
+	}
+	wx, wy, part := make([]float32, h*w), make([]float32, h*w), x.Crop(0, narrow, 0, h)
+	wide.Apply(wx, x.Pix)
+	wide.Transpose(wy, y)
+	cut.Apply(part.Pix, part.Pix)
+	var a, b float64
+	for i := range wx {
+		a, b = a+float64(wx[i])*float64(y[i]), b+float64(x.Pix[i])*float64(wy[i])
+		if row, col := i/w, i%w; col < inside && wx[i] != part.Pix[row*narrow+col] {
+			t.Errorf("row %d, column %d: %g of the wide image, %g of the narrow one", row, col, wx[i], part.Pix[row*narrow+col])
+		}
+	}
+	if math.Abs(a-b) > 1e-5*math.Abs(a) {
+		t.Errorf("y·Wx = %g, x·Wᵀy = %g", a, b)
+	}
+}
