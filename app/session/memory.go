@@ -92,16 +92,9 @@ func (r *Run) orTiles(w *work, err error) error {
 // where it does not fit.
 func (r *Run) tile(w *work, side int, why string) error {
 	d, psf := w.obs.Obs.Data, w.obs.Obs.PSF
-	onDevice, err := deconv.TileMemory(w.set.Method, d.H, d.W, psf, side)
+	onDevice, err := deconv.TileMemory(w.set.Method, d.H, d.W, psf, side, w.obs.Obs.Colour != nil)
 	if err != nil {
 		return err
-	}
-	if w.obs.Obs.Colour != nil {
-		more, err := deconv.TileColourMemory(w.set.Method, d.H, d.W, psf, side)
-		if err != nil {
-			return err
-		}
-		onDevice += more
 	}
 	if budget := w.dev.Info().Memory; budget > 0 && onDevice > budget {
 		return fmt.Errorf("session: the run needs %.1f GiB in tiles of %d pixels on the %s, which has %.1f GiB: %w", gib(onDevice), side, w.dev.Info().Kind, gib(budget), ErrMemory)

@@ -15,9 +15,16 @@ import (
 	"limpid/solvers/observe"
 )
 
-// A run that does not fit on one grid works in tiles, says so, and its recipe repeats it.
+// A run that does not fit on one grid works in tiles, says so, and its recipe repeats it; with a measured spectrum of the
+// noise too.
 func TestRun_ImageLargerThanMemory_WorksInTiles(t *testing.T) {
 	notUnderRace(t)
+	t.Run("independent noise", func(t *testing.T) { worksInTiles(t, observe.SpectrumWhite, 36<<20) })
+	t.Run("measured spectrum", func(t *testing.T) { worksInTiles(t, observe.SpectrumMeasured, 50<<20) })
+}
+
+func worksInTiles(t *testing.T, spectrum observe.NoiseSpectrum, memory int64) {
+	t.Helper()
 	const h, w = 160, 2000
 	pix := make([]float32, h*w)
 	for i := range pix {
@@ -38,8 +45,8 @@ func TestRun_ImageLargerThanMemory_WorksInTiles(t *testing.T) {
 	}
 	r := recipe.Default(path)
 	r.PSF = recipe.PSF{Kind: observe.PSFGaussian, FWHM: 2.5}
-	r.Draw.Samples = 4
-	dev := cpu.New(cpu.Options{MemoryBudget: 36 << 20})
+	r.Noise.Spectrum, r.Draw.Samples = spectrum, 4
+	dev := cpu.New(cpu.Options{MemoryBudget: memory})
 	defer dev.Close()
 	s := session.New(dev)
 	defer s.Close()

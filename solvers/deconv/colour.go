@@ -22,9 +22,11 @@ func (m Method) Colours() bool { return m != RichardsonLucy && m != Starlet }
 // ColourMemory is what correlated noise takes on the host and the device, in bytes: padded
 // copies and patterns of the image, and images of the batch.
 func ColourMemory(m Method, g operator.Grid) int64 {
-	batch := batchFor(m, g)
-	return 4 * int64(g.C) * int64(g.ImgH) * int64(g.ImgW) * int64(6+2*batch)
+	return colourMemory(g.Range().Len(), batchFor(m, g))
 }
+
+// colourMemory is that of images of so many pixels, batch at a time.
+func colourMemory(pixels, batch int) int64 { return 4 * int64(pixels) * int64(6+2*batch) }
 
 // batchFor is how many scenes a method's operator takes at once.
 func batchFor(m Method, g operator.Grid) int {
@@ -69,16 +71,6 @@ func (p *Problem) whiten(grid operator.Grid, batch int) error {
 	p.white = &whitened{w: p.whitening, op: op, data: o.Data.Clone()}
 	p.whitening.Apply(p.white.data.Pix, o.Data.Pix)
 	return nil
-}
-
-// TileColourMemory is ColourMemory of images in tiles of side pixels.
-func TileColourMemory(m Method, h, w int, psf solvers.Image, side int) (int64, error) {
-	t, err := tilingOf(h, w, side, psf, 1)
-	if err != nil {
-		return 0, err
-	}
-	tile, batch := int64(t.Tile.Range().Len()), int64(batchOf(m, t))
-	return 4 * (8*int64(t.Whole.Range().Len()) + (6+2*batch)*tile), nil
 }
 
 // columns are what whitening makes of columns beside the scene.

@@ -56,8 +56,9 @@ func batchOf(m Method, t *operator.Tiling) int {
 	return min(max(mcmc.DrawsPerStep(t.Tile.Domain()), 4), most)
 }
 
-// TileMemory is Memory for tiles of side pixels: those of one tile, and of whole scenes.
-func TileMemory(m Method, h, w int, psf solvers.Image, side int) (int64, error) {
+// TileMemory is Memory, and ColourMemory where noise is correlated, for tiles of side pixels: those of one tile, and of whole
+// scenes and images. In bytes.
+func TileMemory(m Method, h, w int, psf solvers.Image, side int, correlated bool) (int64, error) {
 	t, err := tilingOf(h, w, side, psf, 1)
 	if err != nil {
 		return 0, err
@@ -67,6 +68,9 @@ func TileMemory(m Method, h, w int, psf solvers.Image, side int) (int64, error) 
 	one := Memory(m, psf.C, t.Tile.ImgH, t.Tile.ImgW, psf.H, psf.W)
 	if m != Learned {
 		one += tile * 10 * b
+	}
+	if correlated {
+		one += colourMemory(t.Tile.Range().Len(), int(b)) + colourMemory(t.Whole.Range().Len(), 1)
 	}
 	return (b+7)*whole + one, nil // the batch, the mean, and what residuals take
 }
@@ -270,12 +274,12 @@ func (k *tiled) white(i int) solvers.White {
 	}
 }
 
-// cutOut is what kernels see of a tile: its pixels, made white where their noise is correlated.
+// cutOut is what kernels see of a tile: data and weights (C, h, w) of its pixels through op, made white where their noise is
+// correlated.
 type cutOut struct {
 	solvers.Observation
-	op    operator.Powered
-	white bool   // op is not the convolution alone
-	free  func() // once the kernel is closed
+	op   operator.Powered
+	free func() // once the kernel is closed
 }
 
 func (k *tiled) cut(i int) (cutOut, error) {
@@ -296,7 +300,7 @@ func (k *tiled) cut(i int) (cutOut, error) {
 		return o, fmt.Errorf("deconv: tile %d: %w", i+1, err)
 	}
 	w.Apply(o.Data.Pix, o.Data.Pix)
-	o.Weights, o.op, o.white, o.free = w.White, op, true, op.Close
+	o.Weights, o.op, o.free = w.White, op, op.Close
 	return o, nil
 }
 
@@ -310,7 +314,7 @@ func (k *tiled) exact(ctx context.Context, i int, mean bool) (solvers.Kernel, er
 	if !mean {
 		batch, white = k.p.draws, k.white(i)
 	}
-	if o.white {
+	if k.p.Obs.Colour != nil {
 		kernel, free, err := k.p.latentOf(ctx, o.op, mcmc.LatentExactConfig{Data: o.Data, Weights: o.Weights, Batch: batch, White: white, Deviations: !mean})
 		if err != nil {
 			o.free()

@@ -200,7 +200,7 @@ func TestKernels_MixturePrior_AreNearTheClosedForm(t *testing.T) {
 // them, and the bridge is not (docs/adr/0036).
 func TestKernels_MixturesOfManyData(t *testing.T) {
 	if !*long {
-		t.Skip("slow: -args -long")
+		t.Skip("slow, a minute on two cores: run with -args -long")
 	}
 	dev := newDevice(t)
 	s := dev.NewStream()
