@@ -116,6 +116,9 @@ func (r *rig) open() error {
 	if entry.Card.Kind != card.Score {
 		return fmt.Errorf("%w: the prior %q is of the kind %q; images are calibrated", ErrInvalid, r.o.Prior, entry.Card.Kind)
 	}
+	if entry.Card.Centred && !r.o.Single {
+		return fmt.Errorf("%w: the prior %q knows one galaxy in the middle of a stamp: add --single", ErrInvalid, r.o.Prior)
+	}
 	r.load = func(dev engine.Device, s engine.Stream) (deconv.LearnedPrior, error) { return entry.Load(dev, s) }
 	if r.prior, err = entry.Load(r.dev, r.s); err != nil {
 		return err

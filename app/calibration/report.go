@@ -243,7 +243,7 @@ func tenths(shares []float64) []int {
 func median(v []float64) float64 {
 	s := slices.Clone(v)
 	slices.Sort(s)
-	return s[len(s)/2]
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
 // JSON is the report as it is stored.
@@ -317,8 +317,8 @@ func (r *Report) Table() string {
 	p("χ²/pixel of draws %.3f, acceptance %.2f, NMSE of the mean %.4f, flux bias %+.2f %%, negative flux of a draw %.2f %% (medians)",
 		r.Chi2, r.Acceptance, r.NMSE, 100*r.FluxBias, 100*r.Negative)
 	if g := r.Shapes; g != nil {
-		p("shears: median error of the mean image %.4f, of its |g| %.4f (median |g| %.3f); the draws' mean is off by %.4f a component, rms, where they say %.4f; 90 %% intervals hold %.1f %%",
-			g.Error, g.Modulus, g.Truth, g.Square, g.Scatter, 100*g.Held)
+		p("shears: median error of the mean image %.4f, of its |g| %.4f, of the median |g| of the draws %.4f (median |g| %.3f); the draws' mean is off by %.4f a component, rms, where they say %.4f; 90 %% intervals hold %.1f %%",
+			g.Error, g.Modulus, g.Median, g.Truth, g.Square, g.Scatter, 100*g.Held)
 	}
 	if s := r.Stars; s != nil {
 		for _, h := range []struct {

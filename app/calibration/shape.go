@@ -39,15 +39,16 @@ func shapes(n int) []calibrate.Functional {
 
 // Shapes is how the shears of single galaxies compare with what the draws say of them.
 type Shapes struct {
-	Error   float64 `json:"median_error"`                   // of |g of the mean image − g of the truth|
-	Modulus float64 `json:"median_modulus_error,omitempty"` // of ||g of the mean image| − |g of the truth||, which Li & Alexander (2023) give
-	Square  float64 `json:"rms_error"`                      // a component, of the mean over the draws
-	Scatter float64 `json:"rms_scatter"`                    // a component, of that error as the draws say it
-	Held    float64 `json:"held_90"`                        // components within 90 % intervals
-	Truth   float64 `json:"median_truth"`                   // |g|
+	Error   float64 `json:"median_error"`                     // of |g of the mean image − g of the truth|
+	Modulus float64 `json:"median_modulus_error,omitempty"`   // of ||g of the mean image| − |g of the truth||, which Li & Alexander (2023) give
+	Median  float64 `json:"median_error_of_median,omitempty"` // of |median of |g| of the draws − |g of the truth||
+	Square  float64 `json:"rms_error"`                        // a component, of the mean over the draws
+	Scatter float64 `json:"rms_scatter"`                      // a component, of that error as the draws say it
+	Held    float64 `json:"held_90"`                          // components within 90 % intervals
+	Truth   float64 `json:"median_truth"`                     // |g|
 
-	errors, moduli, truths []float64
-	square, scatter, held  float64
+	errors, moduli, medians, truths []float64
+	square, scatter, held           float64
 }
 
 // add takes one pair in, of n² pixels.
@@ -58,11 +59,12 @@ func (s *Shapes) add(truth []float32, draws [][]float32, n int) {
 	s.errors, s.truths = append(s.errors, math.Hypot(m1-t1, m2-t2)), append(s.truths, size)
 	s.moduli = append(s.moduli, math.Abs(math.Hypot(m1, m2)-size))
 	l := float64(len(draws))
-	both := [2][]float64{}
+	both, sizes := [2][]float64{}, []float64{}
 	for _, d := range draws {
 		g1, g2 := shear(d, n)
-		both[0], both[1] = append(both[0], g1), append(both[1], g2)
+		both[0], both[1], sizes = append(both[0], g1), append(both[1], g2), append(sizes, math.Hypot(g1, g2))
 	}
+	s.medians = append(s.medians, math.Abs(median(sizes)-size))
 	for i, t := range []float64{t1, t2} {
 		var mean, m2 float64
 		for _, g := range both[i] {
@@ -80,6 +82,6 @@ func (s *Shapes) add(truth []float32, draws [][]float32, n int) {
 
 func (s *Shapes) finish() {
 	n := float64(2 * len(s.errors))
-	s.Error, s.Modulus, s.Truth = median(s.errors), median(s.moduli), median(s.truths)
+	s.Error, s.Modulus, s.Median, s.Truth = median(s.errors), median(s.moduli), median(s.medians), median(s.truths)
 	s.Square, s.Scatter, s.Held = math.Sqrt(s.square/n), math.Sqrt(s.scatter/n), s.held/n
 }

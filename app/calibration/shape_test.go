@@ -45,6 +45,9 @@ func TestShapes_DrawsLikeTheTruth_SayTheirError(t *testing.T) {
 	if math.Abs(s.Held-0.9) > 0.07 || math.Abs(s.Square/s.Scatter-1) > 0.2 || math.Abs(s.Scatter/scatter-1) > 0.15 {
 		t.Errorf("held %.3f, error %.4f where the draws say %.4f and %g is right", s.Held, s.Square, s.Scatter, scatter)
 	}
+	if !(s.Median > 0) || math.Abs(s.Median/s.Modulus-1) > 0.2 {
+		t.Errorf("median error of |g| %.4f, of the median |g| of the draws %.4f", s.Modulus, s.Median)
+	}
 	if !(s.Error > 0.5*scatter && s.Error < 2*scatter) || !(s.Modulus > 0.2*scatter && s.Modulus < s.Error) || math.Abs(s.Truth-0.1) > 0.02 {
 		t.Errorf("median error %.4f, median shear %.4f", s.Error, s.Truth)
 	}

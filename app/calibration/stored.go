@@ -13,13 +13,14 @@ import (
 	"limpid/app/file"
 	"limpid/app/training"
 	"limpid/assets"
+	"limpid/priors/card"
 	"limpid/solvers/calibrate"
 	"limpid/solvers/deconv"
 )
 
 // Stored are the calibrations that are kept of a prior's weights: with those that ship,
 // and in a file beside a user's. Reports of other weights of the same name are left out, and
-// those that no result can be compared with: of single galaxies, of total S/N, of a walk of their own.
+// those that no result can be compared with.
 func Stored(e training.Entry) ([]Report, error) {
 	text, err := stored(e)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -33,11 +34,18 @@ func Stored(e training.Entry) ([]Report, error) {
 		return nil, fmt.Errorf("calibration: of the prior %q: %w", e.Name, err)
 	}
 	for _, r := range all {
-		if r.Steps == e.Card.Steps && r.Pairs > 0 && !r.Single && !r.Total && !r.Scene && !r.Own && r.Sampler == Samplers()[0] {
+		if r.Comparable(e.Card) {
 			out = append(out, r)
 		}
 	}
 	return out, nil
+}
+
+// Comparable says whether results of the weights with a card can be compared with a report: it is of the same weights and of
+// the walk of results, its S/N is that of peaks, and its scenes are what the prior is for (single galaxies
+// for a centred one).
+func (r *Report) Comparable(c card.Card) bool {
+	return r.Steps == c.Steps && r.Pairs > 0 && r.Single == c.Centred && !r.Total && !r.Scene && !r.Own && r.Sampler == Samplers()[0]
 }
 
 func stored(e training.Entry) ([]byte, error) {
@@ -67,7 +75,8 @@ type Like struct {
 type Apart struct{ SNR, PSF, Budget, Resolution, Correlated, Exposures, Stars bool }
 
 // How far from what was calibrated a result may be: factors of the PSF's width, where the error bars that were measured
-// stay as they are from one width to the next (docs/adr/0035), and of S/N.
+// stay as they are from one width to the next (docs/adr/0035), and of S/N. Fainter than what was calibrated nothing is: there
+// the brightest pixels are held less often (docs/adr/0037), and the peak of noise itself is above 3 σ.
 const (
 	widthsApart = 1.7
 	peaksApart  = 2
@@ -76,7 +85,7 @@ const (
 // Apart is in what results like l are of another kind than those that were calibrated.
 func (r *Report) Apart(l Like) Apart {
 	return Apart{
-		SNR:        l.SNR < r.LowSNR/peaksApart || l.SNR > peaksApart*r.HighSNR,
+		SNR:        l.SNR < r.LowSNR || l.SNR > peaksApart*r.HighSNR,
 		PSF:        r.width(l) > math.Log(widthsApart),
 		Budget:     r.Budget != l.Budget,
 		Resolution: (r.Resolution > 0) != (l.Resolution > 0) || l.Resolution < r.Resolution/widthsApart,
@@ -124,8 +133,11 @@ func Nearest(all []Report, l Like) *Report {
 
 // Sentence says what a calibration found.
 func (r *Report) Sentence() string {
-	s := fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s), where 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes (χ²/pixel of samples %.2f)",
-		r.Pairs, r.LowSNR, r.HighSNR, r.PSF, 100*r.Coverage, 100*r.Bright, 100*r.FluxCover, r.Chi2)
+	found := []any{r.Pairs, r.LowSNR, r.HighSNR, r.PSF, 100 * r.Coverage, 100 * r.Bright, 100 * r.FluxCover, r.Chi2}
+	s := fmt.Sprintf("calibrated on %d simulated fields (peak S/N %g to %g, PSF %s), where 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes (χ²/pixel of samples %.2f)", found...)
+	if r.Single {
+		s = fmt.Sprintf("calibrated on %d simulated single galaxies (peak S/N %g to %g, PSF %s), where 90 %% intervals held %.0f %% of the pixels, %.0f %% of the brightest 1 %% and %.0f %% of the fluxes (χ²/pixel of samples %.2f)", found...)
+	}
 	if e := r.Expected(); e < Level {
 		s += fmt.Sprintf("; of so few draws they hold %.0f %% where they are right", 100*e)
 	}

@@ -75,6 +75,22 @@ func TestStore_ReportsOfTheseWeights_AreKeptAndFound(t *testing.T) {
 	}
 }
 
+// A prior of one galaxy in the middle has calibrations of single galaxies, others those of fields.
+func TestStored_CentredPrior_IsOfSingleGalaxies(t *testing.T) {
+	for _, centred := range []bool{false, true} {
+		e := training.Entry{Name: "mine", Path: filepath.Join(t.TempDir(), "mine.safetensors"), Card: card.Card{Steps: 40, Centred: centred}}
+		for _, single := range []bool{false, true} {
+			if _, err := calibration.Store(e, &calibration.Report{Sampler: "bridge", Steps: 40, Draws: 20, PSF: "a", LowSNR: 5, HighSNR: 30, Pairs: 100, Single: single}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := calibration.Stored(e)
+		if err != nil || len(all) != 1 || all[0].Single != centred || strings.Contains(all[0].Sentence(), "100 simulated single galaxies") != centred {
+			t.Errorf("centred %v: %+v, %v", centred, all, err)
+		}
+	}
+}
+
 func nearest(all []calibration.Report, snr float64) *calibration.Report {
 	return calibration.Nearest(all, calibration.Like{SNR: snr})
 }
@@ -113,6 +129,8 @@ func TestNearest_WhatAResultIs_IsAskedFor(t *testing.T) {
 		{calibration.Like{SNR: 50, FWHM: 4, Resolution: 1}, "base", calibration.Apart{Resolution: true}},
 		{calibration.Like{SNR: 50, FWHM: 4, Correlated: true}, "correlated", calibration.Apart{}},
 		{calibration.Like{SNR: 5000, FWHM: 4}, "base", calibration.Apart{SNR: true}},
+		{calibration.Like{SNR: 550, FWHM: 4}, "base", calibration.Apart{}},
+		{calibration.Like{SNR: 4, FWHM: 4}, "base", calibration.Apart{SNR: true}},
 	} {
 		r := calibration.Nearest(all, c.like)
 		if r.PSF != c.want || r.Apart(c.like) != c.apart {

@@ -145,7 +145,7 @@ func calibrateCommand(ctx context.Context, e *Env, args []string) error {
 		}
 		fmt.Fprintf(e.Out, "faint pixels of %d pairs in %s\n", rep.Faint.Pairs, *learn)
 	}
-	if entry, ferr := training.Find(o.Prior); err == nil && ferr == nil && !o.Learn && !o.Recalibrate && rep.Expected() == calibration.Level && !rep.Own && entry.Path != "" {
+	if entry, ferr := training.Find(o.Prior); err == nil && ferr == nil && !o.Learn && !o.Recalibrate && rep.Expected() == calibration.Level && rep.Comparable(entry.Card) && entry.Path != "" {
 		path, serr := calibration.Store(entry, rep)
 		if serr != nil {
 			return fmt.Errorf("%w: %w", session.ErrOutput, serr)
