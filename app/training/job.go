@@ -37,6 +37,7 @@ type job struct {
 	levels   []float64
 	closer   func()
 	noisy    bool // scenes are not known without noise
+	stamp    int  // side of the stamps that a centred prior learns from, px
 	findings []limpid.Finding
 }
 
@@ -115,6 +116,7 @@ func (j *job) score(o Options, net nn.UNetConfig, source, held score.Source, mar
 	}
 	t.HeldOut = held
 	c = t.Config
+	j.stamp = c.Side
 	j.card = card.Card{Kind: card.Score, Scenes: source.About(), UNet: c.UNet, LowSNR: c.LowSNR, HighSNR: c.HighSNR, Centred: c.Centred}
 	p := score.New(j.dev, j.s, t.D, j.card)
 	j.task, j.prior, j.closer = t, p, func() { p.CloseScratch(); t.Close() }
@@ -231,15 +233,18 @@ const errorLevels = 8
 // errors fills how wrong the denoiser is beside what it believes, where scenes are known
 // without noise.
 func (j *job) errors(ctx context.Context, c *card.Card) error {
-	side, margin := measureSide, 0
+	side, margin, n := measureSide, 0, errorScenes
 	if m, files := j.source.(*sims.Images); files {
 		side, margin = m.Side(), imageMargin
+	}
+	if c.Centred { // how far from the middle light is belongs to what was learned
+		side, n = j.stamp, n*measureSide*measureSide/(j.stamp*j.stamp)
 	}
 	if c.Kind != card.Score || j.noisy || side < 4*imageMargin {
 		return nil
 	}
 	key := engine.NewKey(c.Seed).Fold(0xe44)
-	scenes := make([]anneal.Scene, errorScenes)
+	scenes := make([]anneal.Scene, n)
 	for i := range scenes {
 		rng := sims.Rand(key.Fold(1).Fold(uint64(i)))
 		pix := make([]float32, side*side)
