@@ -187,7 +187,7 @@ func Store(e training.Entry, r *Report) (path string, err error) {
 		return "", err
 	}
 	same := func(a Report) bool {
-		return a.PSF == r.PSF && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Resolution == r.Resolution && a.Correlated == r.Correlated && a.Exposures == r.Exposures && (a.Stars != nil) == (r.Stars != nil) && a.Truths == r.Truths
+		return a.PSF == r.PSF && a.Single == r.Single && a.LowSNR == r.LowSNR && a.HighSNR == r.HighSNR && a.Budget == r.Budget && a.Masked == r.Masked && a.Resolution == r.Resolution && a.Correlated == r.Correlated && a.Exposures == r.Exposures && (a.Stars != nil) == (r.Stars != nil) && a.Truths == r.Truths
 	}
 	var keep []Report
 	for _, a := range all {

@@ -129,6 +129,7 @@ type Prior struct {
 const (
 	PriorGaussian = "gaussian"
 	PriorGalaxies = "galaxies"
+	PriorSingle   = "galaxies-small" // one galaxy in the middle of a stamp
 	PriorWeights  = "weights"
 )
 

@@ -3,12 +3,15 @@ package session
 import (
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"limpid"
 	"limpid/app/recipe"
 	"limpid/app/training"
+	"limpid/assets"
 	"limpid/engine"
 	"limpid/engine/cpu"
 	"limpid/priors/sims"
@@ -59,9 +62,35 @@ func TestUnlike_NoiseSaidTooSmall_IsFoundInItsBand(t *testing.T) {
 	}
 }
 
+// A prior of one galaxy in the middle of a stamp is not meant for a field.
+func TestNoStamp_LargeImage_IsWarnedOf(t *testing.T) {
+	for _, c := range []struct {
+		prior string
+		side  int
+		want  int
+	}{{"galaxies-small", 64, 0}, {"galaxies-small", 200, 1}, {recipe.PriorGalaxies, 200, 0}} {
+		e, err := training.Find(c.prior)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := noStamp(e, &solvers.Observation{Data: solvers.NewImage(1, 48, c.side)})
+		if len(got) != c.want || c.want > 0 && (got[0].Severity != limpid.Warning || !strings.Contains(got[0].What, "200 × 48") || got[0].Advice == "") {
+			t.Errorf("%s, %d px: %+v", c.prior, c.side, got)
+		}
+	}
+}
+
 // What is said of error bars follows the stored calibration, and says where the run is
 // another than those that were calibrated.
 func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
+	weights, err := assets.ReadPrior("galaxies-small")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := filepath.Join(t.TempDir(), "mine.safetensors")
+	if err := os.WriteFile(mine, weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	find := func(name string) training.Entry {
 		e, err := training.Find(name)
 		if err != nil {
@@ -81,7 +110,6 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 	coloured.Colour = make([]solvers.Correlation, 1)
 	exposed, wide := data(50), data(50)
 	exposed.Exposures = make([]solvers.Exposure, 2)
-	var err error
 	if wide.PSF, err = observe.AnalyticPSF(observe.PSFGaussian, 30, 0, 201); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +128,8 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"as calibrated", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Info, []string{held, "200 simulated fields"}},
 		{"bright", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{}, nil, limpid.Info, []string{held, "peak S/N 300 to 3000"}},
 		{"too bright", recipe.PriorGalaxies, data(40000), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"peak of 40000 σ, for which error bars were not calibrated", held}},
-		{"never", "galaxies-small", data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"galaxies-small were never calibrated"}},
+		{"one galaxy", "galaxies-small", data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Info, []string{held, "simulated single galaxies"}},
+		{"never", mine, data(50), recipe.Method{}, deconv.Settings{}, nil, limpid.Warning, []string{"were never calibrated"}},
 		{"quick", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, deconv.Settings{}, nil, limpid.Info, []string{held}},
 		{"publication", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Publication}, deconv.Settings{}, nil, limpid.Info, []string{held}},
 		{"another budget", recipe.PriorGalaxies, data(50), recipe.Method{Budget: "long"}, deconv.Settings{}, nil, limpid.Warning, []string{held, "that was with the"}},

@@ -164,7 +164,7 @@ func (r *Run) carryOut(ctx context.Context) error {
 	if set.Load != nil {
 		other := unlike(w.dev, set.Load, w.prior.Card, o.Obs)
 		w.findings = append(w.findings, calibrated(w.prior, o.Obs, r.Recipe.Method, w.set, other))
-		w.findings = append(w.findings, other...)
+		w.findings = append(w.findings, append(other, noStamp(w.prior, o.Obs)...)...)
 		if n := r.Recipe.Input.Scale; n > 1 {
 			w.findings = append(w.findings, finer(w.prior, o.Obs.Frame.PixelScale))
 		}

@@ -436,7 +436,7 @@ func (b *builder) prior() {
 
 // learned are the fields of a learned prior.
 func (b *builder) learned() {
-	kinds := []Option{{recipe.PriorGalaxies, "galaxies"}, {recipe.PriorWeights, "a weights file"}}
+	kinds := []Option{{recipe.PriorGalaxies, "galaxies"}, {recipe.PriorSingle, "one galaxy, in the middle"}, {recipe.PriorWeights, "a weights file"}}
 	b.add(Field{ID: Prior, Label: "Prior", Kind: Choice, Options: kinds, Help: "what the network was trained on: its card says where it holds"})
 	if b.d.Get(Prior) == recipe.PriorWeights {
 		var files []Option

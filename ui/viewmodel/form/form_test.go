@@ -50,6 +50,9 @@ func recipes() map[string]recipe.Recipe {
 		"points": base(func(r *recipe.Recipe) {
 			r.Prior.Spectrum, r.Prior.K, r.Prior.P = "points", []float64{.01, .1}, []float64{5, 1}
 		}),
+		"one galaxy": base(func(r *recipe.Recipe) {
+			r.Method, r.Prior = recipe.Method{Kind: deconv.Learned}, recipe.Prior{Kind: recipe.PriorSingle}
+		}),
 		"notes":     base(func(r *recipe.Recipe) { r.Notes, r.Device = []string{"mine"}, "cpu" }),
 		"no sample": base(func(r *recipe.Recipe) { r.Draw = recipe.Draw{Samples: 0, Seed: 1<<64 - 1} }),
 	}
@@ -174,6 +177,16 @@ func TestFields_ListsWhatCanBeMeant(t *testing.T) {
 	maps := find(t, d.Fields(StepNoise, context), NoiseSource).Options
 	if len(maps) != 2 || maps[1].Value != "[2]" {
 		t.Errorf("weight maps offered: %v", maps)
+	}
+}
+
+func TestFields_LearnedPriors_AreThoseOfImages(t *testing.T) {
+	d := FromRecipe(recipe.Default("x.fits")).With(Method, string(deconv.Learned))
+	f := find(t, d.Fields(StepPrior, context), Prior)
+	for _, kind := range []string{recipe.PriorGalaxies, recipe.PriorSingle, recipe.PriorWeights} {
+		if !has(f.Options, kind) {
+			t.Errorf("%s is not among %v", kind, f.Options)
+		}
 	}
 }
 
