@@ -48,6 +48,9 @@ const CodeCalibration = "calibration"
 // codeUnlike marks the finding that an image is not of the kind that a prior was trained on.
 const codeUnlike = "prior.unlike"
 
+// codeStamp marks the finding that an image is larger than the stamps that a prior is for.
+const codeStamp = "prior.stamp"
+
 // calibrated says what is known of the error bars that a learned prior gives data like
 // these: of the stored calibration whose signal to noise is nearest. m is how they are sampled and
 // shown, set what there is beside the scene, unlike what was found where the data were compared with the training's.
@@ -121,7 +124,7 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, set d
 	if m.Recalibrate && near.FaintPairs == 0 {
 		add(limpid.Info, "that was without faint pixels recalibrated")
 	}
-	if slices.ContainsFunc(unlike, func(u limpid.Finding) bool { return u.Code == codeUnlike }) {
+	if slices.ContainsFunc(unlike, func(u limpid.Finding) bool { return u.Code == codeUnlike || u.Code == codeStamp }) {
 		f.Advice = "compare with the Gaussian prior, or train a prior on such images"
 		add(limpid.Warning, "this image is unlike those fields")
 	}
@@ -148,8 +151,8 @@ const mostStamp = 96
 func noStamp(e training.Entry, o *solvers.Observation) []limpid.Finding {
 	if h, w := o.Data.H, o.Data.W; e.Card.Centred && max(h, w) > mostStamp {
 		return []limpid.Finding{{
-			Severity: limpid.Warning, Code: "prior.stamp", Where: "prior",
-			What:   fmt.Sprintf("%s knows one galaxy in the middle of a stamp of 32 to 72 pixels, and this image has %d × %d: light far from its middle is not believed", e.Name, w, h),
+			Severity: limpid.Warning, Code: codeStamp, Where: "prior",
+			What:   fmt.Sprintf("%s knows one galaxy in the middle of a stamp of 32 to 72 pixels, and this image has %d × %d: light far from its middle is believed less", e.Name, w, h),
 			Advice: "cut a galaxy out, or use the prior galaxies",
 		}}
 	}

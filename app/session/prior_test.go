@@ -144,6 +144,7 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"stars", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{"calibrated on 200", held, "of a star beside each they held"}},
 		{"quick stars", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
 		{"free sky", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{FreeSky: true}, nil, limpid.Warning, []string{held, "of a star beside each they held"}},
+		{"a field of one galaxy", "galaxies-small", data(50), recipe.Method{}, deconv.Settings{}, []limpid.Finding{{Code: codeStamp}}, limpid.Warning, []string{held, "unlike those fields"}},
 		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
 	} {
 		f := calibrated(find(c.prior), c.o, c.m, c.set, c.unlike)

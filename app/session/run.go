@@ -162,9 +162,9 @@ func (r *Run) carryOut(ctx context.Context) error {
 	o.Recipe.Method.Tile = w.set.Tile
 	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
 	if set.Load != nil {
-		other := unlike(w.dev, set.Load, w.prior.Card, o.Obs)
+		other := append(unlike(w.dev, set.Load, w.prior.Card, o.Obs), noStamp(w.prior, o.Obs)...)
 		w.findings = append(w.findings, calibrated(w.prior, o.Obs, r.Recipe.Method, w.set, other))
-		w.findings = append(w.findings, append(other, noStamp(w.prior, o.Obs)...)...)
+		w.findings = append(w.findings, other...)
 		if n := r.Recipe.Input.Scale; n > 1 {
 			w.findings = append(w.findings, finer(w.prior, o.Obs.Frame.PixelScale))
 		}
