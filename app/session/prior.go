@@ -144,15 +144,15 @@ func finer(e training.Entry, arcsec float64) limpid.Finding {
 	return f
 }
 
-// mostStamp is the side in pixels of the largest stamp that a prior of one galaxy in the middle is used on without a word.
-const mostStamp = 96
+// mostStamp is the side in pixels of the largest stamp that priors of one galaxy in the middle are for.
+const mostStamp = 72
 
 // noStamp says that a prior of one galaxy in the middle of a stamp is used on a larger image.
 func noStamp(e training.Entry, o *solvers.Observation) []limpid.Finding {
 	if h, w := o.Data.H, o.Data.W; e.Card.Centred && max(h, w) > mostStamp {
 		return []limpid.Finding{{
 			Severity: limpid.Warning, Code: codeStamp, Where: "prior",
-			What:   fmt.Sprintf("%s knows one galaxy in the middle of a stamp of 32 to 72 pixels, and this image has %d × %d: light far from its middle is believed less", e.Name, w, h),
+			What:   fmt.Sprintf("%s knows one galaxy in the middle of a stamp of 32 to %d pixels, and this image has %d × %d: light far from its middle is believed less", e.Name, mostStamp, w, h),
 			Advice: "cut a galaxy out, or use the prior galaxies",
 		}}
 	}

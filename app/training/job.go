@@ -37,7 +37,7 @@ type job struct {
 	levels   []float64
 	closer   func()
 	noisy    bool // scenes are not known without noise
-	stamp    int  // side of the stamps that a centred prior learns from, px
+	stamp    int  // side of the patches that a score learns from, px
 	findings []limpid.Finding
 }
 

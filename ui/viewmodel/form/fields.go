@@ -445,11 +445,15 @@ func (b *builder) learned() {
 		}
 		b.add(Field{ID: PriorFile, Label: "Weights", Kind: File, Options: files, Help: "a .safetensors file of Limpid"})
 	}
-	b.add(Field{ID: Budget, Label: "Budget", Kind: Choice, Options: []Option{
+	f := Field{ID: Budget, Label: "Budget", Kind: Choice, Options: []Option{
 		{string(deconv.Standard), "standard"},
 		{string(deconv.Quick), "quick look"},
 		{string(deconv.Publication), "publication"},
-	}, Help: "a quick look takes three quarters of the time, publication, with finer steps, twice as long; all three were calibrated"})
+	}, Help: "a quick look takes three quarters of the time, publication, with finer steps, twice as long"}
+	if b.d.Get(Prior) == recipe.PriorGalaxies {
+		f.Help = "a quick look takes three quarters of the time, publication, with finer steps, twice as long; all three were calibrated"
+	}
+	b.add(f)
 	b.add(Field{ID: FaintLight, Label: "Faint light", Kind: Toggle, Help: "each pixel fainter than the noise gets the errors that simulations say it has, and next to no negative light; errors of sums over many pixels of the samples become too small"})
 }
 

@@ -187,6 +187,10 @@ func TestFields_LearnedPriors_AreThoseOfImages(t *testing.T) {
 		if !has(f.Options, kind) {
 			t.Errorf("%s is not among %v", kind, f.Options)
 		}
+		budget := find(t, d.With(Prior, kind).Fields(StepPrior, context), Budget)
+		if strings.Contains(budget.Help, "calibrated") != (kind == recipe.PriorGalaxies) {
+			t.Errorf("%s: %s", kind, budget.Help)
+		}
 	}
 }
 
