@@ -124,35 +124,48 @@ func calibrated(e training.Entry, o *solvers.Observation, m recipe.Method, set d
 	if m.Recalibrate && near.FaintPairs == 0 {
 		add(limpid.Info, "that was without faint pixels recalibrated")
 	}
-	if slices.ContainsFunc(unlike, func(u limpid.Finding) bool { return u.Code == codeUnlike || u.Code == codeStamp }) {
+	if slices.ContainsFunc(unlike, func(u limpid.Finding) bool {
+		return u.Code == codeUnlike || u.Code == codeStamp || u.Code == codeScale && u.Severity == limpid.Warning
+	}) {
 		f.Advice = "compare with the Gaussian prior, or train a prior on such images"
 		add(limpid.Warning, "this image is unlike those fields")
 	}
 	return f
 }
 
-// finer says that a prior is used on pixels that no image had: arcsec, 0 for unknown.
-func finer(e training.Entry, arcsec float64) limpid.Finding {
+// codeScale marks the findings on the pixels of a scene beside those that a prior learned from.
+const codeScale = "prior.scale"
+
+// pixelSlack is by how much pixels may be finer or coarser than those of a prior's training before it is warned of.
+const pixelSlack = 1.2
+
+// ofScale says that the scene's pixels, of so many arcsec (0 for unknown), are not those that the prior learned from,
+// where sources have other sizes; or that they are finer than the image's.
+func ofScale(e training.Entry, arcsec float64, finer bool) []limpid.Finding {
 	f := limpid.Finding{
-		Severity: limpid.Info, Code: "prior.scale", Where: "prior",
+		Severity: limpid.Info, Code: codeScale, Where: "prior",
 		What:   fmt.Sprintf("the scene's pixels are finer than the image's; %s learned from %s", e.Name, e.Card.Scenes),
 		Advice: "its detail is what sources of its training have on pixels of their own: compare with the Gaussian prior",
 	}
 	if arcsec > 0 {
 		f.What = fmt.Sprintf("the scene's pixels are %.3g arcsec; %s learned from %s", arcsec, e.Name, e.Card.Scenes)
 	}
-	return f
+	lo, hi := e.Card.MinPixel/pixelSlack, e.Card.MaxPixel*pixelSlack
+	switch {
+	case arcsec > 0 && hi > 0 && (arcsec < lo || arcsec > hi):
+		f.Severity, f.Advice = limpid.Warning, "sources have other sizes on such pixels than this prior knows: compare with the Gaussian prior, or train a prior on such images"
+	case !finer:
+		return nil
+	}
+	return []limpid.Finding{f}
 }
-
-// mostStamp is the side in pixels of the largest stamp that priors of one galaxy in the middle are for.
-const mostStamp = 72
 
 // noStamp says that a prior of one galaxy in the middle of a stamp is used on a larger image.
 func noStamp(e training.Entry, o *solvers.Observation) []limpid.Finding {
-	if h, w := o.Data.H, o.Data.W; e.Card.Centred && max(h, w) > mostStamp {
+	if h, w := o.Data.H, o.Data.W; e.Card.Stamp > 0 && max(h, w) > e.Card.Stamp {
 		return []limpid.Finding{{
 			Severity: limpid.Warning, Code: codeStamp, Where: "prior",
-			What:   fmt.Sprintf("%s knows one galaxy in the middle of a stamp of 32 to %d pixels, and this image has %d × %d: light far from its middle is believed less", e.Name, mostStamp, w, h),
+			What:   fmt.Sprintf("%s knows one galaxy in the middle of a stamp of at most %d pixels, and this image has %d × %d: what is farther out is taken for empty sky", e.Name, e.Card.Stamp, w, h),
 			Advice: "cut a galaxy out, or use the prior galaxies",
 		}}
 	}

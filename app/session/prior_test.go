@@ -14,6 +14,7 @@ import (
 	"limpid/assets"
 	"limpid/engine"
 	"limpid/engine/cpu"
+	"limpid/priors/card"
 	"limpid/priors/sims"
 	"limpid/solvers"
 	"limpid/solvers/deconv"
@@ -77,6 +78,40 @@ func TestNoStamp_LargeImage_IsWarnedOf(t *testing.T) {
 		if len(got) != c.want || c.want > 0 && (got[0].Severity != limpid.Warning || !strings.Contains(got[0].What, "200 × 48") || got[0].Advice == "") {
 			t.Errorf("%s, %d px: %+v", c.prior, c.side, got)
 		}
+	}
+}
+
+// Pixels that are not those of a prior's training are warned of, with some slack; finer ones than the image's are told.
+func TestOfScale_SaysWhatPixelsThePriorLearned(t *testing.T) {
+	for _, c := range []struct {
+		prior  string
+		arcsec float64
+		finer  bool
+		want   limpid.Severity // "" for none
+	}{
+		{recipe.PriorGalaxies, 0.168, false, ""},
+		{recipe.PriorGalaxies, 0.168, true, limpid.Info},
+		{recipe.PriorGalaxies, 0.35, false, ""},
+		{recipe.PriorGalaxies, 1.2, false, limpid.Warning},
+		{recipe.PriorGalaxies, 1.2, true, limpid.Warning},
+		{recipe.PriorGalaxies, 0.02, false, limpid.Warning},
+		{recipe.PriorGalaxies, 0, false, ""},
+		{recipe.PriorGalaxies, 0, true, limpid.Info},
+		{recipe.PriorSingle, 0.2, false, ""},
+		{recipe.PriorSingle, 0.04, false, limpid.Warning},
+	} {
+		e, err := training.Find(c.prior)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ofScale(e, c.arcsec, c.finer)
+		if (len(got) == 0) != (c.want == "") || c.want != "" && (got[0].Severity != c.want || !strings.Contains(got[0].What, e.Card.Scenes) || got[0].Advice == "") {
+			t.Errorf("%s, pixels of %g arcsec (finer than the image's: %v): %+v", c.prior, c.arcsec, c.finer, got)
+		}
+	}
+	own := training.Entry{Card: card.Card{Scenes: "images of a folder"}}
+	if got := ofScale(own, 5, false); len(got) != 0 {
+		t.Errorf("a prior whose pixels are not known: %+v", got)
 	}
 }
 
@@ -144,6 +179,8 @@ func TestCalibrated_SaysWhatItWasMeasuredOn(t *testing.T) {
 		{"stars", recipe.PriorGalaxies, data(4000), recipe.Method{}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{"calibrated on 200", held, "of a star beside each they held"}},
 		{"quick stars", recipe.PriorGalaxies, data(50), recipe.Method{Budget: deconv.Quick}, deconv.Settings{Stars: []deconv.Star{{X: 1.2, Y: 1.1}}}, nil, limpid.Warning, []string{held, "without stars and a free sky"}},
 		{"free sky", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{FreeSky: true}, nil, limpid.Warning, []string{held, "of a star beside each they held"}},
+		{"other pixels", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, []limpid.Finding{{Code: codeScale, Severity: limpid.Warning}}, limpid.Warning, []string{held, "unlike those fields"}},
+		{"finer pixels than the image's", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, []limpid.Finding{{Code: codeScale, Severity: limpid.Info}}, limpid.Info, []string{held}},
 		{"a field of one galaxy", "galaxies-small", data(50), recipe.Method{}, deconv.Settings{}, []limpid.Finding{{Code: codeStamp}}, limpid.Warning, []string{held, "unlike those fields"}},
 		{"unlike", recipe.PriorGalaxies, data(50), recipe.Method{}, deconv.Settings{}, unlike, limpid.Warning, []string{held, "unlike those fields"}},
 	} {

@@ -163,11 +163,9 @@ func (r *Run) carryOut(ctx context.Context) error {
 	r.update(Progress, func(s *Status) { s.Phase, s.Total = PhaseFitting, w.total })
 	if set.Load != nil {
 		other := append(unlike(w.dev, set.Load, w.prior.Card, o.Obs), noStamp(w.prior, o.Obs)...)
+		other = append(other, ofScale(w.prior, o.Obs.Frame.PixelScale, r.Recipe.Input.Scale > 1)...)
 		w.findings = append(w.findings, calibrated(w.prior, o.Obs, r.Recipe.Method, w.set, other))
 		w.findings = append(w.findings, other...)
-		if n := r.Recipe.Input.Scale; n > 1 {
-			w.findings = append(w.findings, finer(w.prior, o.Obs.Frame.PixelScale))
-		}
 	}
 	defer func() {
 		if w.problem != nil {

@@ -41,6 +41,12 @@ type Card struct {
 	LowSNR  float64 `json:"low_snr,omitempty"`
 	HighSNR float64 `json:"high_snr,omitempty"`
 	Centred bool    `json:"centred,omitempty"`
+	// Stamp is the side in pixels of the largest scenes that a centred prior learned from: what lies beyond is taken for empty
+	// sky. 0: it sees images as large as they are.
+	Stamp int `json:"stamp,omitempty"`
+	// MinPixel and MaxPixel bound the sides of the training scenes' pixels in arcsec; 0 where they are not known.
+	MinPixel float64 `json:"min_pixel,omitempty"`
+	MaxPixel float64 `json:"max_pixel,omitempty"`
 	// FWHM is the point spread that a regression undoes, in pixels.
 	FWHM float64 `json:"fwhm,omitempty"`
 	// Low and High bound σ in the maps' unit (of a component of the shear per pixel),
