@@ -39,7 +39,8 @@ const calibrateHelp = `
   --truths T            simulator (default): prior and sampler are judged together;
                         prior: scenes drawn from the prior, only the sampler is judged
   --single              one galaxy in the middle instead of a field
-  --pixel ARCSEC        of the simulated scenes (default: .03 to .3, a scene each)
+  --pixel ARCSEC        of the simulated scenes (default: .03 to .3, a scene each; with
+                        --single .08 to .4)
   --budget B            the walk that deconvolve --budget B has: quick, standard (default),
                         publication
   --levels N, --moves N of the sampler (default: the budget's; --moves -1: none)

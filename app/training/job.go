@@ -37,7 +37,6 @@ type job struct {
 	levels   []float64
 	closer   func()
 	noisy    bool // scenes are not known without noise
-	stamp    int  // side of the patches that a score learns from, px
 	findings []limpid.Finding
 }
 
@@ -72,14 +71,17 @@ func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
 	case "galaxies", "galaxies-small":
 		cfg := sims.SceneConfig{Single: o.Sims == "galaxies-small"}
 		if cfg.Single {
-			cfg.MaxPixel = 0.25
 			net.Edge = engine.Zero
 		}
 		source, err := sims.NewScenes(cfg)
 		if err != nil {
 			return nil, err
 		}
-		return j, j.score(o, net, source, nil, 0)
+		if err := j.score(o, net, source, nil, 0); err != nil {
+			return j, err
+		}
+		j.card.MinPixel, j.card.MaxPixel = source.Config.MinPixel, source.Config.MaxPixel
+		return j, nil
 	case "kappa", "kappa-lognormal":
 		if o.Kind == card.Median {
 			return nil, fmt.Errorf("training: --kind median is for images; of convergence a mean can be learned")
@@ -104,11 +106,17 @@ func newJob(ctx context.Context, dev engine.Device, o Options) (*job, error) {
 // lies beyond them is not seen.
 const imageMargin = 8
 
+// smallestStamp is the side of the smallest patches that a centred prior learns from.
+const smallestStamp = 32
+
 // score learns a scale-free score prior.
 func (j *job) score(o Options, net nn.UNetConfig, source, held score.Source, margin int) error {
 	c := score.TaskConfig{UNet: net, Side: o.Side, Batch: o.Batch, Margin: margin, Centred: o.Sims == "galaxies-small"}
 	if o.Kind != "" {
 		return j.regress(o, c, source)
+	}
+	if c.Centred {
+		c.Smallest = smallestStamp
 	}
 	t, err := score.NewTask(j.dev, j.s, source, c, o.Train.Seed)
 	if err != nil {
@@ -116,8 +124,10 @@ func (j *job) score(o Options, net nn.UNetConfig, source, held score.Source, mar
 	}
 	t.HeldOut = held
 	c = t.Config
-	j.stamp = c.Side
 	j.card = card.Card{Kind: card.Score, Scenes: source.About(), UNet: c.UNet, LowSNR: c.LowSNR, HighSNR: c.HighSNR, Centred: c.Centred}
+	if c.Centred {
+		j.card.Stamp = c.Side
+	}
 	p := score.New(j.dev, j.s, t.D, j.card)
 	j.task, j.prior, j.closer = t, p, func() { p.CloseScratch(); t.Close() }
 	j.levels = []float64{0.05, 0.1, 0.2, 0.5, 1, 2}
@@ -238,7 +248,7 @@ func (j *job) errors(ctx context.Context, c *card.Card) error {
 		side, margin = m.Side(), imageMargin
 	}
 	if c.Centred { // how far from the middle light is belongs to what was learned
-		side, n = j.stamp, n*measureSide*measureSide/(j.stamp*j.stamp)
+		side, n = c.Stamp, n*measureSide*measureSide/(c.Stamp*c.Stamp)
 	}
 	if c.Kind != card.Score || j.noisy || side < 4*imageMargin {
 		return nil

@@ -32,7 +32,8 @@ type Denoiser struct {
 	net     *nn.UNet
 	kernel  *engine.Tensor // G, (5, 5, 1)
 	centred bool
-	radius  *engine.Tensor // (1, H, W, 1) of the last shape
+	radius  *engine.Tensor // (N, H, W, 1) of the last shape, a part of far
+	far     *engine.Tensor
 	dev     engine.Device
 }
 
@@ -83,24 +84,35 @@ func (d *Denoiser) Network() *nn.UNet { return d.net }
 func (d *Denoiser) Close() {
 	d.net.Params().Free()
 	d.kernel.Free()
-	d.radius.Free()
+	d.far.Free()
 }
 
 // distance makes the fourth input for images of a shape.
-func (d *Denoiser) distance(s engine.Stream, n, h, w int) error {
-	if want := (engine.Shape{n, h, w, 1}); d.radius == nil || !d.radius.Shape().Equal(want) {
-		d.radius.Free()
-		var err error
-		if d.radius, err = d.dev.Alloc(want); err != nil {
-			d.radius = nil
-			return fmt.Errorf("score: %w", err)
-		}
-		v := make([]float32, want.Len())
-		for i := range v {
-			y, x := float64(i/w%h)-float64(h-1)/2, float64(i%w)-float64(w-1)/2
-			v[i] = float32(math.Log1p((x*x + y*y) / 64))
-		}
-		s.Upload(d.radius, v)
+func (d *Denoiser) distance(s engine.Stream, n, h, w int) {
+	want := engine.Shape{n, h, w, 1}
+	if d.radius != nil && d.radius.Shape().Equal(want) {
+		return
+	}
+	v := make([]float32, want.Len())
+	for i := range v {
+		y, x := float64(i/w%h)-float64(h-1)/2, float64(i%w)-float64(w-1)/2
+		v[i] = float32(math.Log1p((x*x + y*y) / 64))
+	}
+	d.radius = d.far.Slice(0, want.Len()).Reshape(want...)
+	s.Upload(d.radius, v)
+}
+
+// reserve has room for the distances of so many pixels.
+func (d *Denoiser) reserve(pixels int) error {
+	if d.far != nil && d.far.Len() >= pixels {
+		return nil
+	}
+	d.far.Free()
+	d.far, d.radius = nil, nil
+	var err error
+	if d.far, err = d.dev.Alloc(engine.Shape{pixels}); err != nil {
+		d.far = nil
+		return fmt.Errorf("score: %w", err)
 	}
 	return nil
 }

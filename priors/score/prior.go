@@ -1,6 +1,7 @@
 package score
 
 import (
+	"errors"
 	"fmt"
 
 	"limpid/engine"
@@ -15,14 +16,15 @@ import (
 // Prior is a learned density on images, known by its score at every noise level.
 // Bands are taken one by one. It implements priors.Prior.
 type Prior struct {
-	Card card.Card
-	d    *Denoiser
-	tape *grad.Tape
-	net  *tiled.Network
-	dev  engine.Device
-	s    engine.Stream
-	z    *engine.Tensor // scratch of the last shape
-	err  error
+	Card  card.Card
+	d     *Denoiser
+	tape  *grad.Tape
+	net   *tiled.Network
+	dev   engine.Device
+	s     engine.Stream
+	z     *engine.Tensor // scratch of the last shape
+	large *engine.Tensor // scratch where images are larger than stamps, else nil
+	err   error
 }
 
 var (
@@ -84,7 +86,8 @@ func (p *Prior) Align() int { return p.d.net.Align() }
 
 // Score writes ∇ log p_σ(x) = (D(x, σ) − x)/σ² for x (…, H, W); H and W are
 // multiples of Align. It works on one image at a time, large ones in tiles, with the
-// same result. A lack of memory fills dst with 0 and shows in Err.
+// same result. A prior of one galaxy in the middle sees that part of larger images only that is as large as the stamps it
+// learned from; farther out D is 0. A lack of memory fills dst with 0 and shows in Err.
 func (p *Prior) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
 	shape := x.Shape()
 	h, w := shape[len(shape)-2], shape[len(shape)-1]
@@ -94,16 +97,26 @@ func (p *Prior) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
 		s.Fill(dst, 0)
 		return
 	}
-	z := p.z.Reshape(n, h, w, 1)
-	s.Scale(z.Reshape(shape...), float32(1/sigma), x)
+	sh, sw := p.stamp(h), p.stamp(w)
+	top, left := (h-sh)/2, (w-sw)/2
+	z := p.z.Reshape(n, sh, sw, 1)
+	if p.large == nil {
+		s.Scale(z.Reshape(shape...), float32(1/sigma), x)
+	} else {
+		s.PadAdjoint(z.Reshape(n, sh, sw), x.Reshape(n, h, w), top, left, engine.Zero)
+		s.Scale(z, float32(1/sigma), z)
+	}
 	for i := range n {
 		p.tape.Reset(grad.Forward)
-		parts := p.d.precondition(p.tape, p.tape.Const(z.Slice(i, i+1)))
+		zi := z.Slice(i, i+1)
+		parts := p.d.precondition(p.tape, p.tape.Const(zi))
 		f, err := p.net.Forward(p.tape, parts.in, nil)
 		if err == nil {
-			r := p.tape.Sub(p.tape.Mul(parts.out, f), p.tape.Mul(parts.keep, p.tape.Const(z.Slice(i, i+1))))
-			if err = p.tape.Err(); err == nil {
+			r := p.tape.Sub(p.tape.Mul(parts.out, f), p.tape.Mul(parts.keep, p.tape.Const(zi)))
+			if err = p.tape.Err(); err == nil && p.large == nil {
 				s.Scale(dst.Reshape(n, h, w, 1).Slice(i, i+1), float32(1/sigma), r.Value())
+			} else if err == nil {
+				s.Add(zi, zi, r.Value()) // D/σ
 			}
 		}
 		if err != nil {
@@ -112,20 +125,49 @@ func (p *Prior) Score(s engine.Stream, dst, x *engine.Tensor, sigma float64) {
 			return
 		}
 	}
+	if p.large != nil {
+		s.Pad(p.large.Reshape(n, h, w), z.Reshape(n, sh, sw), top, left, engine.Zero)
+		s.Scale(dst, float32(-1/(sigma*sigma)), x)
+		s.Axpy(dst, float32(1/sigma), p.large.Reshape(shape...))
+	}
+}
+
+// stamp is how much the prior sees of a side.
+func (p *Prior) stamp(side int) int {
+	if p.Card.Stamp > 0 {
+		return min(side, p.Card.Stamp)
+	}
+	return side
 }
 
 // room allocates the scratch for images of a shape.
 func (p *Prior) room(n, h, w int) error {
-	if p.z == nil || p.z.Len() != n*h*w {
-		p.z.Free()
-		var err error
-		if p.z, err = p.dev.Alloc(engine.Shape{n, h, w, 1}); err != nil {
-			p.z = nil
-			return fmt.Errorf("score: %w", err)
+	sh, sw := p.stamp(h), p.stamp(w)
+	fit := func(t **engine.Tensor, pixels int) (err error) {
+		if *t != nil && (*t).Len() == pixels {
+			return nil
 		}
+		(*t).Free()
+		if *t = nil; pixels > 0 {
+			if *t, err = p.dev.Alloc(engine.Shape{pixels}); err != nil {
+				*t = nil
+				return fmt.Errorf("score: %w", err)
+			}
+		}
+		return nil
+	}
+	whole := n * h * w
+	if sh == h && sw == w {
+		whole = 0
+	}
+	if err := errors.Join(fit(&p.z, n*sh*sw), fit(&p.large, whole)); err != nil {
+		return err
 	}
 	if p.Card.Centred {
-		return p.d.distance(p.s, 1, h, w)
+		if err := p.d.reserve(sh * sw); err != nil {
+			return err
+		}
+		p.d.distance(p.s, 1, sh, sw)
 	}
 	return nil
 }
@@ -139,6 +181,7 @@ func (p *Prior) References() []string { return []string{"Vincent2011", "Karras20
 // CloseScratch frees all but the denoiser, which goes on being used by others.
 func (p *Prior) CloseScratch() {
 	p.z.Free()
+	p.large.Free()
 	p.tape.Close()
 	p.net.Close()
 }

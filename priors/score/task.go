@@ -32,8 +32,11 @@ type TaskConfig struct {
 	Margin  int           `json:"margin"` // pixels along the edges that do not count: 0 for scenes on a torus
 	Batch   int           `json:"batch"`  // default 8
 	Centred bool          `json:"centred,omitempty"`
-	LowSNR  float64       `json:"low_snr"`
-	HighSNR float64       `json:"high_snr"` // peak S/N of a scene is log-uniform between these
+	// Smallest, if not 0, is the side of the smallest patches: each batch has one of the sides from there to Side that
+	// are multiples of sideStep, and about as many pixels. A network that sees one side only learns where the borders are.
+	Smallest int     `json:"smallest,omitempty"`
+	LowSNR   float64 `json:"low_snr"`
+	HighSNR  float64 `json:"high_snr"` // peak S/N of a scene is log-uniform between these
 	// Absolute leaves scenes as the source gives them, in units of the noise.
 	Absolute bool   `json:"absolute,omitempty"`
 	Scenes   string `json:"scenes"` // Source.About
@@ -44,12 +47,29 @@ func Small() nn.UNetConfig {
 	return nn.UNetConfig{Channels: []int{16, 32, 64}, Blocks: 1, Edge: engine.Periodic}
 }
 
+// Sides of patches where they vary.
+const (
+	sideStep  = 8
+	mostStamp = 80 // default of the largest
+)
+
+// batchOf is how many patches of a side a batch has.
+func (c TaskConfig) batchOf(side int) int {
+	return max(1, (c.Batch*c.Side*c.Side+side*side/2)/(side*side))
+}
+
 func (c TaskConfig) withDefaults() TaskConfig {
 	if c.Side == 0 {
 		c.Side = 64
+		if c.Smallest > 0 {
+			c.Side = mostStamp
+		}
 	}
 	if c.Batch == 0 {
 		c.Batch = 8
+		if c.Smallest > 0 {
+			c.Batch = 4
+		}
 	}
 	if len(c.UNet.Channels) == 0 {
 		c.UNet = Small()
@@ -85,9 +105,11 @@ type Task struct {
 	s      engine.Stream
 	source Source
 	held   bool
-	z0, z  *engine.Tensor // (B, side, side, 1)
-	mask   *engine.Tensor // (side, side, 1)
+	z0, z  *engine.Tensor // (B, side, side, 1), parts of room
+	mask   *engine.Tensor // (side, side, 1), a part of all
 	scale  *engine.Tensor // (B)
+	room   [2]*engine.Tensor
+	all    *engine.Tensor
 	host   []float32
 	counts float64 // pixels that count
 }
@@ -104,6 +126,9 @@ func NewTask(dev engine.Device, s engine.Stream, source Source, c TaskConfig, se
 	if c.Margin < 0 || c.Side <= 2*c.Margin || c.Batch <= 0 || !(c.LowSNR > 0) || c.HighSNR < c.LowSNR {
 		return nil, fmt.Errorf("score: training on batches of %d patches of %d pixels less %d on every side, S/N %g to %g, makes no sense", c.Batch, c.Side, c.Margin, c.LowSNR, c.HighSNR)
 	}
+	if c.Smallest != 0 && (c.Smallest < sideStep || c.Smallest > c.Side || (c.Side-c.Smallest)%sideStep != 0 || c.Margin != 0) {
+		return nil, fmt.Errorf("score: patches of %d to %d pixels: sides of stamps are %d and multiples of %d more, without a margin", c.Smallest, c.Side, c.Smallest, sideStep)
+	}
 	t := &Task{s: s, source: source}
 	var err error
 	if t.D, err = NewDenoiser(dev, s, c.UNet, c.Centred, engine.NewKey(seed).Fold(train.KeyWeights)); err != nil {
@@ -111,24 +136,21 @@ func NewTask(dev engine.Device, s engine.Stream, source Source, c TaskConfig, se
 	}
 	c.UNet = t.D.net.Config()
 	t.Config = c
-	if a := t.D.net.Align(); c.Side%a != 0 {
+	if a := t.D.net.Align(); c.Side%a != 0 || c.Smallest%a != 0 {
 		t.Close()
 		return nil, fmt.Errorf("score: patches of %d pixels: this network wants multiples of %d", c.Side, a)
 	}
-	batch := engine.Shape{c.Batch, c.Side, c.Side, 1}
+	most, scenes := 0, c.Batch
+	for _, side := range t.sides() {
+		most, scenes = max(most, c.batchOf(side)*side*side), max(scenes, c.batchOf(side))
+	}
 	for _, a := range []struct {
-		t     **engine.Tensor
-		shape engine.Shape
-	}{{&t.z0, batch}, {&t.z, batch}, {&t.mask, batch[1:]}, {&t.scale, batch[:1]}} {
-		if *a.t, err = dev.Alloc(a.shape); err != nil {
+		t *(*engine.Tensor)
+		n int
+	}{{&t.room[0], most}, {&t.room[1], most}, {&t.all, c.Side * c.Side}, {&t.scale, scenes}} {
+		if *a.t, err = dev.Alloc(engine.Shape{a.n}); err != nil {
 			t.Close()
 			return nil, fmt.Errorf("score: %w", err)
-		}
-	}
-	if c.Centred {
-		if err := t.D.distance(s, c.Batch, c.Side, c.Side); err != nil {
-			t.Close()
-			return nil, err
 		}
 	}
 	m := make([]float32, c.Side*c.Side)
@@ -136,12 +158,46 @@ func NewTask(dev engine.Device, s engine.Stream, source Source, c TaskConfig, se
 		y, x := i/c.Side, i%c.Side
 		if min(x, y, c.Side-1-x, c.Side-1-y) >= c.Margin {
 			m[i] = 1
-			t.counts += float64(c.Batch)
+			t.counts++
 		}
 	}
-	s.Upload(t.mask, m)
-	t.host = make([]float32, batch.Len())
+	s.Upload(t.all, m)
+	t.counts *= float64(c.Batch)
+	t.host = make([]float32, most)
+	if c.Centred {
+		if err := t.D.reserve(most); err != nil {
+			t.Close()
+			return nil, err
+		}
+	}
+	t.shape(c.Side)
 	return t, s.Err()
+}
+
+// sides are those that batches may have.
+func (t *Task) sides() (out []int) {
+	c := t.Config
+	if c.Smallest == 0 {
+		return []int{c.Side}
+	}
+	for side := c.Smallest; side <= c.Side; side += sideStep {
+		out = append(out, side)
+	}
+	return out
+}
+
+// shape makes batches have patches of a side.
+func (t *Task) shape(side int) {
+	n := t.Config.batchOf(side)
+	t.z0 = t.room[0].Slice(0, n*side*side).Reshape(n, side, side, 1)
+	t.z = t.room[1].Slice(0, n*side*side).Reshape(n, side, side, 1)
+	t.mask = t.all.Slice(0, side*side).Reshape(side, side, 1)
+	if t.Config.Smallest > 0 {
+		t.counts = float64(n * side * side)
+	}
+	if t.Config.Centred {
+		t.D.distance(t.s, n, side, side)
+	}
 }
 
 // Params are the network's.
@@ -156,17 +212,23 @@ func (t *Task) Describe() any { return t.Config }
 // Fill makes the batch of a key: scenes scaled to their S/N, and noise.
 func (t *Task) Fill(key engine.Key) {
 	c := t.Config
-	n := c.Side * c.Side
-	already := make([]float32, c.Batch)
+	sides := t.sides()
+	side := sides[0]
+	if len(sides) > 1 {
+		side = sides[rand.New(rand.NewPCG(key.Seed, key.Counter)).IntN(len(sides))]
+	}
+	t.shape(side)
+	n, batch := side*side, t.z.Shape()[0]
+	already := make([]float32, batch)
 	source := t.source
 	if t.held && t.HeldOut != nil {
 		source = t.HeldOut
 	}
 	noisy, isNoisy := source.(Noisy)
-	parallel(c.Batch, func(i int) {
+	parallel(batch, func(i int) {
 		patch := t.host[i*n : (i+1)*n]
 		k := key.Fold(uint64(i))
-		source.Patch(patch, c.Side, k.Fold(0))
+		source.Patch(patch, side, k.Fold(0))
 		rng := rand.New(rand.NewPCG(k.Seed, k.Counter))
 		var peak float32
 		for _, v := range patch {
@@ -187,7 +249,7 @@ func (t *Task) Fill(key engine.Key) {
 			patch[j] *= scale
 		}
 	})
-	t.s.Upload(t.z0, t.host)
+	t.s.Upload(t.z0, t.host[:batch*n])
 	t.s.Normal(t.z, key.Fold(1<<32))
 	if isNoisy {
 		t.addMissing(already)
@@ -207,12 +269,13 @@ func (t *Task) addMissing(sd []float32) {
 		rest := 1 - float64(v)*float64(v)
 		missing[i], share[i] = float32(math.Sqrt(rest)), float32(1/rest)
 	}
-	t.s.Upload(t.scale, missing)
-	t.s.ScaleBy(t.z, t.scale, nil, t.z)
+	scale := t.scale.Slice(0, len(sd))
+	t.s.Upload(scale, missing)
+	t.s.ScaleBy(t.z, scale, nil, t.z)
 	t.s.Add(t.z, t.z, t.z0)
 	t.s.Sub(t.z0, t.z0, t.z)
-	t.s.Upload(t.scale, share)
-	t.s.ScaleBy(t.z0, t.scale, nil, t.z0)
+	t.s.Upload(scale, share)
+	t.s.ScaleBy(t.z0, scale, nil, t.z0)
 	t.s.Add(t.z0, t.z0, t.z)
 }
 
@@ -227,7 +290,7 @@ func (t *Task) Close() {
 	if t.D != nil {
 		t.D.Close()
 	}
-	for _, x := range []*engine.Tensor{t.z0, t.z, t.mask, t.scale} {
+	for _, x := range []*engine.Tensor{t.room[0], t.room[1], t.all, t.scale} {
 		x.Free()
 	}
 }

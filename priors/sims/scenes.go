@@ -17,7 +17,8 @@ type Scenes struct{ Config SceneConfig }
 // SceneConfig is what a simulator of galaxies is made from. The zero value of a field
 // means its default.
 type SceneConfig struct {
-	// The pixel's side in arcsec is log-uniform between these; default .03 to .3.
+	// The pixel's side in arcsec is log-uniform between these; default .03 to .3, of
+	// single galaxies .08 to .4: postage stamps are cut from surveys of weak lensing.
 	MinPixel float64 `json:"min_pixel"`
 	MaxPixel float64 `json:"max_pixel"`
 	// Galaxies per square arcsec beside the first one are log-uniform between these;
@@ -40,10 +41,14 @@ type SceneConfig struct {
 
 // NewScenes fills the defaults in and checks.
 func NewScenes(c SceneConfig) (*Scenes, error) {
+	finest, coarsest := 0.03, 0.3
+	if c.Single {
+		finest, coarsest = 0.08, 0.4
+	}
 	for _, d := range []struct {
 		v *float64
 		d float64
-	}{{&c.MinPixel, 0.03}, {&c.MaxPixel, 0.3}, {&c.MinDensity, 0.003}, {&c.MaxDensity, 0.1}, {&c.Crowded, 0.06}, {&c.Sharp, 0.5}} {
+	}{{&c.MinPixel, finest}, {&c.MaxPixel, coarsest}, {&c.MinDensity, 0.003}, {&c.MaxDensity, 0.1}, {&c.Crowded, 0.06}, {&c.Sharp, 0.5}} {
 		if *d.v == 0 {
 			*d.v = d.d
 		}
