@@ -108,6 +108,7 @@ func scenes() []scene {
 		{shots: one("44-unlike", (*stage).unlike)},
 		{shots: one("45-learned", (*stage).learned)},
 		{shots: one("46-exposures", (*stage).exposures)},
+		{shots: one("47-stamp", (*stage).stamp)},
 	}
 }
 
@@ -295,13 +296,13 @@ func (s *stage) calibration() error {
 func (s *stage) unlike() error {
 	path := filepath.Join(s.data, "squares.fits")
 	return do(func() error { return xwin.WriteSquares(path, 64) }, func() error {
-		return s.runLearned(recipe.Input{File: path}, `"psf":{"kind":"gaussian","fwhm":2.5},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"}`, 2)
+		return s.runLearned(recipe.PriorGalaxies, recipe.Input{File: path}, `"psf":{"kind":"gaussian","fwhm":2.5},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"}`, 2)
 	})
 }
 
 // learned runs the sample galaxy with the learned prior.
 func (s *stage) learned() error {
-	return s.runLearned(recipe.Input{File: s.gal}, `"psf":{"kind":"file","hdu":2},"noise":{"kind":"weights","hdu":1},"sky":{"kind":"auto"}`, 8)
+	return s.runLearned(recipe.PriorGalaxies, recipe.Input{File: s.gal}, `"psf":{"kind":"file","hdu":2},"noise":{"kind":"weights","hdu":1},"sky":{"kind":"auto"}`, 8)
 }
 
 // exposures runs the learned prior on dithered exposures of a quasar, whose images are sampled as stars, on pixels half
@@ -316,20 +317,28 @@ func (s *stage) exposures() error {
 		in.Others = append(in.Others, recipe.Exposure{File: p})
 	}
 	q := xwin.Quasars
-	return s.runLearned(in, fmt.Sprintf(`"psf":{"kind":"gaussian","fwhm":2},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none","free":true},"stars":{"at":[[%g,%g],[%g,%g]]}`,
+	return s.runLearned(recipe.PriorGalaxies, in, fmt.Sprintf(`"psf":{"kind":"gaussian","fwhm":2},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none","free":true},"stars":{"at":[[%g,%g],[%g,%g]]}`,
 		q[0][0], q[0][1], q[1][0], q[1][1]), 8)
+}
+
+// stamp runs the prior of one galaxy, in the middle, on a postage stamp.
+func (s *stage) stamp() error {
+	path := filepath.Join(s.data, "stamp.fits")
+	return do(func() error { return xwin.WriteStamp(path, 48) }, func() error {
+		return s.runLearned(recipe.PriorSingle, recipe.Input{File: path}, fmt.Sprintf(`"psf":{"kind":"gaussian","fwhm":%g},"noise":{"kind":"sigma","sigma":1},"sky":{"kind":"none"}`, xwin.StampFWHM), 16)
+	})
 }
 
 // runLearned drops the recipe of a learned prior for an image, and runs it; model is its PSF,
 // noise and sky.
-func (s *stage) runLearned(in recipe.Input, model string, samples int) error {
+func (s *stage) runLearned(prior string, in recipe.Input, model string, samples int) error {
 	path := filepath.Join(s.data, "learned.recipe.json")
 	input, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf(`{"version":1,"task":"deconvolve","input":%s,%s,"mask":{},"method":{"kind":"learned"},"prior":{"kind":"galaxies"},"draw":{"samples":%d,"seed":1}}`,
-		input, model, samples)
+	text := fmt.Sprintf(`{"version":1,"task":"deconvolve","input":%s,%s,"mask":{},"method":{"kind":"learned"},"prior":{"kind":%q},"draw":{"samples":%d,"seed":1}}`,
+		input, model, prior, samples)
 	return do(func() error { return os.WriteFile(path, []byte(text), 0o644) },
 		func() error { return s.Drop(s.d.W/2, s.d.H/2, path) }, s.measured, s.key("ctrl+r"), s.finished)
 }

@@ -193,6 +193,33 @@ func WriteExposures(dir string, n, count int) (paths []string, err error) {
 	return paths, nil
 }
 
+// StampFWHM is that of the Gaussian PSF of WriteStamp, px.
+const StampFWHM = 3.5
+
+// WriteStamp writes n² pixels of .2″ with an inclined galaxy in the middle, two concentric Gaussians, in noise of 1.
+func WriteStamp(path string, n int) error {
+	rnd := rand.New(rand.NewPCG(3, 8))
+	head := &fitsio.Header{}
+	wcs.SetTAN(head, 150, 2, 0.2, n, n)
+	head.Set("BUNIT", "electron", "")
+	data, mid, sin, cos := make([]float32, n*n), float64(n-1)/2, math.Sin(0.6), math.Cos(0.6)
+	for i := range data {
+		x, y := float64(i%n)-mid-0.3, float64(i/n)-mid+0.2
+		u, v := x*cos+y*sin, y*cos-x*sin
+		value := rnd.NormFloat64()
+		for _, s := range []struct{ flux, long, short float64 }{{450, 1.1, 0.6}, {700, 3.4, 1.5}} {
+			long, short := math.Hypot(s.long, StampFWHM/2.3548), math.Hypot(s.short, StampFWHM/2.3548)
+			value += s.flux / (2 * math.Pi * long * short) * math.Exp(-(u*u/(long*long)+v*v/(short*short))/2)
+		}
+		data[i] = float32(value)
+	}
+	hdu, err := fitsio.NewImage("SCI", []int{n, n}, data, head)
+	if err != nil {
+		return err
+	}
+	return fitsio.WriteFile(path, fitsio.WriteOptions{}, hdu)
+}
+
 // WriteLarge writes a float32 image of any size, row by row: uniform noise and a spot
 // every 256 pixels.
 func WriteLarge(path string, side int) (err error) {
