@@ -28,7 +28,8 @@ How
                         fall may be resumed with more
   --cooldown N          the last steps, over which the rate falls to 0 (default a quarter)
   --rate R              learning rate (default .002)
-  --batch N  --side N   scenes per step and their pixels
+  --batch N  --side N   scenes per step and their pixels; with galaxies-small sides are 32,
+                        40 and so on to N (default 80), and there are more of smaller ones
   --channels A,B,C      of the network's levels (default 16,32,64)   --blocks N
   --seed N              (default 1)
   --patience N          end after N looks at held-out scenes without an improvement
