@@ -207,11 +207,18 @@ func (j *job) warmStart(t *train.Trainer, path string) error {
 	return nil
 }
 
-// measureScenes and sides of the scenes that a model card is measured on.
-const (
+// What a model card is measured on: scenes for the table of noise levels, scenes for the errors of a denoiser (each at
+// errorLevels of noise), and tiles that the test for unlike images is learned from. Tests, which need no good prior, take fewer.
+var (
 	measureScenes = 32
-	measureMaps   = 8
-	measureSide   = 128
+	errorScenes   = 24
+	typicalTiles  = 1000
+)
+
+const (
+	errorLevels = 8
+	measureMaps = 8
+	measureSide = 128
 )
 
 // measure fills the card's table.
@@ -234,11 +241,6 @@ func (j *job) measure(ctx context.Context, c *card.Card) error {
 	}
 	return j.typical(ctx, c)
 }
-
-// errorScenes are those that the errors of a denoiser are measured on, each at errorLevels of noise. Tests, which need no good prior, measure on fewer.
-var errorScenes = 24
-
-const errorLevels = 8
 
 // errors fills how wrong the denoiser is beside what it believes, where scenes are known
 // without noise.
@@ -272,9 +274,6 @@ func (j *job) errors(ctx context.Context, c *card.Card) error {
 	c.Errors, err = anneal.MeasureErrors(ctx, j.dev, j.s, j.prior, scenes, side, side, margin, key.Fold(3))
 	return err
 }
-
-// typicalTiles are what the test for unlike images is learned from.
-const typicalTiles = 1000
 
 // typical fills what the test for unlike images compares with: tiles cut from the
 // middle of held-out scenes twice as large, where there are such, with noise as in the

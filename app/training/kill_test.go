@@ -26,7 +26,7 @@ func options(dir string) Options {
 }
 
 func TestMain(m *testing.M) {
-	errorScenes = 3
+	measureScenes, errorScenes, typicalTiles = 2, 3, 100
 	dir := os.Getenv(childEnv)
 	if dir == "" {
 		os.Exit(m.Run())
