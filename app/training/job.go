@@ -249,7 +249,7 @@ func (j *job) errors(ctx context.Context, c *card.Card) error {
 	if m, files := j.source.(*sims.Images); files {
 		side, margin = m.Side(), imageMargin
 	}
-	if c.Centred { // how far from the middle light is belongs to what was learned
+	if c.Stamp > 0 { // how far from the middle light is belongs to what was learned
 		side, n = c.Stamp, n*measureSide*measureSide/(c.Stamp*c.Stamp)
 	}
 	if c.Kind != card.Score || j.noisy || side < 4*imageMargin {

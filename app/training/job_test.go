@@ -25,7 +25,9 @@ func (s *sides) Patch(dst []float32, side int, key engine.Key) {
 func TestErrors_CentredPrior_AreMeasuredOnStampsAsLarge(t *testing.T) {
 	defer func(n int) { errorScenes = n }(errorScenes)
 	errorScenes = 1
-	j, err := newJob(context.Background(), cpu.New(cpu.Options{}), Options{Sims: "galaxies-small", Side: 40, Channels: []int{4, 4}, Out: "x.safetensors"})
+	dev := cpu.New(cpu.Options{})
+	defer dev.Close()
+	j, err := newJob(context.Background(), dev, Options{Sims: "galaxies-small", Side: 40, Channels: []int{4, 4}, Out: "x.safetensors"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,9 +28,9 @@ type Noisy interface {
 // training gives the same weights on any number of workers.
 type TaskConfig struct {
 	UNet    nn.UNetConfig `json:"unet"`
-	Side    int           `json:"side"`   // of the patches; default 64
+	Side    int           `json:"side"`   // of the patches, the largest where they vary; default 64, or 80 where they vary
 	Margin  int           `json:"margin"` // pixels along the edges that do not count: 0 for scenes on a torus
-	Batch   int           `json:"batch"`  // default 8
+	Batch   int           `json:"batch"`  // patches of Side; default 8, or 4 where they vary
 	Centred bool          `json:"centred,omitempty"`
 	// Smallest, if not 0, is the side of the smallest patches: each batch has one of the sides from there to Side that
 	// are multiples of sideStep, and about as many pixels. A network that sees one side only learns where the borders are.
@@ -145,7 +145,7 @@ func NewTask(dev engine.Device, s engine.Stream, source Source, c TaskConfig, se
 		most, scenes = max(most, c.batchOf(side)*side*side), max(scenes, c.batchOf(side))
 	}
 	for _, a := range []struct {
-		t *(*engine.Tensor)
+		t **engine.Tensor
 		n int
 	}{{&t.room[0], most}, {&t.room[1], most}, {&t.all, c.Side * c.Side}, {&t.scale, scenes}} {
 		if *a.t, err = dev.Alloc(engine.Shape{a.n}); err != nil {

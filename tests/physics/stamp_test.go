@@ -11,7 +11,7 @@ import (
 )
 
 // Priors of images make the same of a faint source on every grid: images are solved on grids that are larger than they are
-// by the PSF. A prior of one galaxy in the middle that learned one side of stamps only found a fifth of the light on others.
+// by the PSF. A prior of one galaxy in the middle that had learned one side of stamps only found a fifth of that on larger ones.
 func TestShipped_FaintSource_SameOnEveryGrid(t *testing.T) {
 	dev := cpu.New(cpu.Options{})
 	defer dev.Close()
