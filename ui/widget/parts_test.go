@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"limpid/app/figure"
+	"limpid/ui/widget/tr"
 )
 
 // place shows any widget in a window.
@@ -246,6 +247,18 @@ func TestStepProgress_SmallSteps_PaintOnlyWhatCanBeSeen(t *testing.T) {
 	}
 	if d, n, s := p.Step(); d != 0 || n != 0 || s != "stopped" {
 		t.Errorf("%d of %d, %q", d, n, s)
+	}
+}
+
+func TestStepProgress_German_SaysGerman(t *testing.T) {
+	tr.Use("de")
+	defer tr.Use("en")
+	p := NewStepProgress()
+	place(t, p, fyne.NewSize(300, 30))
+	p.SetStep(3, 8, "3 of 8 samples, 99 s left; 2 queued")
+	text := test.WidgetRenderer(p).Objects()[2].(*canvas.Text).Text
+	if text != "3 von 8 Ziehungen, noch 99 s; 2 in der Schlange" {
+		t.Errorf("the bar says %q", text)
 	}
 }
 

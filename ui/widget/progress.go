@@ -7,6 +7,8 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"limpid/ui/widget/tr"
 )
 
 // StepProgress is a progress bar that is painted only when a step makes it a
@@ -96,7 +98,7 @@ func (r *progressRenderer) Layout(size fyne.Size) {
 func (r *progressRenderer) Refresh() {
 	r.bed.FillColor = theme.ColorForWidget(theme.ColorNameInputBorder, r.p)
 	r.bar.FillColor = theme.ColorForWidget(theme.ColorNamePrimary, r.p)
-	r.text.Text = r.p.text
+	r.text.Text = tr.T(r.p.text)
 	r.text.Color = theme.ColorForWidget(theme.ColorNameForeground, r.p)
 	r.text.TextSize = theme.SizeForWidget(theme.SizeNameCaptionText, r.p)
 	r.Layout(r.p.Size())
